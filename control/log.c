@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A small ring of messages: what a write was refused for, and what was asked to be listed. */
+#include <linux/ktime.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include "log.h"
+#include "../core/netns.h"
+
+#define LINES	128
+#define WIDTH	240
+
+struct natflow_log {
+	spinlock_t lock;
+	unsigned long next;	/* number of the next message; under @lock */
+	struct {
+		ktime_t when;	/* since boot */
+		char text[WIDTH];
+	} line[LINES];
+};
+
+/**
+ * natflow_log_init() - an empty log
+ * @nn: namespace
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int natflow_log_init(struct natflow_net *nn)
+{
+	nn->log = kvzalloc(sizeof(*nn->log), GFP_KERNEL);
+	if (!nn->log)
+		return -ENOMEM;
+	spin_lock_init(&nn->log->lock);
+	return 0;
+}
+
+/**
+ * natflow_log_exit() - free the log
+ * @nn: namespace without readers and writers
+ */
+void natflow_log_exit(struct natflow_net *nn)
+{
+	kvfree(nn->log);
+}
+
+/**
+ * natflow_log() - keep a message
+ * @nn: namespace
+ * @class: kept if debug= has this bit; errors always are
+ * @fmt: one line without newline
+ *
+ * Context: process or softirq.
+ */
+void natflow_log(struct natflow_net *nn, enum natflow_log_class class, const char *fmt, ...)
+{
+	struct natflow_log *log = nn->log;
+	unsigned long i;
+	va_list args;
+
+	if (class != NATFLOW_LOG_ERROR && !(READ_ONCE(nn->config.debug) & class))
+		return;
+	va_start(args, fmt);
+	spin_lock_bh(&log->lock);
+	i = log->next++ % LINES;
+	log->line[i].when = ktime_get_boottime();
+	vscnprintf(log->line[i].text, WIDTH, fmt, args);
+	spin_unlock_bh(&log->lock);
+	va_end(args);
+}
+
+/**
+ * natflow_log_show() - print the log, oldest first
+ * @nn: namespace
+ * @m: where to
+ */
+void natflow_log_show(struct natflow_net *nn, struct seq_file *m)
+{
+	struct natflow_log *log = nn->log;
+	unsigned long n;
+
+	spin_lock_bh(&log->lock);
+	for (n = log->next > LINES ? log->next - LINES : 0; n < log->next; n++) {
+		s64 ms = ktime_to_ms(log->line[n % LINES].when);
+
+		seq_printf(m, "[%lld.%03d] %s\n", div_s64(ms, 1000), (int)(ms - 1000 * div_s64(ms, 1000)),
+			   log->line[n % LINES].text);
+	}
+	spin_unlock_bh(&log->lock);
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What natflow shows. Nothing here stops traffic or takes a lock of the packet path for long. */
+#include <linux/inet.h>
+#include <linux/netdevice.h>
+#include <linux/proc_fs.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include "log.h"
+#include "proc.h"
+#include "settings.h"
+#include "../core/ct.h"
+#include "../core/egress.h"
+#include "../core/flow.h"
+
+static int show_summary(struct seq_file *m, void *v)
+{
+	struct natflow_net *nn = natflow_net(seq_file_single_net(m));
+	struct natflow_stats *sum = kmalloc(sizeof(*sum), GFP_KERNEL);
+	struct natflow_table *table;
+	char text[32];
+	unsigned int i;
+
+	if (!sum)
+		return -ENOMEM;
+	natflow_stats_sum(nn->pcpu, sum);
+	seq_puts(m, "version " NATFLOW_VERSION "\n");
+	seq_printf(m, "disabled %d\n", READ_ONCE(nn->config.disabled));
+	seq_printf(m, "select %s\n", natflow_settings_select(nn, text, sizeof(text)));
+	seq_printf(m, "rules %d\n", atomic_read(&nn->rules));
+	seq_printf(m, "learning %d\n", READ_ONCE(nn->learning));
+	seq_printf(m, "hooked %d\n", READ_ONCE(nn->forwarding));
+	seq_printf(m, "flows %u\n", READ_ONCE(nn->flow_count) - READ_ONCE(nn->half_count));
+	seq_printf(m, "flows_half %u\n", READ_ONCE(nn->half_count));
+	seq_printf(m, "flows_peak %u\n", READ_ONCE(nn->flow_peak));
+	rcu_read_lock();
+	table = rcu_dereference(nn->table);
+	seq_printf(m, "flow_limit %u\n", table->limit);
+	seq_printf(m, "table_bytes %zu\n", struct_size(table, bucket, (size_t)table->mask + 1));
+	rcu_read_unlock();
+	seq_printf(m, "flow_bytes_ipv4 %zu\n",
+		   sizeof(struct natflow_flow) + 2 * sizeof(struct natflow_dir4));
+	seq_printf(m, "flow_bytes_ipv6 %zu\n",
+		   sizeof(struct natflow_flow) + 2 * sizeof(struct natflow_dir6));
+	seq_printf(m, "hits %llu\n", sum->hits);
+	seq_printf(m, "bytes %llu\n", sum->bytes);
+	for (i = 1; i <= NATFLOW_REASON_MAX; i++)
+		seq_printf(m, "%s.%s %llu\n", natflow_reason_group(i), natflow_reason_key(i),
+			   sum->reason[i]);
+	kfree(sum);
+	return 0;
+}
+
+static int show_log(struct seq_file *m, void *v)
+{
+	natflow_log_show(natflow_net(seq_file_single_net(m)), m);
+	return 0;
+}
+
+/*
+ * The flows, by position: first the slots of the table, then the unpublished.
+ * A position is stable however the table changes, so that a read in pieces
+ * neither repeats nor loses a flow that stays.
+ */
+static struct natflow_flow *flow_in_slot(const struct natflow_table *table, loff_t slot)
+{
+	const struct natflow_bucket *b = &table->bucket[(u32)slot / NATFLOW_BUCKET_SLOTS];
+	struct natflow_dir *dir = rcu_dereference(b->slot[(u32)slot % NATFLOW_BUCKET_SLOTS]);
+
+	if (!dir || dir->tag & NATFLOW_DIR_REPLY)
+		return NULL;
+	return natflow_dir_is(dir, NFPROTO_IPV4) ? natflow_dir_flow(dir, NFPROTO_IPV4) :
+						   natflow_dir_flow(dir, NFPROTO_IPV6);
+}
+
+static struct natflow_flow *half_at(struct natflow_net *nn, loff_t index)
+{
+	struct natflow_flow *flow, *found = NULL;
+
+	spin_lock_bh(&nn->flow_lock);
+	list_for_each_entry(flow, &nn->halves, half) {
+		if (!index--) {
+			found = flow;
+			break;
+		}
+	}
+	spin_unlock_bh(&nn->flow_lock);
+	return found;
+}
+
+/* Context: RCU read side. Return: the flow at or behind *pos, which moves there. */
+static struct natflow_flow *flow_from(struct natflow_net *nn, loff_t *pos)
+{
+	const struct natflow_table *table = rcu_dereference(nn->table);
+	loff_t slots = ((loff_t)table->mask + 1) * NATFLOW_BUCKET_SLOTS;
+
+	for (; *pos < slots; ++*pos) {
+		struct natflow_flow *flow = flow_in_slot(table, *pos);
+
+		if (flow)
+			return flow;
+	}
+	return half_at(nn, *pos - slots);
+}
+
+static void *flows_start(struct seq_file *m, loff_t *pos)
+	__acquires(RCU)
+{
+	rcu_read_lock();
+	return flow_from(natflow_net(seq_file_net(m)), pos);
+}
+
+static void *flows_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return flow_from(natflow_net(seq_file_net(m)), pos);
+}
+
+static void flows_stop(struct seq_file *m, void *v)
+	__releases(RCU)
+{
+	rcu_read_unlock();
+}
+
+static void show_tuple(struct seq_file *m, const union natflow_key *key, u8 family)
+{
+	const struct natflow_key_tail *tail;
+
+	if (family == NFPROTO_IPV4) {
+		seq_printf(m, " src=%pI4 dst=%pI4", &key->v4.addrs.saddr, &key->v4.addrs.daddr);
+		tail = &key->v4.tail;
+	} else {
+		seq_printf(m, " src=%pI6c dst=%pI6c", &key->v6.addrs.saddr,
+			   &key->v6.addrs.daddr);
+		tail = &key->v6.tail;
+	}
+	seq_printf(m, " sport=%u dport=%u", ntohs(tail->ports.sport), ntohs(tail->ports.dport));
+}
+
+/* One direction: as it comes in, as it leaves, by which devices, how much. */
+static void show_dir(struct seq_file *m, struct natflow_flow *flow, unsigned int d)
+{
+	u8 family = natflow_flow_family(flow);
+	struct natflow_dir *dir = natflow_flow_dir(flow, d, family);
+	const struct natflow_egress *eg = rcu_dereference(dir->egress);
+	const struct net_device *in = dev_get_by_index_rcu(flow->nn->net,
+							   READ_ONCE(flow->iif[d]));
+	u64 count = atomic64_read(&dir->count);
+	union natflow_key key;
+
+	seq_puts(m, d ? " reply" : " orig");
+	natflow_ct_key(flow->ct, d, 0, &key);
+	show_tuple(m, &key, family);
+	seq_puts(m, " to");
+	natflow_ct_after(flow->ct, d, &key);
+	show_tuple(m, &key, family);
+	seq_printf(m, " in=%s out=%s packets=%llu bytes=%llu", in ? in->name : "-",
+		   eg && READ_ONCE(eg->alive) ? eg->dev->name : "-",
+		   atomic64_read(&flow->packets[d]) + (count >> 40),
+		   atomic64_read(&flow->bytes[d]) + (count & (BIT_ULL(40) - 1)));
+}
+
+static const char *state_of(const struct natflow_flow *flow)
+{
+	if (test_bit(NATFLOW_FLOW_AMBIGUOUS, &flow->bits))
+		return "ambiguous";
+	if (test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits))
+		return "published";
+	return natflow_flow_learned(flow, 0) || natflow_flow_learned(flow, 1) ? "half" : "selected";
+}
+
+static int flows_show(struct seq_file *m, void *v)
+{
+	struct natflow_flow *flow = v;
+
+	seq_printf(m, "%s %s state=%s idle=%u hw=%s",
+		   natflow_flow_family(flow) == NFPROTO_IPV4 ? "ipv4" : "ipv6",
+		   nf_ct_protonum(flow->ct) == IPPROTO_TCP ? "tcp" : "udp", state_of(flow),
+		   jiffies_to_msecs(jiffies - READ_ONCE(flow->used)) / 1000,
+		   test_bit(NATFLOW_FLOW_HW, &flow->bits) ? "no-back-end" : "off");
+	show_dir(m, flow, 0);
+	show_dir(m, flow, 1);
+	seq_putc(m, '\n');
+	return 0;
+}
+
+static const struct seq_operations flows_ops = {
+	.start	= flows_start,
+	.next	= flows_next,
+	.stop	= flows_stop,
+	.show	= flows_show,
+};
+
+/**
+ * natflow_proc_net_init() - the files of one namespace, in its /proc/net
+ * @nn: namespace
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int natflow_proc_net_init(struct natflow_net *nn)
+{
+	struct proc_dir_entry *dir = nn->net->proc_net;
+
+	if (!proc_create_net_single("natflow", 0444, dir, show_summary, NULL))
+		return -ENOMEM;
+	if (!proc_create_net("natflow_flows", 0440, dir, &flows_ops,
+			     sizeof(struct seq_net_private)))
+		goto err_summary;
+	if (!proc_create_net_single("natflow_log", 0440, dir, show_log, NULL))
+		goto err_flows;
+	return 0;
+
+err_flows:
+	remove_proc_entry("natflow_flows", dir);
+err_summary:
+	remove_proc_entry("natflow", dir);
+	return -ENOMEM;
+}
+
+/**
+ * natflow_proc_net_exit() - the reverse; waits for readers
+ * @nn: namespace
+ */
+void natflow_proc_net_exit(struct natflow_net *nn)
+{
+	struct proc_dir_entry *dir = nn->net->proc_net;
+
+	remove_proc_entry("natflow_log", dir);
+	remove_proc_entry("natflow_flows", dir);
+	remove_proc_entry("natflow", dir);
+}
+
+/**
+ * natflow_proc_init() - /proc/natflow*, each a link to the reader's namespace
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init natflow_proc_init(void)
+{
+	if (proc_symlink("natflow", NULL, "self/net/natflow") &&
+	    proc_symlink("natflow_flows", NULL, "self/net/natflow_flows") &&
+	    proc_symlink("natflow_log", NULL, "self/net/natflow_log"))
+		return 0;
+	natflow_proc_exit();
+	return -ENOMEM;
+}
+
+/**
+ * natflow_proc_exit() - remove the links that exist
+ */
+void natflow_proc_exit(void)
+{
+	remove_proc_subtree("natflow_log", NULL);
+	remove_proc_subtree("natflow_flows", NULL);
+	remove_proc_subtree("natflow", NULL);
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the commands of natflow_ctl do. Each is applied as a whole or not at all. */
+#include <linux/rtnetlink.h>
+#include <linux/seq_file.h>
+#include "log.h"
+#include "settings.h"
+#include "../core/clock.h"
+#include "../core/ct.h"
+#include "../core/egress.h"
+#include "../core/hooks.h"
+#include "../core/port.h"
+#include "../core/table.h"
+#include "../lib/command.h"
+
+static int set_flow_limit(struct natflow_net *nn, u32 limit)
+{
+	struct natflow_table *table;
+
+	if (limit == READ_ONCE(nn->config.flow_limit))
+		return 0;
+	table = natflow_table_alloc(limit);
+	if (!table)
+		return -ENOMEM;
+	mutex_lock(&nn->lock);
+	WRITE_ONCE(nn->config.flow_limit, limit);
+	natflow_table_replace(nn, table);
+	natflow_flow_flush(nn, NATFLOW_END_DISABLED, NULL, NULL);
+	mutex_unlock(&nn->lock);
+	return 0;
+}
+
+static void set_disabled(struct natflow_net *nn, bool disabled)
+{
+	mutex_lock(&nn->lock);
+	WRITE_ONCE(nn->config.disabled, disabled);
+	if (!disabled)
+		WRITE_ONCE(nn->config.enabled_once, true);
+	mutex_unlock(&nn->lock);
+	natflow_hooks_update(nn);
+}
+
+static void set_select(struct natflow_net *nn, const struct natflow_command *cmd)
+{
+	mutex_lock(&nn->lock);
+	WRITE_ONCE(nn->config.mark, cmd->mark);
+	WRITE_ONCE(nn->config.mark_mask, cmd->mask);
+	WRITE_ONCE(nn->config.select, cmd->value);
+	mutex_unlock(&nn->lock);
+	natflow_hooks_update(nn);
+}
+
+/* Everything learned so far is looked at again at the next packet. */
+static void doubt_all(struct natflow_net *nn)
+{
+	natflow_clock_bump(nn, NFPROTO_IPV4);
+	natflow_clock_bump(nn, NFPROTO_IPV6);
+}
+
+static int group_add(struct natflow_net *nn, const char *name)
+{
+	int err;
+
+	rtnl_lock();
+	err = natflow_port_group_add(nn, name);
+	rtnl_unlock();
+	return err;
+}
+
+static void group_clear(struct natflow_net *nn)
+{
+	rtnl_lock();
+	natflow_port_group_clear(nn);
+	rtnl_unlock();
+}
+
+static void list_devices(struct natflow_net *nn)
+{
+	struct net_device *dev;
+
+	rtnl_lock();
+	for_each_netdev(nn->net, dev) {
+		struct natflow_port *port = natflow_port_find(nn, dev->ifindex);
+
+		natflow_log(nn, NATFLOW_LOG_ERROR, "device %s ifindex=%d mtu=%u port=%s group=%d",
+			    dev->name, dev->ifindex, dev->mtu,
+			    port ? "hooked" : natflow_port_device_ok(dev) ? "idle" : "unsuitable",
+			    port ? port->in_group : 0);
+	}
+	rtnl_unlock();
+}
+
+static bool leaves_by(struct natflow_flow *flow, unsigned int dir, const char *name)
+{
+	const struct natflow_egress *eg =
+		rcu_dereference(natflow_flow_dir(flow, dir, natflow_flow_family(flow))->egress);
+
+	return eg && READ_ONCE(eg->alive) && !strcmp(eg->dev->name, name);
+}
+
+static bool comes_in_by(struct natflow_flow *flow, unsigned int dir, const char *name)
+{
+	const struct net_device *dev = dev_get_by_index_rcu(flow->nn->net,
+							    READ_ONCE(flow->iif[dir]));
+
+	return dev && !strcmp(dev->name, name);
+}
+
+static bool passes_device(struct natflow_flow *flow, const char *name)
+{
+	return comes_in_by(flow, 0, name) || comes_in_by(flow, 1, name) ||
+	       leaves_by(flow, 0, name) || leaves_by(flow, 1, name);
+}
+
+/* Context: RCU read side. */
+static bool flow_matches(struct natflow_flow *flow, const void *arg)
+{
+	const struct natflow_filter *f = arg;
+	u8 family = natflow_flow_family(flow);
+	const struct natflow_key_tail *tail;
+	const u8 *src, *dst;
+	union natflow_key key;
+
+	natflow_ct_key(flow->ct, IP_CT_DIR_ORIGINAL, 0, &key);
+	tail = natflow_key_tail(&key, family);
+	src = (const u8 *)&key;
+	dst = src + (family == NFPROTO_IPV4 ? 4 : 16);
+	if ((f->src_family && f->src_family != family) ||
+	    (f->dst_family && f->dst_family != family))
+		return false;
+	return (!f->proto || f->proto == tail->proto) &&
+	       (!f->src_family || natflow_prefix_match(src, f->src, f->src_len)) &&
+	       (!f->dst_family || natflow_prefix_match(dst, f->dst, f->dst_len)) &&
+	       (!f->sport || f->sport == ntohs(tail->ports.sport)) &&
+	       (!f->dport || f->dport == ntohs(tail->ports.dport)) &&
+	       (!*f->dev || passes_device(flow, f->dev));
+}
+
+/**
+ * natflow_settings_apply() - do what a parsed line says
+ * @nn: namespace
+ * @cmd: from natflow_command_parse()
+ *
+ * When it returns 0 the change is in force for the next packet.
+ *
+ * Context: process, may sleep, no lock of natflow held.
+ * Return: 0 or an errno; then nothing has changed.
+ */
+int natflow_settings_apply(struct natflow_net *nn, const struct natflow_command *cmd)
+{
+	switch (cmd->verb) {
+	case NATFLOW_CMD_NONE:
+		break;
+	case NATFLOW_CMD_DISABLED:
+		set_disabled(nn, cmd->value);
+		break;
+	case NATFLOW_CMD_SELECT:
+		set_select(nn, cmd);
+		break;
+	case NATFLOW_CMD_DELAY_PKTS:
+		WRITE_ONCE(nn->config.delay_pkts, cmd->value);
+		break;
+	case NATFLOW_CMD_FLOW_LIMIT:
+		return set_flow_limit(nn, cmd->value);
+	case NATFLOW_CMD_GROUP_TYPE:
+		WRITE_ONCE(nn->config.group_type, cmd->value);
+		doubt_all(nn);
+		break;
+	case NATFLOW_CMD_GROUP_ADD:
+		return group_add(nn, cmd->name);
+	case NATFLOW_CMD_GROUP_CLEAR:
+		group_clear(nn);
+		break;
+	case NATFLOW_CMD_DEBUG:
+		WRITE_ONCE(nn->config.debug, cmd->value);
+		break;
+	case NATFLOW_CMD_UPDATE_MAGIC:
+		doubt_all(nn);
+		break;
+	case NATFLOW_CMD_FLUSH:
+		natflow_flow_flush(nn, NATFLOW_END_FLUSH, flow_matches, &cmd->filter);
+		break;
+	case NATFLOW_CMD_LIST_NET_DEVICE:
+		list_devices(nn);
+		break;
+	case NATFLOW_CMD_GO_SLOWPATH:
+		natflow_log(nn, NATFLOW_LOG_ERROR, "go_slowpath_if_no_qos: no effect");
+		break;
+	}
+	return 0;
+}
+
+/**
+ * natflow_settings_select() - the value of select= as it would be written
+ * @nn: namespace
+ * @text: buffer
+ * @size: of @text
+ *
+ * Return: @text.
+ */
+const char *natflow_settings_select(const struct natflow_net *nn, char *text, unsigned int size)
+{
+	static const char * const names[] = { "auto", "rules", "all" };
+	const struct natflow_config *c = &nn->config;
+
+	if (c->select == NATFLOW_SELECT_MARK)
+		snprintf(text, size, "mark:0x%x/0x%x", c->mark, c->mark_mask);
+	else
+		strscpy(text, names[c->select], size);
+	return text;
+}
+
+/**
+ * natflow_settings_show() - usage, then every setting as a line that sets it
+ * @nn: namespace
+ * @m: where to
+ */
+void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
+{
+	const struct natflow_config *c = &nn->config;
+	unsigned int i;
+	char text[32];
+
+	seq_puts(m, "# Version: " NATFLOW_VERSION "\n"
+		 "# Usage: one command a line; what this prints can be written back\n"
+		 "#    disabled=0|1            1 sends everything to the stack at once\n"
+		 "#    select=auto|rules|all|mark:V[/M]  which flows are accelerated\n"
+		 "#    delay_pkts=N            leave a flow's first N packets to the stack\n"
+		 "#    flow_limit=N            flows the table holds; a new N flushes it\n"
+		 "#    ifname_group_type=0|1|2 0 all, 1 only inside the group, 2 only outside\n"
+		 "#    ifname_group_add=NAME   ifname_group_clear\n"
+		 "#    debug=0..63             1 errors 2 warnings 4 facts, in natflow_log\n"
+		 "#    update_magic            look at every flow again\n"
+		 "#    flush [proto=tcp|udp] [src=A[/L]] [dst=A[/L]] [sport=N] [dport=N] [dev=NAME]\n"
+		 "#    list_net_device         to natflow_log\n");
+	/* Writing disabled=0 is a choice of its own: only who made it gets it replayed. */
+	if (c->disabled || c->enabled_once)
+		seq_printf(m, "disabled=%d\n", c->disabled);
+	else
+		seq_puts(m, "#    disabled=0 (never written)\n");
+	seq_printf(m, "select=%s\n", natflow_settings_select(nn, text, sizeof(text)));
+	seq_printf(m, "delay_pkts=%u\n", c->delay_pkts);
+	seq_printf(m, "flow_limit=%u\n", c->flow_limit);
+	seq_printf(m, "ifname_group_type=%u\n", c->group_type);
+	seq_printf(m, "debug=%u\n", c->debug);
+	seq_puts(m, "ifname_group_clear\n");
+	rtnl_lock();
+	for (i = 0; i < nn->groups; i++)
+		seq_printf(m, "ifname_group_add=%s\n", nn->group[i]);
+	rtnl_unlock();
+}

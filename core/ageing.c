@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Ageing, in slices: every tick looks at an eighth of the table for flows
+ * whose conntrack is gone; every fourth folds the counters of flows that had
+ * traffic and moves their conntrack's timeout; every eighth keeps neighbours
+ * alive. Folding costs by active flows, not by all: a flow joins its CPU's
+ * list with its first hit and leaves it after half a second of silence.
+ */
+#include <linux/sched.h>
+#include "ageing.h"
+#include "ct.h"
+#include "egress.h"
+#include "table.h"
+
+#define TICK		(HZ / 8)
+#define FOLD_TICKS	4
+#define SLICES		8
+#define HALVES_A_TICK	256
+
+/**
+ * natflow_ageing_join() - a flow had a hit in a new tick of the packet path
+ * @flow: flow whose hit is already counted
+ *
+ * Pairs with fold_one(): either it sees the count, or we see the bit cleared
+ * and put the flow on the list again.
+ *
+ * Context: RCU read side, BH disabled.
+ */
+void natflow_ageing_join(struct natflow_flow *flow)
+{
+	if (!test_bit(NATFLOW_FLOW_SECOND_CHANCE, &flow->bits))
+		set_bit(NATFLOW_FLOW_SECOND_CHANCE, &flow->bits);
+	smp_mb__after_atomic();		/* the count before the test of ACTIVE */
+	if (test_bit(NATFLOW_FLOW_ACTIVE, &flow->bits) ||
+	    test_and_set_bit(NATFLOW_FLOW_ACTIVE, &flow->bits))
+		return;
+	if (refcount_inc_not_zero(&flow->ref))
+		llist_add(&flow->active, &this_cpu_ptr(flow->nn->pcpu)->active);
+}
+
+static bool uncounted(struct natflow_flow *flow)
+{
+	u8 family = natflow_flow_family(flow);
+
+	return atomic64_read(&natflow_flow_dir(flow, 0, family)->count) ||
+	       atomic64_read(&natflow_flow_dir(flow, 1, family)->count);
+}
+
+/* Return: true if the flow stays on the list. */
+static bool fold_one(struct natflow_flow *flow)
+{
+	if (test_bit(NATFLOW_FLOW_DEAD, &flow->bits))
+		return false;
+	if (uncounted(flow)) {
+		natflow_flow_fold(flow);
+		natflow_ct_refresh(flow->ct);
+		return true;
+	}
+	clear_bit(NATFLOW_FLOW_ACTIVE, &flow->bits);
+	smp_mb__after_atomic();
+	return uncounted(flow) && !test_and_set_bit(NATFLOW_FLOW_ACTIVE, &flow->bits);
+}
+
+/* Fold every active flow of @nn; with @drain, take all of them off the lists. */
+static void fold(struct natflow_net *nn, bool drain)
+{
+	struct natflow_flow *flow, *next;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct llist_head *list = &per_cpu_ptr(nn->pcpu, cpu)->active;
+		struct llist_node *first = llist_del_all(list);
+
+		llist_for_each_entry_safe(flow, next, first, active) {
+			if (fold_one(flow) && !drain)
+				llist_add(&flow->active, list);
+			else
+				natflow_flow_put(flow);
+		}
+		cond_resched();
+	}
+}
+
+static void check_bucket(struct natflow_bucket *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < NATFLOW_BUCKET_SLOTS; i++) {
+		struct natflow_dir *dir = rcu_dereference(b->slot[i]);
+		struct natflow_flow *flow;
+
+		if (!dir)
+			continue;
+		flow = natflow_dir_is(dir, NFPROTO_IPV4) ? natflow_dir_flow(dir, NFPROTO_IPV4) :
+							   natflow_dir_flow(dir, NFPROTO_IPV6);
+		if (!natflow_ct_alive(flow->ct))
+			natflow_flow_end(flow, NATFLOW_END_CT_GONE);
+	}
+}
+
+/* One slice of the published flows. */
+static void age_table(struct natflow_net *nn)
+{
+	struct natflow_table *table;
+	u32 n;
+
+	rcu_read_lock();
+	table = rcu_dereference(nn->table);
+	for (n = table->mask / SLICES + 1; n; n--) {
+		struct natflow_bucket *b = &table->bucket[nn->slice++ & table->mask];
+
+		if (READ_ONCE(b->tags))
+			check_bucket(b);
+	}
+	rcu_read_unlock();
+}
+
+/* The unpublished ones that were looked at longest ago. */
+static void age_halves(struct natflow_net *nn)
+{
+	unsigned int n;
+
+	rcu_read_lock();
+	for (n = 0; n < HALVES_A_TICK; n++) {
+		struct natflow_flow *flow;
+
+		spin_lock_bh(&nn->flow_lock);
+		flow = list_first_entry_or_null(&nn->halves, struct natflow_flow, half);
+		if (flow)
+			list_move_tail(&flow->half, &nn->halves);
+		if (n >= nn->half_count)
+			flow = NULL;
+		spin_unlock_bh(&nn->flow_lock);
+		if (!flow)
+			break;
+		if (!natflow_ct_alive(flow->ct))
+			natflow_flow_end(flow, NATFLOW_END_CT_GONE);
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * natflow_ageing_tick() - the work of natflow_net.tick
+ * @work: embedded work
+ *
+ * Context: process, without locks; re-arms itself.
+ */
+void natflow_ageing_tick(struct work_struct *work)
+{
+	struct natflow_net *nn = container_of(to_delayed_work(work), struct natflow_net, tick);
+
+	if (READ_ONCE(nn->flow_count)) {
+		age_table(nn);
+		age_halves(nn);
+	}
+	nn->ticks++;
+	if (nn->ticks % FOLD_TICKS == 0)
+		fold(nn, false);
+	if (nn->ticks % SLICES == 0) {
+		natflow_egress_keep_neighbours(nn);
+		/* The last flow went: the hooks may have nothing to do any more. */
+		if (!READ_ONCE(nn->flow_count) && READ_ONCE(nn->forwarding) &&
+		    !READ_ONCE(nn->learning))
+			schedule_work(&nn->sync);
+	}
+	schedule_delayed_work(&nn->tick, TICK);
+}
+
+/**
+ * natflow_ageing_start() - begin to tick; harmless when it already does
+ * @nn: namespace
+ */
+void natflow_ageing_start(struct natflow_net *nn)
+{
+	schedule_delayed_work(&nn->tick, TICK);
+}
+
+/**
+ * natflow_ageing_stop() - stop ticking and let go of all active flows
+ * @nn: namespace whose hooks are gone and whose flows are ended
+ *
+ * Context: process, may sleep; not under a lock the tick takes.
+ */
+void natflow_ageing_stop(struct natflow_net *nn)
+{
+	cancel_delayed_work_sync(&nn->tick);
+	fold(nn, true);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Is what was learned still true? One compare on each hit.
+ *
+ * The clock of a family is the kernel's own change counter plus a bias of ours
+ * for what that counter misses and for update_magic:
+ *   IPv4  rt_genid_ipv4(), bumped by rt_cache_flush() after every FIB, rule,
+ *         address and policy change
+ *   IPv6  fib6_sernum, bumped by fib6_add() and rt_genid_bump_ipv6(); deletions
+ *         do not move it (net/ipv6/ip6_fib.c:fib6_del_route), core/events does
+ *
+ * Sample before you look up: a flow is stamped not with the clock at the time
+ * it is learned but with the one this CPU saw when the packet entered the RX
+ * hook, before the stack looked up its route. A change in between leaves a
+ * stamp that is already wrong, and the next packet takes the stack again.
+ */
+#ifndef _NATFLOW_CORE_CLOCK_H
+#define _NATFLOW_CORE_CLOCK_H
+
+#include "netns.h"
+
+static __always_inline u32 natflow_clock(const struct natflow_net *nn, const u8 family)
+{
+	u32 kernel = family == NFPROTO_IPV4 ? rt_genid_ipv4(nn->net) : rt_genid_ipv6(nn->net);
+
+	return kernel + atomic_read(&nn->clock_bias[natflow_family_index(family)]);
+}
+
+/* A packet goes up the stack. Context: BH disabled. */
+static __always_inline void natflow_clock_sample(const struct natflow_net *nn, const u8 family)
+{
+	this_cpu_write(nn->pcpu->clock[natflow_family_index(family)], natflow_clock(nn, family));
+}
+
+/* The clock as it was before the stack routed the packet in hand. Context: BH disabled. */
+static inline u32 natflow_clock_sampled(const struct natflow_net *nn, const u8 family)
+{
+	return this_cpu_read(nn->pcpu->clock[natflow_family_index(family)]);
+}
+
+/* Everything of @family learned so far is doubtful. Context: any. */
+static inline void natflow_clock_bump(struct natflow_net *nn, const u8 family)
+{
+	atomic_inc(&nn->clock_bias[natflow_family_index(family)]);
+}
+
+/*
+ * The coarse time of the packet path, about 64 ms a tick: often enough to
+ * notice a deleted conntrack, seldom enough to cost nothing.
+ */
+#define NATFLOW_TICK_SHIFT ilog2(HZ * 64 / 1000 > 1 ? HZ * 64 / 1000 : 1)
+
+static __always_inline u16 natflow_tick_now(void)
+{
+	return (u16)(jiffies >> NATFLOW_TICK_SHIFT);
+}
+
+#endif /* _NATFLOW_CORE_CLOCK_H */

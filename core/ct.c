@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Conntrack tells the truth while packets pass it by: timeouts are the
+ * protocol's own, counters are what the stack would have added, and TCP's
+ * window tracking is neither fooled while we forward nor when we hand back.
+ */
+#include <net/netfilter/nf_conntrack_acct.h>
+#include <net/netfilter/nf_conntrack_ecache.h>
+#include <net/netfilter/nf_conntrack_helper.h>
+#include <net/netfilter/nf_conntrack_l4proto.h>
+#include <net/netfilter/nf_conntrack_timeout.h>
+#include "ct.h"
+
+/**
+ * natflow_ct_eligible() - may this conntrack's packets be forwarded by natflow
+ * @ct: conntrack of a packet in hand
+ *
+ * Return: NATFLOW_OK, or the learn reason that speaks against it now.
+ */
+enum natflow_reason natflow_ct_eligible(const struct nf_conn *ct)
+{
+	unsigned long status = READ_ONCE(ct->status);
+	u8 proto = nf_ct_protonum(ct);
+
+	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
+		return NATFLOW_LEARN_PROTOCOL;
+	if (status & IPS_TEMPLATE)
+		return NATFLOW_LEARN_NO_CONNTRACK;
+	if (!(status & IPS_CONFIRMED))
+		return NATFLOW_LEARN_UNCONFIRMED;
+	if (status & IPS_DYING)
+		return NATFLOW_LEARN_DYING;
+	if (status & IPS_OFFLOAD)
+		return NATFLOW_LEARN_OFFLOADED;
+	if (status & IPS_SEQ_ADJUST)
+		return NATFLOW_LEARN_SEQADJ;
+	if (status & IPS_NAT_CLASH)
+		return NATFLOW_LEARN_CLASH;
+	if (nfct_help(ct))
+		return NATFLOW_LEARN_HELPER;
+	if (!(status & IPS_SEEN_REPLY))
+		return NATFLOW_LEARN_UNREPLIED;
+	if (proto == IPPROTO_TCP && (!(status & IPS_ASSURED) ||
+				     READ_ONCE(ct->proto.tcp.state) != TCP_CONNTRACK_ESTABLISHED))
+		return NATFLOW_LEARN_TCP_STATE;
+	return NATFLOW_OK;
+}
+
+/**
+ * natflow_ct_get() - take a reference unless the conntrack is being freed
+ * @ct: conntrack found under RCU or owned by a packet
+ *
+ * Return: true if the caller owns a reference now.
+ */
+bool natflow_ct_get(struct nf_conn *ct)
+{
+	return refcount_inc_not_zero(&ct->ct_general.use);
+}
+
+/**
+ * natflow_ct_put() - drop a reference
+ * @ct: conntrack
+ */
+void natflow_ct_put(struct nf_conn *ct)
+{
+	nf_ct_put(ct);
+}
+
+/**
+ * natflow_ct_alive() - would a slow packet still find this conntrack
+ * @ct: conntrack with a reference
+ *
+ * Return: false once it was deleted, flushed or has timed out.
+ */
+bool natflow_ct_alive(const struct nf_conn *ct)
+{
+	return !nf_ct_is_dying(ct) && !nf_ct_is_expired(ct);
+}
+
+/* One conntrack tuple in the shape of a key. */
+static void tuple_to_key(const struct nf_conntrack_tuple *t, u32 port, union natflow_key *key)
+{
+	struct natflow_key_tail *tail;
+
+	memset(key, 0, sizeof(*key));
+	tail = natflow_key_tail(key, t->src.l3num);
+	if (t->src.l3num == NFPROTO_IPV4) {
+		key->v4.addrs.saddr = t->src.u3.ip;
+		key->v4.addrs.daddr = t->dst.u3.ip;
+	} else {
+		key->v6.addrs.saddr = t->src.u3.in6;
+		key->v6.addrs.daddr = t->dst.u3.in6;
+	}
+	tail->ports.sport = t->src.u.all;
+	tail->ports.dport = t->dst.u.all;
+	tail->port = port;
+	tail->proto = t->dst.protonum;
+	tail->family = t->src.l3num;
+}
+
+/**
+ * natflow_ct_key() - what packets of one direction look like when they arrive
+ * @ct: conntrack
+ * @dir: IP_CT_DIR_ORIGINAL or IP_CT_DIR_REPLY
+ * @port: ingress port id
+ * @key: filled in completely
+ */
+void natflow_ct_key(const struct nf_conn *ct, unsigned int dir, u32 port, union natflow_key *key)
+{
+	tuple_to_key(&ct->tuplehash[dir].tuple, port, key);
+}
+
+/**
+ * natflow_ct_after() - what packets of one direction look like after NAT
+ * @ct: conntrack
+ * @dir: direction
+ * @key: filled in completely; port 0
+ */
+void natflow_ct_after(const struct nf_conn *ct, unsigned int dir, union natflow_key *key)
+{
+	const struct nf_conntrack_tuple *back = &ct->tuplehash[!dir].tuple;
+	struct nf_conntrack_tuple after = *back;
+
+	after.src.u3 = back->dst.u3;
+	after.src.u.all = back->dst.u.all;
+	after.dst.u3 = back->src.u3;
+	after.dst.u.all = back->src.u.all;
+	tuple_to_key(&after, 0, key);
+}
+
+/**
+ * natflow_ct_unblind() - prepare TCP tracking for packets it will not see
+ * @ct: conntrack about to be published
+ *
+ * From now on slow packets of this flow (a FIN, a fragment) come with sequence
+ * numbers far from the last ones tracked; they must not be INVALID.
+ */
+void natflow_ct_unblind(struct nf_conn *ct)
+{
+	if (nf_ct_protonum(ct) != IPPROTO_TCP)
+		return;
+	spin_lock_bh(&ct->lock);
+	ct->proto.tcp.seen[0].flags |= IP_CT_TCP_FLAG_BE_LIBERAL;
+	ct->proto.tcp.seen[1].flags |= IP_CT_TCP_FLAG_BE_LIBERAL;
+	spin_unlock_bh(&ct->lock);
+}
+
+/**
+ * natflow_ct_return() - the stack takes over again
+ * @ct: conntrack of a flow that was published
+ *
+ * After more than 2 GiB unseen even a liberal window check compares the wrong
+ * way round. A td_maxwin of 0 makes tcp_in_window() start afresh with the next
+ * packet, and without MAXACK_SET an RST is not held against an old ACK.
+ */
+void natflow_ct_return(struct nf_conn *ct)
+{
+	unsigned int i;
+
+	if (nf_ct_protonum(ct) != IPPROTO_TCP)
+		return;
+	spin_lock_bh(&ct->lock);
+	for (i = 0; i < 2; i++) {
+		ct->proto.tcp.seen[i].td_maxwin = 0;
+		ct->proto.tcp.seen[i].flags &= ~IP_CT_TCP_FLAG_MAXACK_SET;
+	}
+	spin_unlock_bh(&ct->lock);
+}
+
+/**
+ * natflow_ct_account() - add what the stack would have counted
+ * @ct: conntrack
+ * @dir: direction
+ * @packets: skbs
+ * @bytes: their L3 bytes
+ */
+void natflow_ct_account(struct nf_conn *ct, unsigned int dir, u64 packets, u64 bytes)
+{
+	struct nf_conn_acct *acct = nf_conn_acct_find(ct);
+
+	if (!acct)
+		return;
+	atomic64_add(packets, &acct->counter[dir].packets);
+	atomic64_add(bytes, &acct->counter[dir].bytes);
+}
+
+/* The timeout table in force: a policy of this conntrack, else the namespace's. */
+static unsigned int timeout_of(struct nf_conn *ct, bool tcp, unsigned int state)
+{
+	unsigned int *table, timeout;
+
+	rcu_read_lock();
+	table = nf_ct_timeout_lookup(ct);
+	if (!table)
+		table = tcp ? nf_tcp_pernet(nf_ct_net(ct))->timeouts :
+			      nf_udp_pernet(nf_ct_net(ct))->timeouts;
+	timeout = READ_ONCE(table[state]);
+	rcu_read_unlock();
+	return timeout;
+}
+
+/*
+ * UDP becomes a stream, and ASSURED, with traffic two seconds after it began
+ * (net/netfilter/nf_conntrack_proto_udp.c:nf_conntrack_udp_packet()).
+ */
+static unsigned int udp_timeout(struct nf_conn *ct)
+{
+	unsigned long status = READ_ONCE(ct->status);
+
+	if (!(status & IPS_SEEN_REPLY) || !time_after(jiffies, ct->proto.udp.stream_ts))
+		return timeout_of(ct, false, UDP_CT_UNREPLIED);
+	if (!(status & (IPS_ASSURED | IPS_NAT_CLASH)) &&
+	    !test_and_set_bit(IPS_ASSURED_BIT, &ct->status))
+		nf_conntrack_event(IPCT_ASSURED, ct);
+	return timeout_of(ct, false, UDP_CT_REPLIED);
+}
+
+/**
+ * natflow_ct_refresh() - the flow had traffic: move its timeout as the stack would
+ * @ct: conntrack with a reference
+ *
+ * Does nothing to a dying, expired or fixed one: the dead are not woken.
+ */
+void natflow_ct_refresh(struct nf_conn *ct)
+{
+	unsigned int timeout;
+	u8 state;
+
+	if (!natflow_ct_alive(ct) || test_bit(IPS_FIXED_TIMEOUT_BIT, &ct->status))
+		return;
+	if (nf_ct_protonum(ct) == IPPROTO_TCP) {
+		state = READ_ONCE(ct->proto.tcp.state);
+		if (state != TCP_CONNTRACK_ESTABLISHED)
+			return;
+		timeout = timeout_of(ct, true, state);
+	} else {
+		timeout = udp_timeout(ct);
+	}
+	WRITE_ONCE(ct->timeout, nfct_time_stamp + timeout);
+}

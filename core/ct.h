@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * All contact with conntrack's insides. Nobody else includes its headers for
+ * more than the skb's pointer.
+ */
+#ifndef _NATFLOW_CORE_CT_H
+#define _NATFLOW_CORE_CT_H
+
+#include <net/netfilter/nf_conntrack.h>
+#include "../lib/key.h"
+#include "../include/uapi/linux/natflow_reason.h"
+
+enum natflow_reason natflow_ct_eligible(const struct nf_conn *ct);
+bool natflow_ct_get(struct nf_conn *ct);
+void natflow_ct_put(struct nf_conn *ct);
+bool natflow_ct_alive(const struct nf_conn *ct);
+void natflow_ct_key(const struct nf_conn *ct, unsigned int dir, u32 port, union natflow_key *key);
+void natflow_ct_after(const struct nf_conn *ct, unsigned int dir, union natflow_key *key);
+void natflow_ct_unblind(struct nf_conn *ct);
+void natflow_ct_return(struct nf_conn *ct);
+void natflow_ct_account(struct nf_conn *ct, unsigned int dir, u64 packets, u64 bytes);
+void natflow_ct_refresh(struct nf_conn *ct);
+
+#endif /* _NATFLOW_CORE_CT_H */

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Shared next hops: made from neighbours, rewritten by their events. */
+#include <linux/etherdevice.h>
+#include <linux/if_arp.h>
+#include <linux/hash.h>
+#include <linux/slab.h>
+#include "clock.h"
+#include "egress.h"
+
+/**
+ * natflow_egress_device_ok() - can natflow send to this device itself
+ * @dev: the device a route points to
+ *
+ * Ethernet-like devices build the whole L2 header in header_ops; others
+ * (tunnels, raw IP) are left to the stack.
+ *
+ * Return: true if flows may leave by @dev.
+ */
+bool natflow_egress_device_ok(const struct net_device *dev)
+{
+	return dev->type == ARPHRD_ETHER && dev->header_ops && dev->header_ops->create &&
+	       !(dev->flags & IFF_LOOPBACK) && !netif_is_l3_master(dev);
+}
+
+/*
+ * Write the L2 header the device itself would write. A scratch skb, because
+ * header_ops of stacked devices (VLAN without reorder) push more than Ethernet.
+ */
+static bool build_header(struct natflow_egress *eg)
+{
+	char ha[ALIGN(MAX_ADDR_LEN, sizeof(unsigned long))];
+	struct net_device *dev = eg->dev;
+	struct sk_buff *skb;
+	bool ok = false;
+
+	lockdep_assert_held(&eg->nn->egress_lock);
+	if (eg->neigh->dead || !(READ_ONCE(eg->neigh->nud_state) & NUD_VALID))
+		return false;
+	skb = alloc_skb(LL_RESERVED_SPACE(dev) + NATFLOW_L2_MAX, GFP_ATOMIC);
+	if (!skb)
+		return false;
+	skb_reserve(skb, LL_RESERVED_SPACE(dev) + NATFLOW_L2_MAX);
+	neigh_ha_snapshot(ha, eg->neigh, dev);
+	if (dev_hard_header(skb, dev, ntohs(eg->ethertype), ha, NULL, 0) >= 0 &&
+	    skb->len <= NATFLOW_L2_MAX) {
+		write_seqcount_begin(&eg->seq);
+		memcpy(eg->header, skb->data, skb->len);
+		WRITE_ONCE(eg->header_len, skb->len);
+		write_seqcount_end(&eg->seq);
+		ok = true;
+	}
+	kfree_skb(skb);
+	return ok;
+}
+
+static void free_rcu(struct rcu_head *rcu)
+{
+	kfree(container_of(rcu, struct natflow_egress, rcu));
+}
+
+/* A reader may have loaded the pointer just before the last holder let go. */
+static void drop(struct natflow_egress *eg)
+{
+	if (refcount_dec_and_test(&eg->ref))
+		call_rcu(&eg->rcu, free_rcu);
+}
+
+static void killed_rcu(struct rcu_head *rcu)
+{
+	struct natflow_egress *eg = container_of(rcu, struct natflow_egress, rcu);
+
+	neigh_release(eg->neigh);
+	netdev_put(eg->dev, &eg->tracker);
+	drop(eg);
+}
+
+/*
+ * No packet leaves by @eg any more. The reference that the hash held travels
+ * with the callback, which waits for readers that saw it alive.
+ */
+static void kill(struct natflow_egress *eg)
+{
+	lockdep_assert_held(&eg->nn->egress_lock);
+	WRITE_ONCE(eg->alive, false);
+	hash_del(&eg->node);
+	call_rcu(&eg->rcu, killed_rcu);
+}
+
+/* Hash a new egress before its header is built: an update that comes in between finds it. */
+static struct natflow_egress *create(struct natflow_net *nn, struct net_device *dev,
+				     struct neighbour *neigh, u32 mtu, __be16 ethertype)
+{
+	struct natflow_egress *eg = kzalloc(sizeof(*eg), GFP_ATOMIC);
+
+	lockdep_assert_held(&nn->egress_lock);
+	if (!eg)
+		return NULL;
+	eg->nn = nn;
+	eg->dev = dev;
+	eg->neigh = neigh_clone(neigh);
+	eg->mtu = mtu;
+	eg->headroom = LL_RESERVED_SPACE(dev);
+	eg->ethertype = ethertype;
+	eg->alive = true;
+	seqcount_spinlock_init(&eg->seq, &nn->egress_lock);
+	refcount_set(&eg->ref, 2);	/* the hash, the caller */
+	netdev_hold(dev, &eg->tracker, GFP_ATOMIC);
+	hash_add(nn->egresses, &eg->node, hash_ptr(neigh, 32));
+	if (build_header(eg))
+		return eg;
+	kill(eg);
+	drop(eg);
+	return NULL;
+}
+
+/**
+ * natflow_egress_get() - find or make the egress of a next hop
+ * @nn: namespace
+ * @dev: output device, natflow_egress_device_ok()
+ * @neigh: resolved next hop; a reference is taken if a new egress is made
+ * @mtu: L3 bytes a packet may have
+ * @ethertype: ETH_P_IP or ETH_P_IPV6
+ *
+ * Context: BH disabled or process.
+ * Return: an egress with a reference for the caller, or NULL if there is no
+ * memory or the neighbour is not valid any more.
+ */
+struct natflow_egress *natflow_egress_get(struct natflow_net *nn, struct net_device *dev,
+					  struct neighbour *neigh, u32 mtu, __be16 ethertype)
+{
+	struct natflow_egress *eg;
+
+	spin_lock_bh(&nn->egress_lock);
+	hash_for_each_possible(nn->egresses, eg, node, hash_ptr(neigh, 32)) {
+		if (eg->neigh == neigh && eg->dev == dev && eg->mtu == mtu &&
+		    eg->ethertype == ethertype) {
+			refcount_inc(&eg->ref);
+			goto out;
+		}
+	}
+	eg = create(nn, dev, neigh, mtu, ethertype);
+out:
+	spin_unlock_bh(&nn->egress_lock);
+	return eg;
+}
+
+/**
+ * natflow_egress_put() - drop a reference
+ * @eg: egress; the one that only the hash still holds is killed
+ *
+ * Context: BH disabled or process.
+ */
+void natflow_egress_put(struct natflow_egress *eg)
+{
+	struct natflow_net *nn = eg->nn;
+
+	spin_lock_bh(&nn->egress_lock);
+	if (eg->alive && refcount_read(&eg->ref) == 2)
+		kill(eg);
+	drop(eg);
+	spin_unlock_bh(&nn->egress_lock);
+}
+
+/**
+ * natflow_egress_neigh_update() - a neighbour changed its address or its state
+ * @nn: namespace of the neighbour's device
+ * @neigh: the neighbour
+ *
+ * Context: any; called from the netevent chain. When it returns, the next
+ * packet carries the new address or takes the stack.
+ */
+void natflow_egress_neigh_update(struct natflow_net *nn, struct neighbour *neigh)
+{
+	struct natflow_egress *eg;
+	struct hlist_node *tmp;
+
+	spin_lock_bh(&nn->egress_lock);
+	hash_for_each_possible_safe(nn->egresses, eg, tmp, node, hash_ptr(neigh, 32))
+		if (eg->neigh == neigh && !build_header(eg))
+			kill(eg);
+	spin_unlock_bh(&nn->egress_lock);
+}
+
+/**
+ * natflow_egress_dev_gone() - a device went down, changed or disappears
+ * @nn: namespace
+ * @dev: device, or NULL for all
+ *
+ * Context: any. References to @dev are dropped one grace period later.
+ */
+void natflow_egress_dev_gone(struct natflow_net *nn, const struct net_device *dev)
+{
+	struct natflow_egress *eg;
+	struct hlist_node *tmp;
+	unsigned int i;
+
+	spin_lock_bh(&nn->egress_lock);
+	hash_for_each_safe(nn->egresses, i, tmp, eg, node)
+		if (!dev || eg->dev == dev)
+			kill(eg);
+	spin_unlock_bh(&nn->egress_lock);
+}
+
+/**
+ * natflow_egress_keep_neighbours() - do for neighbours what the stack's output does
+ * @nn: namespace
+ *
+ * A neighbour that only accelerated packets use would go stale and never be
+ * probed. Called once a second; probes what carried traffic since.
+ *
+ * Context: process.
+ */
+void natflow_egress_keep_neighbours(struct natflow_net *nn)
+{
+	const u16 second = HZ >> NATFLOW_TICK_SHIFT;
+	struct neighbour *batch[16];
+	struct natflow_egress *eg;
+	unsigned int i, bucket = 0, n;
+
+	/* neigh_event_send() may call back into neigh_update: never under our lock. */
+	while (bucket < HASH_SIZE(nn->egresses)) {
+		n = 0;
+		spin_lock_bh(&nn->egress_lock);
+		hlist_for_each_entry(eg, &nn->egresses[bucket], node) {
+			if ((u16)(natflow_tick_now() - READ_ONCE(eg->used)) <= second &&
+			    n < ARRAY_SIZE(batch))
+				batch[n++] = neigh_clone(eg->neigh);
+		}
+		spin_unlock_bh(&nn->egress_lock);
+		for (i = 0; i < n; i++) {
+			neigh_event_send(batch[i], NULL);
+			neigh_release(batch[i]);
+		}
+		bucket++;
+	}
+}
+
+/**
+ * natflow_egress_exit() - the namespace goes away
+ * @nn: namespace whose flows are all gone; follow with rcu_barrier()
+ */
+void natflow_egress_exit(struct natflow_net *nn)
+{
+	natflow_egress_dev_gone(nn, NULL);
+}

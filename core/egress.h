@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * An egress is a next hop that flows share: device, L2 header, MTU.
+ *
+ * Flows are many, next hops few. When a neighbour changes its MAC address one
+ * egress is rewritten and all its flows are right at the next packet; when it
+ * dies, its flows take the stack.
+ *
+ * Lifetime: every flow direction that points here holds a reference. The
+ * device and the neighbour are let go when the egress is killed, one grace
+ * period later, even while flows still point to it: readers check @alive
+ * inside their RCU section before they touch @dev.
+ */
+#ifndef _NATFLOW_CORE_EGRESS_H
+#define _NATFLOW_CORE_EGRESS_H
+
+#include <linux/if_vlan.h>
+#include <linux/netdevice.h>
+#include <linux/refcount.h>
+#include <linux/seqlock.h>
+#include <net/neighbour.h>
+#include "netns.h"
+
+/* Ethernet, two VLAN tags, PPPoE. */
+#define NATFLOW_L2_MAX 32
+
+struct natflow_egress {
+	/* The line the packet path reads. */
+	struct net_device *dev;		/* valid while @alive, under RCU */
+	seqcount_spinlock_t seq;	/* guards @header against a torn read */
+	u32 mtu;			/* bytes of L3 */
+	u16 headroom;			/* bytes in front of L3 that @dev wants, L2 included */
+	u8 header_len;
+	bool alive;
+	u8 header[NATFLOW_L2_MAX];
+	u16 used;			/* natflow_tick_now() of the last hit, for the neighbour */
+
+	/* Under natflow_net.egress_lock. */
+	struct hlist_node node;
+	struct neighbour *neigh;
+	__be16 ethertype;
+	struct natflow_net *nn;
+	refcount_t ref;
+	netdevice_tracker tracker;
+	struct rcu_head rcu;
+};
+
+/*
+ * Push the L2 header of @eg in front of the L3 header @skb is at.
+ * Context: RCU read side; @eg->headroom bytes of writable room.
+ */
+static __always_inline void natflow_egress_header(const struct natflow_egress *eg,
+						  struct sk_buff *skb)
+{
+	u8 header[NATFLOW_L2_MAX];
+	unsigned int seq, len;
+
+	do {
+		seq = read_seqcount_begin(&eg->seq);
+		len = READ_ONCE(eg->header_len);
+		memcpy(header, eg->header, sizeof(header));
+	} while (read_seqcount_retry(&eg->seq, seq));
+
+	if (likely(len == ETH_HLEN))
+		memcpy(__skb_push(skb, ETH_HLEN), header, ETH_HLEN);
+	else
+		memcpy(__skb_push(skb, len), header, len);
+}
+
+bool natflow_egress_device_ok(const struct net_device *dev);
+struct natflow_egress *natflow_egress_get(struct natflow_net *nn, struct net_device *dev,
+					  struct neighbour *neigh, u32 mtu, __be16 ethertype);
+void natflow_egress_put(struct natflow_egress *eg);
+void natflow_egress_neigh_update(struct natflow_net *nn, struct neighbour *neigh);
+void natflow_egress_dev_gone(struct natflow_net *nn, const struct net_device *dev);
+void natflow_egress_keep_neighbours(struct natflow_net *nn);
+void natflow_egress_exit(struct natflow_net *nn);
+
+#endif /* _NATFLOW_CORE_EGRESS_H */

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Hooks exist only while there is something to look up or to learn. Two flags
+ * say so to the packet path at once; the hooks themselves follow in a worker,
+ * because rules are checked under locks that RTNL must not be taken under.
+ */
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
+#include <linux/rtnetlink.h>
+#include "ageing.h"
+#include "events.h"
+#include "flow.h"
+#include "hooks.h"
+#include "learn.h"
+#include "port.h"
+
+/* May new flows be selected? */
+static bool may_learn(const struct natflow_net *nn)
+{
+	const struct natflow_config *c = &nn->config;
+
+	if (READ_ONCE(c->disabled) || READ_ONCE(nn->dead))
+		return false;
+	switch (READ_ONCE(c->select)) {
+	case NATFLOW_SELECT_ALL:
+	case NATFLOW_SELECT_MARK:
+		return true;
+	case NATFLOW_SELECT_AUTO:
+		return READ_ONCE(c->enabled_once) || atomic_read(&nn->rules);
+	default:
+		return atomic_read(&nn->rules);
+	}
+}
+
+/* POST_ROUTING last: the packet is as it will leave, and confirm comes after us. */
+static int hook_post_routing(struct natflow_net *nn)
+{
+	static const u8 family[NATFLOW_FAMILIES] = { NFPROTO_IPV4, NFPROTO_IPV6 };
+	unsigned int i;
+
+	for (i = 0; i < NATFLOW_FAMILIES; i++) {
+		nn->post_ops[i].hook = natflow_learn;
+		nn->post_ops[i].priv = nn;
+		nn->post_ops[i].pf = family[i];
+		nn->post_ops[i].hooknum = NF_INET_POST_ROUTING;
+		nn->post_ops[i].priority = INT_MAX;
+	}
+	return nf_register_net_hooks(nn->net, nn->post_ops, NATFLOW_FAMILIES);
+}
+
+/* POST_ROUTING first, so that no flow is looked up before it can be learned. */
+static void place(struct natflow_net *nn)
+{
+	lockdep_assert_held(&nn->lock);
+	natflow_events_watch_fib6(nn);
+	if (!nn->hooked)
+		nn->hooked = !hook_post_routing(nn);
+	rtnl_lock();
+	natflow_port_sync(nn);
+	rtnl_unlock();
+	natflow_ageing_start(nn);
+}
+
+static void withdraw(struct natflow_net *nn)
+{
+	lockdep_assert_held(&nn->lock);
+	rtnl_lock();
+	natflow_port_sync(nn);
+	rtnl_unlock();
+	if (nn->hooked)
+		nf_unregister_net_hooks(nn->net, nn->post_ops, NATFLOW_FAMILIES);
+	nn->hooked = false;
+	natflow_events_unwatch_fib6(nn);
+	synchronize_net();	/* a packet that still learns publishes before the flush */
+	natflow_flow_flush(nn, NATFLOW_END_DISABLED, NULL, NULL);
+	natflow_ageing_stop(nn);
+}
+
+/**
+ * natflow_hooks_update() - make the hooks fit the settings, now
+ * @nn: namespace
+ *
+ * Context: process, may sleep, neither natflow_net.lock nor RTNL held.
+ */
+void natflow_hooks_update(struct natflow_net *nn)
+{
+	mutex_lock(&nn->lock);
+	WRITE_ONCE(nn->learning, may_learn(nn));
+	if (nn->learning) {
+		WRITE_ONCE(nn->forwarding, true);
+		place(nn);
+	} else if (nn->forwarding &&
+		   (nn->config.disabled || nn->dead || !READ_ONCE(nn->flow_count))) {
+		WRITE_ONCE(nn->forwarding, false);
+		withdraw(nn);
+	}
+	mutex_unlock(&nn->lock);
+}
+
+/**
+ * natflow_hooks_work() - the work of natflow_net.sync
+ * @work: embedded work
+ */
+void natflow_hooks_work(struct work_struct *work)
+{
+	natflow_hooks_update(container_of(work, struct natflow_net, sync));
+}
+
+/**
+ * natflow_hooks_kick() - settings or rules changed; hooks follow soon
+ * @nn: namespace
+ *
+ * Context: any.
+ */
+void natflow_hooks_kick(struct natflow_net *nn)
+{
+	if (!READ_ONCE(nn->dead))
+		schedule_work(&nn->sync);
+}
+
+/**
+ * natflow_hooks_exit() - no hook and no worker from here on
+ * @nn: namespace
+ *
+ * Context: process, may sleep.
+ */
+void natflow_hooks_exit(struct natflow_net *nn)
+{
+	WRITE_ONCE(nn->dead, true);
+	cancel_work_sync(&nn->sync);
+	natflow_hooks_update(nn);
+}

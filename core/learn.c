@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Learned from what the stack did, not from a guess: POST_ROUTING, last. Each
+ * direction is learned from a packet of that direction, with the route, mark,
+ * priority, TTL and DSCP the stack gave it.
+ */
+#include <linux/inetdevice.h>
+#include <linux/netfilter_ipv4.h>
+#include <net/dst.h>
+#include <net/dst_metadata.h>
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/route.h>
+#include <net/xfrm.h>
+#include "../lib/pkt.h"
+#include "clock.h"
+#include "ct.h"
+#include "egress.h"
+#include "flow.h"
+#include "learn.h"
+#include "port.h"
+#include "trace.h"
+
+/* One packet on its way out, and what it teaches. */
+struct ctx {
+	struct natflow_net *nn;
+	struct sk_buff *skb;
+	struct nf_conn *ct;
+	struct natflow_flow *flow;
+	struct net_device *out;
+	unsigned int dir;
+	u8 family;
+	bool deferred;		/* reinjected from a queue */
+	struct natflow_lesson lesson;
+};
+
+/**
+ * natflow_learn_select() - choose the flow of a forwarded packet
+ * @nn: namespace
+ * @skb: packet in FORWARD or POST_ROUTING
+ * @hw: hardware was asked for
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: NATFLOW_OK or the learn reason.
+ */
+enum natflow_reason natflow_learn_select(struct natflow_net *nn, struct sk_buff *skb, bool hw)
+{
+	enum ip_conntrack_info info;
+	struct nf_conn *ct = nf_ct_get(skb, &info);
+	struct natflow_flow *flow;
+
+	if (!ct || nf_ct_is_template(ct))
+		return NATFLOW_LEARN_NO_CONNTRACK;
+	return natflow_flow_select(nn, ct, hw, &flow);
+}
+
+/* Does a setting choose this packet's flow, without a rule? */
+static bool selected_by_setting(const struct natflow_net *nn, const struct nf_conn *ct)
+{
+	const struct natflow_config *c = &nn->config;
+
+	switch (READ_ONCE(c->select)) {
+	case NATFLOW_SELECT_ALL:
+		return true;
+	case NATFLOW_SELECT_AUTO:
+		return READ_ONCE(c->enabled_once) && !atomic_read(&nn->rules);
+	case NATFLOW_SELECT_MARK:
+		return (READ_ONCE(ct->mark) & READ_ONCE(c->mark_mask)) == READ_ONCE(c->mark);
+	default:
+		return false;
+	}
+}
+
+/* Find the flow, or select it. A packet nobody selected is no news: *flow stays NULL. */
+static enum natflow_reason find(struct ctx *c)
+{
+	enum natflow_reason reason = NATFLOW_OK;
+
+	c->flow = natflow_flow_by_ct(c->nn, c->ct);
+	if (!c->flow && READ_ONCE(c->nn->learning) && selected_by_setting(c->nn, c->ct))
+		reason = natflow_flow_select(c->nn, c->ct, false, &c->flow);
+	if (c->flow)
+		c->flow->slow_pkts++;
+	return reason;
+}
+
+/* The packet and its route: only plain unicast forwarding is imitated. */
+static enum natflow_reason check_route(struct ctx *c)
+{
+	const struct dst_entry *dst = skb_dst(c->skb);
+
+	if (c->deferred)
+		return NATFLOW_LEARN_DEFERRED;
+	if (secpath_exists(c->skb))
+		return NATFLOW_LEARN_SECPATH;
+	if (dst_xfrm(dst))
+		return NATFLOW_LEARN_XFRM;
+	if (dst->lwtstate || skb_metadata_dst(c->skb))
+		return NATFLOW_LEARN_LWTUNNEL;
+	if (dst->flags & DST_FAKE_RTABLE)
+		return NATFLOW_LEARN_BRIDGED;
+	if (c->family == NFPROTO_IPV4) {
+		if (skb_rtable(c->skb)->rt_type != RTN_UNICAST)
+			return NATFLOW_LEARN_ROUTE_TYPE;
+		if (ip_hdr(c->skb)->ihl != 5)
+			return NATFLOW_LEARN_OPTIONS;
+	} else {
+		if (ipv6_addr_is_multicast(&ipv6_hdr(c->skb)->daddr))
+			return NATFLOW_LEARN_ROUTE_TYPE;
+		if (ipv6_hdr(c->skb)->nexthdr != nf_ct_protonum(c->ct))
+			return NATFLOW_LEARN_OPTIONS;
+	}
+	return NATFLOW_OK;
+}
+
+static bool group_excludes(const struct natflow_net *nn, const struct natflow_port *in,
+			   const struct natflow_port *out)
+{
+	bool both = READ_ONCE(in->in_group) && out && READ_ONCE(out->in_group);
+
+	switch (READ_ONCE(nn->config.group_type)) {
+	case NATFLOW_GROUP_ONLY:
+		return !both;
+	case NATFLOW_GROUP_EXCEPT:
+		return both;
+	default:
+		return false;
+	}
+}
+
+/* Both ends: the port it came in by, the device it leaves by. */
+static enum natflow_reason check_ports(struct ctx *c)
+{
+	struct natflow_port *in = natflow_port_find(c->nn, c->skb->skb_iif);
+
+	if (!in)
+		return NATFLOW_LEARN_IN_DEVICE;
+	if (!natflow_egress_device_ok(c->out))
+		return NATFLOW_LEARN_OUT_DEVICE;
+	if (group_excludes(c->nn, in, natflow_port_find(c->nn, c->out->ifindex)))
+		return NATFLOW_LEARN_GROUP;
+	c->lesson.iif = in->ifindex;
+	natflow_ct_key(c->ct, c->dir, in->id, &c->lesson.key);
+	return NATFLOW_OK;
+}
+
+/* The packet must look as conntrack's NAT says; the rest is noted as it is. */
+static enum natflow_reason note_headers(struct ctx *c)
+{
+	struct natflow_lesson *l = &c->lesson;
+	struct natflow_ports _ports, *ports;
+
+	natflow_ct_after(c->ct, c->dir, &l->after);
+	if (c->family == NFPROTO_IPV4) {
+		const struct iphdr *iph = ip_hdr(c->skb);
+
+		ports = skb_header_pointer(c->skb, sizeof(*iph), sizeof(_ports), &_ports);
+		if (!ports || memcmp(&iph->addrs, &l->after.v4.addrs, sizeof(iph->addrs)) ||
+		    memcmp(ports, &l->after.v4.tail.ports, sizeof(_ports)))
+			return NATFLOW_LEARN_NAT;
+		l->tos = iph->tos;
+		l->meta.ttl = iph->ttl;
+	} else {
+		const struct ipv6hdr *iph = ipv6_hdr(c->skb);
+
+		ports = skb_header_pointer(c->skb, sizeof(*iph), sizeof(_ports), &_ports);
+		if (!ports || memcmp(&iph->addrs, &l->after.v6.addrs, sizeof(iph->addrs)) ||
+		    memcmp(ports, &l->after.v6.tail.ports, sizeof(_ports)))
+			return NATFLOW_LEARN_NAT;
+		l->tos = ipv6_get_dsfield(iph);
+		l->meta.ttl = iph->hop_limit;
+	}
+	l->meta.mark = c->skb->mark;
+	l->meta.priority = c->skb->priority;
+	return NATFLOW_OK;
+}
+
+/* The next hop, as a shared egress. */
+static enum natflow_reason note_egress(struct ctx *c)
+{
+	struct dst_entry *dst = skb_dst(c->skb);
+	const bool v4 = c->family == NFPROTO_IPV4;
+	u32 mtu = v4 ? ip_dst_mtu_maybe_forward(dst, true) : ip6_dst_mtu_maybe_forward(dst, true);
+	struct neighbour *neigh;
+
+	neigh = dst_neigh_lookup(dst, v4 ? (void *)&ip_hdr(c->skb)->daddr :
+					   (void *)&ipv6_hdr(c->skb)->daddr);
+	if (!neigh)
+		return NATFLOW_LEARN_NEIGHBOUR;
+	/* Not valid yet: this packet makes the stack resolve it, a later one is learned from. */
+	if (READ_ONCE(neigh->nud_state) & NUD_VALID)
+		c->lesson.egress = natflow_egress_get(c->nn, c->out, neigh, mtu,
+						      htons(v4 ? ETH_P_IP : ETH_P_IPV6));
+	neigh_release(neigh);
+	return c->lesson.egress ? NATFLOW_OK : NATFLOW_LEARN_NEIGHBOUR;
+}
+
+static enum natflow_reason learn(struct ctx *c)
+{
+	enum natflow_reason reason;
+
+	c->lesson.clock = natflow_clock_sampled(c->nn, c->family);
+	reason = natflow_ct_eligible(c->ct);
+	if (!reason)
+		reason = check_route(c);
+	if (!reason)
+		reason = check_ports(c);
+	if (!reason)
+		reason = note_headers(c);
+	if (!reason)
+		reason = note_egress(c);
+	if (!reason)
+		reason = natflow_flow_learn(c->flow, c->dir, &c->lesson);
+	return reason;
+}
+
+/**
+ * natflow_learn() - the POST_ROUTING hook, both families
+ * @priv: struct natflow_net
+ * @skb: packet about to leave, all rules behind it
+ * @state: family and devices
+ *
+ * Context: RCU read side.
+ * Return: NF_ACCEPT, always; the packet is not changed.
+ */
+unsigned int natflow_learn(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	struct ctx c = {
+		.nn = priv, .skb = skb, .family = state->pf, .out = state->out,
+	};
+	enum ip_conntrack_info info;
+	enum natflow_reason reason;
+
+	/* Only what came in by a device and was routed by us can be imitated. */
+	if (!READ_ONCE(c.nn->forwarding) || !skb->skb_iif || skb->sk || !skb_dst(skb))
+		return NF_ACCEPT;
+	c.ct = nf_ct_get(skb, &info);
+	if (!c.ct || nf_ct_is_template(c.ct))
+		return NF_ACCEPT;
+	c.dir = CTINFO2DIR(info);
+	/* A verdict's context, not a receiver's: the clock was sampled for another packet. */
+	c.deferred = !in_softirq();
+
+	local_bh_disable();
+	reason = find(&c);
+	if (c.flow)
+		reason = learn(&c);
+	if (reason)
+		natflow_stats_reason(c.nn->pcpu, reason);
+	if (c.flow || reason)
+		trace_learn(c.ct, c.dir, reason);
+	local_bh_enable();
+	return NF_ACCEPT;
+}

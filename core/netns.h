@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Everything natflow keeps for one network namespace. Found by net_generic();
+ * lives from pernet init to pernet exit.
+ */
+#ifndef _NATFLOW_CORE_NETNS_H
+#define _NATFLOW_CORE_NETNS_H
+
+#include <linux/hashtable.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/netfilter.h>
+#include <linux/rhashtable-types.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+#include "stats.h"
+
+struct natflow_table;
+
+enum natflow_select {
+	NATFLOW_SELECT_AUTO,	/* rules while there is one, else all once disabled=0 was written */
+	NATFLOW_SELECT_RULES,
+	NATFLOW_SELECT_ALL,
+	NATFLOW_SELECT_MARK,	/* conntrack mark & mask == mark */
+};
+
+enum natflow_group_type {
+	NATFLOW_GROUP_OFF,	/* groups do not matter */
+	NATFLOW_GROUP_ONLY,	/* accelerate only if both ports are in the group */
+	NATFLOW_GROUP_EXCEPT,	/* slow path if both ports are in the group */
+};
+
+#define NATFLOW_GROUP_MAX 32
+
+/*
+ * Settings are written under natflow_net.lock and read with READ_ONCE() from
+ * the packet path; no two of them must be seen together.
+ */
+struct natflow_config {
+	bool disabled;
+	bool enabled_once;	/* somebody wrote disabled=0 */
+	u8 select;		/* enum natflow_select */
+	u8 group_type;		/* enum natflow_group_type */
+	u32 mark, mark_mask;	/* for NATFLOW_SELECT_MARK */
+	u32 delay_pkts;
+	u32 flow_limit;
+	u32 debug;		/* which messages the log keeps: 1 errors, 2 warnings, 4 facts */
+};
+
+struct natflow_net {
+	struct net *net;
+	struct natflow_config config;
+	struct natflow_pcpu __percpu *pcpu;
+
+	/* Serialises settings and everything that registers hooks. Outermost but for RTNL,
+	 * which is taken inside it: nothing that holds RTNL takes it.
+	 */
+	struct mutex lock;
+	atomic_t rules;			/* FLOWOFFLOAD rules in this namespace */
+	bool forwarding;		/* the RX hooks look packets up */
+	bool learning;			/* new flows may be selected */
+	bool hooked;			/* POST_ROUTING hooks are registered; under @lock */
+	bool fib6_watched;		/* @fib_nb is registered; under @lock */
+	bool dead;			/* pernet exit has begun: no hook is registered again */
+
+	/* Ports, by ifindex: written under RTNL, read under RCU. */
+	DECLARE_HASHTABLE(ports, 6);
+	u32 port_seq;			/* last port id given out; under RTNL */
+	char group[NATFLOW_GROUP_MAX][IFNAMSIZ];	/* under RTNL */
+	unsigned int groups;				/* under RTNL */
+
+	/* Egresses, by neighbour: under @egress_lock. */
+	spinlock_t egress_lock;
+	DECLARE_HASHTABLE(egresses, 8);
+
+	/* Flows: see core/flow.h. */
+	struct natflow_table __rcu *table;	/* replaced under @lock, contents under @flow_lock */
+	struct rhashtable by_ct;
+	spinlock_t flow_lock;
+	struct list_head halves;	/* selected but unpublished, oldest first; @flow_lock */
+	u32 half_count;			/* @flow_lock */
+	u32 flow_count;			/* all flow objects; @flow_lock */
+	u32 flow_peak;			/* @flow_lock */
+	u32 clock_hand;			/* next bucket to look for a victim; @flow_lock */
+	u32 slice, ticks;		/* next bucket of the ageing walk; only the tick */
+
+	atomic_t clock_bias[NATFLOW_FAMILIES];	/* natflow's own part of the route clocks */
+	struct notifier_block fib_nb;
+
+	struct delayed_work tick;	/* ageing, folding, neighbours */
+	struct work_struct sync;	/* hooks follow settings and rules */
+
+	/* Registered per namespace; filled from templates whose owners are elsewhere. */
+	struct nf_hook_ops post_ops[NATFLOW_FAMILIES];
+	nf_hookfn *ingress;		/* natflow_path's hook, for ports */
+
+	struct natflow_log *log;
+	struct natflow_door *door;	/* what open device files hold on to */
+};
+
+extern unsigned int natflow_net_id __read_mostly;
+
+static inline struct natflow_net *natflow_net(const struct net *net)
+{
+	return net_generic(net, natflow_net_id);
+}
+
+static __always_inline unsigned int natflow_family_index(const u8 family)
+{
+	return family == NFPROTO_IPV6;
+}
+
+#endif /* _NATFLOW_CORE_NETNS_H */

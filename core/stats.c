@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Summing the per-CPU counters, and the names of the reasons. */
+#include <linux/string.h>
+#include "stats.h"
+
+#define REASON_GROUP(group, name, key, text) [NATFLOW_##name] = #group,
+#define REASON_KEY(group, name, key, text) [NATFLOW_##name] = key,
+
+static const char * const reason_group[] = { NATFLOW_REASONS(REASON_GROUP) };
+static const char * const reason_key[] = { NATFLOW_REASONS(REASON_KEY) };
+
+/**
+ * natflow_reason_group() - the group a reason belongs to
+ * @reason: any value but NATFLOW_OK
+ *
+ * Return: "refuse", "learn" or "end".
+ */
+const char *natflow_reason_group(enum natflow_reason reason)
+{
+	return reason_group[reason];
+}
+
+/**
+ * natflow_reason_key() - the stable name of a reason
+ * @reason: any value but NATFLOW_OK
+ *
+ * Return: its key, unique within its group.
+ */
+const char *natflow_reason_key(enum natflow_reason reason)
+{
+	return reason_key[reason];
+}
+
+/**
+ * natflow_stats_alloc() - counters for one namespace, all zero
+ *
+ * Context: process, may sleep.
+ * Return: the counters, freed with free_percpu(), or NULL.
+ */
+struct natflow_pcpu __percpu *natflow_stats_alloc(void)
+{
+	struct natflow_pcpu __percpu *pcpu = alloc_percpu(struct natflow_pcpu);
+	int cpu;
+
+	if (!pcpu)
+		return NULL;
+	for_each_possible_cpu(cpu) {
+		struct natflow_pcpu *c = per_cpu_ptr(pcpu, cpu);
+
+		u64_stats_init(&c->syncp);
+		init_llist_head(&c->active);
+	}
+	return pcpu;
+}
+
+/* One CPU's counters, as they stood at one moment. */
+static void snapshot(const struct natflow_pcpu *c, struct natflow_stats *now)
+{
+	unsigned int start, i;
+
+	do {
+		start = u64_stats_fetch_begin(&c->syncp);
+		now->hits = u64_stats_read(&c->hits);
+		now->bytes = u64_stats_read(&c->bytes);
+		for (i = 1; i <= NATFLOW_REASON_MAX; i++)
+			now->reason[i] = u64_stats_read(&c->reason[i]);
+	} while (u64_stats_fetch_retry(&c->syncp, start));
+}
+
+/**
+ * natflow_stats_sum() - add up one namespace's counters
+ * @pcpu: the counters
+ * @sum: the result, in packets and bytes
+ *
+ * Context: any. Writers are not stopped; each counter is exact, the set is not
+ * one instant.
+ */
+void natflow_stats_sum(struct natflow_pcpu __percpu *pcpu, struct natflow_stats *sum)
+{
+	unsigned int i;
+	int cpu;
+
+	memset(sum, 0, sizeof(*sum));
+	for_each_possible_cpu(cpu) {
+		struct natflow_stats now;
+
+		snapshot(per_cpu_ptr(pcpu, cpu), &now);
+		sum->hits += now.hits;
+		sum->bytes += now.bytes;
+		for (i = 1; i <= NATFLOW_REASON_MAX; i++)
+			sum->reason[i] += now.reason[i];
+	}
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The hash table: keyed hash, two buckets of seven per key, no chains, no
+ * moves. Readers are in core/flow.h; every function here but the allocation
+ * runs under natflow_net.flow_lock.
+ */
+#include <linux/mm.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include "table.h"
+
+#define OVERFLOW_SHIFT 56
+#define OVERFLOW_MAX 0xffULL	/* sticks: the second bucket is looked at for ever */
+
+/**
+ * natflow_table_alloc() - a table for a number of flows
+ * @limit: flows, two directions each
+ *
+ * Sized for two thirds of all slots in use when @limit is reached; then fewer
+ * than one key in a million finds both its buckets full.
+ *
+ * Context: process, may sleep.
+ * Return: an empty table with fresh hash secrets, or NULL.
+ */
+struct natflow_table *natflow_table_alloc(u32 limit)
+{
+	u32 buckets = roundup_pow_of_two(max(limit * 3 / NATFLOW_BUCKET_SLOTS, 4U));
+	struct natflow_table *table = kvzalloc(struct_size(table, bucket, buckets), GFP_KERNEL);
+
+	if (!table)
+		return NULL;
+	table->mask = buckets - 1;
+	table->limit = limit;
+	get_random_bytes(table->seed, sizeof(table->seed));
+	return table;
+}
+
+static u64 tag_byte(u64 hash)
+{
+	return (hash >> 56) | 1;
+}
+
+static struct natflow_bucket *bucket_of(struct natflow_table *table, u64 hash, bool second)
+{
+	return &table->bucket[(second ? hash >> 24 : hash) & table->mask];
+}
+
+static u64 hash_of(const struct natflow_table *table, const u64 *key, u8 family)
+{
+	return family == NFPROTO_IPV4 ? natflow_key_hash(key, table->seed, NFPROTO_IPV4) :
+					natflow_key_hash(key, table->seed, NFPROTO_IPV6);
+}
+
+static int slot_of(struct natflow_net *nn, struct natflow_bucket *b, const struct natflow_dir *dir)
+{
+	int i;
+
+	for (i = 0; i < NATFLOW_BUCKET_SLOTS; i++)
+		if (rcu_dereference_protected(b->slot[i], lockdep_is_held(&nn->flow_lock)) == dir)
+			return i;
+	return -1;
+}
+
+static void overflow_add(struct natflow_bucket *b, int n)
+{
+	u64 count = b->tags >> OVERFLOW_SHIFT;
+
+	if (count != OVERFLOW_MAX)
+		WRITE_ONCE(b->tags, b->tags + ((u64)n << OVERFLOW_SHIFT));
+}
+
+/**
+ * natflow_table_find() - who has this key
+ * @nn: namespace, flow_lock held
+ * @table: its table
+ * @key: words of a union natflow_key
+ * @family: of the key
+ *
+ * Return: the direction or NULL.
+ */
+struct natflow_dir *natflow_table_find(struct natflow_net *nn, struct natflow_table *table,
+				       const u64 *key, u8 family)
+{
+	u64 hash = hash_of(table, key, family);
+	unsigned int second, i;
+
+	for (second = 0; second < 2; second++) {
+		struct natflow_bucket *b = bucket_of(table, hash, second);
+
+		for (i = 0; i < NATFLOW_BUCKET_SLOTS; i++) {
+			struct natflow_dir *dir =
+				rcu_dereference_protected(b->slot[i],
+							  lockdep_is_held(&nn->flow_lock));
+
+			if (!dir || !natflow_dir_is(dir, family))
+				continue;
+			if (!memcmp(natflow_dir_key(dir), key, natflow_key_words(family) * 8))
+				return dir;
+		}
+	}
+	return NULL;
+}
+
+/**
+ * natflow_table_insert() - make one direction findable
+ * @nn: namespace, flow_lock held
+ * @table: its table
+ * @dir: complete direction whose key is not in the table
+ * @family: of the direction
+ *
+ * Return: false if both buckets of the key are full.
+ */
+bool natflow_table_insert(struct natflow_net *nn, struct natflow_table *table,
+			  struct natflow_dir *dir, u8 family)
+{
+	u64 hash = hash_of(table, natflow_dir_key(dir), family);
+	unsigned int second;
+
+	for (second = 0; second < 2; second++) {
+		struct natflow_bucket *b = bucket_of(table, hash, second);
+		int i = slot_of(nn, b, NULL);
+
+		if (i < 0)
+			continue;
+		if (second)
+			overflow_add(bucket_of(table, hash, false), 1);
+		/* The tag after the pointer; a reader that is early compares the key anyway. */
+		rcu_assign_pointer(b->slot[i], dir);
+		WRITE_ONCE(b->tags, b->tags | tag_byte(hash) << (8 * i));
+		return true;
+	}
+	return false;
+}
+
+/**
+ * natflow_table_remove() - hide one direction
+ * @nn: namespace, flow_lock held
+ * @table: its table
+ * @dir: direction; need not be in the table
+ * @family: of the direction
+ *
+ * Readers that found it earlier go on until the end of their RCU section.
+ */
+void natflow_table_remove(struct natflow_net *nn, struct natflow_table *table,
+			  struct natflow_dir *dir, u8 family)
+{
+	u64 hash = hash_of(table, natflow_dir_key(dir), family);
+	unsigned int second;
+
+	for (second = 0; second < 2; second++) {
+		struct natflow_bucket *b = bucket_of(table, hash, second);
+		int i = slot_of(nn, b, dir);
+
+		if (i < 0)
+			continue;
+		WRITE_ONCE(b->tags, b->tags & ~(0xffULL << (8 * i)));
+		RCU_INIT_POINTER(b->slot[i], NULL);
+		if (second)
+			overflow_add(bucket_of(table, hash, false), -1);
+		return;
+	}
+}
+
+static void table_free_rcu(struct rcu_head *rcu)
+{
+	kvfree(container_of(rcu, struct natflow_table, rcu));
+}
+
+/**
+ * natflow_table_replace() - install a table or take the last one away
+ * @nn: namespace
+ * @table: new and empty, or NULL when no hook can run any more
+ *
+ * Flows of the old table are not moved: end them all afterwards.
+ *
+ * Context: process; natflow_net.lock held or no other user left.
+ */
+void natflow_table_replace(struct natflow_net *nn, struct natflow_table *table)
+{
+	struct natflow_table *old;
+
+	spin_lock_bh(&nn->flow_lock);
+	old = rcu_replace_pointer(nn->table, table, lockdep_is_held(&nn->flow_lock));
+	nn->clock_hand = 0;
+	spin_unlock_bh(&nn->flow_lock);
+	if (old)
+		call_rcu(&old->rcu, table_free_rcu);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The line protocol of the control devices: bytes to lines, a line to a
+ * command. Applying a command is not done here.
+ */
+#ifndef _NATFLOW_LIB_COMMAND_H
+#define _NATFLOW_LIB_COMMAND_H
+
+#include "host.h"
+
+#define NATFLOW_LINE_MAX 256	/* bytes, newline included */
+#define NATFLOW_NAME_MAX 16	/* an interface name with its NUL */
+
+/* Collects the bytes of one line; one per open file. */
+struct natflow_line {
+	char text[NATFLOW_LINE_MAX];
+	unsigned int len;
+	unsigned int number;	/* of the line being collected, from 1 */
+	bool bad;		/* too long or with a control character: skipped to its end */
+};
+
+enum natflow_verb {
+	NATFLOW_CMD_NONE,	/* an empty line or a comment */
+	NATFLOW_CMD_DISABLED,
+	NATFLOW_CMD_SELECT,
+	NATFLOW_CMD_DELAY_PKTS,
+	NATFLOW_CMD_FLOW_LIMIT,
+	NATFLOW_CMD_GROUP_TYPE,
+	NATFLOW_CMD_GROUP_ADD,
+	NATFLOW_CMD_GROUP_CLEAR,
+	NATFLOW_CMD_DEBUG,
+	NATFLOW_CMD_UPDATE_MAGIC,
+	NATFLOW_CMD_FLUSH,
+	NATFLOW_CMD_LIST_NET_DEVICE,
+	NATFLOW_CMD_GO_SLOWPATH,
+};
+
+/* Which flows; compared with the original direction as it comes in. */
+struct natflow_filter {
+	u8 proto;		/* 0 = any */
+	u8 src_family, dst_family;	/* NFPROTO_*, 0 = any */
+	u8 src_len, dst_len;	/* prefix bits */
+	u8 src[16], dst[16];	/* network order */
+	u32 sport, dport;	/* host order, 0 = any */
+	char dev[NATFLOW_NAME_MAX];	/* ingress or egress of either direction, "" = any */
+};
+
+struct natflow_command {
+	enum natflow_verb verb;
+	u32 value;		/* of number settings; the enum of select= */
+	u32 mark, mask;		/* of select=mark: */
+	char name[NATFLOW_NAME_MAX];
+	struct natflow_filter filter;
+	/* On error: */
+	const char *word;	/* where in the line it went wrong */
+	const char *expected;	/* what should have been there */
+};
+
+int natflow_line_push(struct natflow_line *line, char c);
+int natflow_command_parse(char *line, struct natflow_command *cmd);
+bool natflow_prefix_match(const u8 *addr, const u8 *prefix, unsigned int bits);
+
+#endif /* _NATFLOW_LIB_COMMAND_H */

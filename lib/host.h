@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one shim: lib/ is written with the kernel's types and builds for the
+ * kernel and, with this, for the host's tests and fuzzers.
+ */
+#ifndef _NATFLOW_LIB_HOST_H
+#define _NATFLOW_LIB_HOST_H
+
+#ifdef __KERNEL__
+
+#include <linux/types.h>
+#include <linux/errno.h>
+#include <linux/build_bug.h>
+#include <linux/compiler.h>
+#include <linux/ctype.h>
+#include <linux/inet.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/kernel.h>
+#include <linux/math64.h>
+#include <linux/string.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+
+#else /* !__KERNEL__ */
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/types.h>
+#include <linux/udp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((__always_inline__))
+#endif
+#define __force
+#define __aligned(n) __attribute__((__aligned__(n)))
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define BUILD_BUG_ON(cond) _Static_assert(!(cond), #cond)
+
+#define NFPROTO_IPV4 2
+#define NFPROTO_IPV6 10
+#define IP_MF 0x2000
+#define IP_OFFSET 0x1fff
+
+static inline u64 mul_u64_u64_shr(u64 a, u64 b, unsigned int shift)
+{
+	u64 al = (u32)a, ah = a >> 32, bl = (u32)b, bh = b >> 32;
+	u64 mid = ah * bl + (al * bl >> 32), low = al * bh + (u32)mid;
+
+	return shift == 64 ? ah * bh + (mid >> 32) + (low >> 32) : 0;
+}
+
+static inline int kstrtoul_host(const char *s, unsigned int base, u64 *out)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return -EINVAL;
+	errno = 0;
+	*out = strtoull(s, &end, base);
+	return *end ? -EINVAL : -errno;
+}
+
+static inline int kstrtou32(const char *s, unsigned int base, u32 *out)
+{
+	u64 v;
+	int err = kstrtoul_host(s, base, &v);
+
+	if (err)
+		return err;
+	if (v > UINT32_MAX)
+		return -ERANGE;
+	*out = v;
+	return 0;
+}
+
+static inline int in4_pton(const char *s, int len, u8 *dst, int delim, const char **end)
+{
+	return inet_pton(AF_INET, s, dst) == 1;
+}
+
+static inline int in6_pton(const char *s, int len, u8 *dst, int delim, const char **end)
+{
+	return inet_pton(AF_INET6, s, dst) == 1;
+}
+
+#endif /* __KERNEL__ */
+#endif /* _NATFLOW_LIB_HOST_H */

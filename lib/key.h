@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The key of a flow direction: what a packet looks like at the port it comes
+ * in by. The family is not stored; the length is: 3 words for IPv4, 6 for IPv6.
+ */
+#ifndef _NATFLOW_LIB_KEY_H
+#define _NATFLOW_LIB_KEY_H
+
+#include "host.h"
+
+#define NATFLOW_DSCP_MASK 0xfc		/* RFC 2474: the upper six bits of TOS */
+
+/* Addresses and ports in the order of the headers, so that they are copied as one. */
+struct natflow_addrs4 {
+	__be32 saddr, daddr;
+};
+
+struct natflow_addrs6 {
+	struct in6_addr saddr, daddr;
+};
+
+struct natflow_ports {
+	__be16 sport, dport;
+};
+
+/* Behind the addresses both families are alike. */
+struct natflow_key_tail {
+	struct natflow_ports ports;
+	u32 port;		/* natflow_port.id of the ingress port, never reused */
+	__be16 tag[2];		/* outer and inner VLAN TCI, 0 = none */
+	__be16 session;		/* PPPoE session, 0 = none */
+	u8 proto;		/* IPPROTO_TCP or IPPROTO_UDP */
+	u8 family;		/* NFPROTO_IPV4 or NFPROTO_IPV6 */
+};
+
+struct natflow_key4 {
+	struct natflow_addrs4 addrs;
+	struct natflow_key_tail tail;
+};
+
+struct natflow_key6 {
+	struct natflow_addrs6 addrs;
+	struct natflow_key_tail tail;
+};
+
+union natflow_key {
+	struct natflow_key4 v4;
+	struct natflow_key6 v6;
+	u64 word[6];
+};
+
+static __always_inline unsigned int natflow_key_words(const u8 family)
+{
+	BUILD_BUG_ON(sizeof(struct natflow_key4) != 3 * sizeof(u64));
+	BUILD_BUG_ON(sizeof(struct natflow_key6) != 6 * sizeof(u64));
+	return family == NFPROTO_IPV4 ? 3 : 6;
+}
+
+static __always_inline struct natflow_key_tail *
+natflow_key_tail(union natflow_key *key, const u8 family)
+{
+	return family == NFPROTO_IPV4 ? &key->v4.tail : &key->v6.tail;
+}
+
+static __always_inline bool
+natflow_key_equal(const u64 *a, const u64 *b, const u8 family)
+{
+	u64 diff = (a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]);
+
+	if (family == NFPROTO_IPV6)
+		diff |= (a[3] ^ b[3]) | (a[4] ^ b[4]) | (a[5] ^ b[5]);
+	return !diff;
+}
+
+/* High and low half of the 128-bit product, folded: every input bit reaches every output bit. */
+static __always_inline u64 natflow_mulfold(u64 a, u64 b)
+{
+#ifdef __SIZEOF_INT128__
+	unsigned __int128 p = (unsigned __int128)a * b;
+
+	return (u64)p ^ (u64)(p >> 64);
+#else
+	return (a * b) ^ mul_u64_u64_shr(a, b, 64);
+#endif
+}
+
+/* @seed: 4 words, random at boot; without them collisions cannot be computed. */
+static __always_inline u64
+natflow_key_hash(const u64 *key, const u64 *seed, const u8 family)
+{
+	u64 h = natflow_mulfold(key[0] ^ seed[0], key[1] ^ seed[1]);
+
+	if (family == NFPROTO_IPV4)
+		return natflow_mulfold(h ^ key[2], seed[2]);
+	h ^= natflow_mulfold(key[2] ^ seed[1], key[3] ^ seed[2]);
+	return natflow_mulfold(h ^ key[4] ^ seed[3], key[5] ^ seed[0]);
+}
+
+#endif /* _NATFLOW_LIB_KEY_H */

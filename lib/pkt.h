@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * From bytes to a key: the packet parser of the RX hook.
+ *
+ * It reads only bytes its caller has made linear, stores offsets and facts but
+ * never pointers, and refuses whatever the stack should look at itself.
+ */
+#ifndef _NATFLOW_LIB_PKT_H
+#define _NATFLOW_LIB_PKT_H
+
+#include "key.h"
+#include "../include/uapi/linux/natflow_reason.h"
+
+#define NATFLOW_TCP_SYN_FIN_RST 0x07	/* RFC 9293 3.1, low bits of byte 13 */
+
+struct natflow_pkt {
+	union natflow_key key;
+	u32 len;		/* bytes the IP header claims, header included */
+	u16 l4;			/* offset of the L4 header from the IP header */
+	u16 payload;		/* offset of the L4 payload from the IP header */
+	u8 ttl;
+	u8 tos;			/* DSCP and ECN as they are on the wire */
+	u8 tcp_flags;		/* byte 13 of TCP, 0 for UDP */
+};
+
+/* Bytes that must be linear before natflow_pkt_parse() looks: IP plus the fixed TCP header. */
+static __always_inline u32 natflow_pkt_pull_len(u32 len, const u8 family)
+{
+	const u32 want = (family == NFPROTO_IPV4 ? sizeof(struct iphdr) :
+			  sizeof(struct ipv6hdr)) + sizeof(struct tcphdr);
+
+	return len < want ? len : want;
+}
+
+/* RFC 1071 over the 20 bytes of an option-less IPv4 header; 0xffff when right. */
+static __always_inline u16 natflow_ip4_sum(const void *iph)
+{
+	u32 w[5];
+	u64 sum;
+
+	memcpy(w, iph, sizeof(w));
+	sum = (u64)w[0] + w[1] + w[2] + w[3] + w[4];
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+
+static __always_inline enum natflow_reason
+natflow_pkt_parse_ip4(const u8 *data, u32 linear, u32 len, struct natflow_pkt *pkt)
+{
+	const struct iphdr *iph = (const struct iphdr *)data;
+
+	if (unlikely(linear < sizeof(*iph)))
+		return NATFLOW_TRUNCATED;
+	if (unlikely(iph->version != 4 || iph->ihl < 5))
+		return NATFLOW_IP_HEADER;
+	if (unlikely(iph->ihl != 5))
+		return NATFLOW_IP_OPTIONS;
+	if (unlikely(iph->frag_off & htons(IP_MF | IP_OFFSET)))
+		return NATFLOW_FRAGMENT;
+	pkt->len = ntohs(iph->tot_len);
+	if (unlikely(pkt->len < sizeof(*iph) || pkt->len > len))
+		return NATFLOW_IP_LENGTH;
+	if (unlikely(natflow_ip4_sum(iph) != 0xffff))
+		return NATFLOW_IP_CHECKSUM;
+	pkt->l4 = sizeof(*iph);
+	pkt->ttl = iph->ttl;
+	pkt->tos = iph->tos;
+	memcpy(&pkt->key.v4.addrs, &iph->addrs, sizeof(iph->addrs));
+	pkt->key.v4.tail.proto = iph->protocol;
+	return NATFLOW_OK;
+}
+
+static __always_inline enum natflow_reason
+natflow_pkt_parse_ip6(const u8 *data, u32 linear, u32 len, struct natflow_pkt *pkt)
+{
+	const struct ipv6hdr *iph = (const struct ipv6hdr *)data;
+
+	if (unlikely(linear < sizeof(*iph)))
+		return NATFLOW_TRUNCATED;
+	if (unlikely(data[0] >> 4 != 6))
+		return NATFLOW_IP_HEADER;
+	pkt->len = sizeof(*iph) + ntohs(iph->payload_len);
+	if (unlikely(!iph->payload_len || pkt->len > len))
+		return NATFLOW_IP_LENGTH;
+	pkt->l4 = sizeof(*iph);
+	pkt->ttl = iph->hop_limit;
+	pkt->tos = (u8)(data[0] << 4) | data[1] >> 4;
+	memcpy(&pkt->key.v6.addrs, &iph->addrs, sizeof(iph->addrs));
+	pkt->key.v6.tail.proto = iph->nexthdr;
+	return NATFLOW_OK;
+}
+
+/* IPv6 next headers that are extension headers (RFC 8200, RFC 4302, RFC 6275), not protocols. */
+static __always_inline bool natflow_is_extension(u8 nexthdr)
+{
+	return nexthdr == 0 || nexthdr == 43 || nexthdr == 44 || nexthdr == 51 ||
+	       nexthdr == 60 || nexthdr == 135;
+}
+
+static __always_inline enum natflow_reason
+natflow_pkt_parse_l4(const u8 *data, u32 linear, struct natflow_pkt *pkt, const u8 family)
+{
+	struct natflow_key_tail *tail = natflow_key_tail(&pkt->key, family);
+	u32 room = pkt->len - pkt->l4;
+	const u8 *l4 = data + pkt->l4;
+
+	if (tail->proto == IPPROTO_TCP) {
+		u32 hlen;
+
+		if (unlikely(room < sizeof(struct tcphdr) ||
+			     linear < pkt->l4 + sizeof(struct tcphdr)))
+			return NATFLOW_TRUNCATED;
+		hlen = (l4[12] >> 4) * 4;
+		if (unlikely(hlen < sizeof(struct tcphdr) || hlen > room))
+			return NATFLOW_L4_HEADER;
+		pkt->payload = pkt->l4 + hlen;
+		pkt->tcp_flags = l4[13];
+	} else if (tail->proto == IPPROTO_UDP) {
+		u32 ulen;
+
+		if (unlikely(room < sizeof(struct udphdr) ||
+			     linear < pkt->l4 + sizeof(struct udphdr)))
+			return NATFLOW_TRUNCATED;
+		ulen = l4[4] << 8 | l4[5];
+		if (unlikely(ulen < sizeof(struct udphdr) || ulen > room))
+			return NATFLOW_L4_HEADER;
+		pkt->payload = pkt->l4 + sizeof(struct udphdr);
+		pkt->tcp_flags = 0;
+	} else if (family == NFPROTO_IPV6 && natflow_is_extension(tail->proto)) {
+		return NATFLOW_EXTENSION;
+	} else {
+		return NATFLOW_PROTOCOL;
+	}
+	memcpy(&tail->ports, l4, sizeof(tail->ports));
+	return NATFLOW_OK;
+}
+
+/**
+ * natflow_pkt_parse() - read one IP packet
+ * @data: the IP header
+ * @linear: bytes readable at @data, at least natflow_pkt_pull_len()
+ * @len: bytes of the whole packet from the IP header on, padding included
+ * @port: identity of the ingress port, for the key
+ * @pkt: filled in; only meaningful when NATFLOW_OK is returned
+ * @family: NFPROTO_IPV4 or NFPROTO_IPV6, a compile-time constant
+ *
+ * Context: any; touches nothing but its arguments.
+ * Return: NATFLOW_OK, or why the stack must take the packet.
+ */
+static __always_inline enum natflow_reason
+natflow_pkt_parse(const u8 *data, u32 linear, u32 len, u32 port,
+		  struct natflow_pkt *pkt, const u8 family)
+{
+	struct natflow_key_tail *tail = natflow_key_tail(&pkt->key, family);
+	enum natflow_reason reason;
+
+	reason = family == NFPROTO_IPV4 ? natflow_pkt_parse_ip4(data, linear, len, pkt) :
+					  natflow_pkt_parse_ip6(data, linear, len, pkt);
+	if (unlikely(reason))
+		return reason;
+	reason = natflow_pkt_parse_l4(data, linear, pkt, family);
+	if (unlikely(reason))
+		return reason;
+	if (unlikely(pkt->ttl <= 1))
+		return NATFLOW_TTL;
+	tail->port = port;
+	tail->tag[0] = 0;
+	tail->tag[1] = 0;
+	tail->session = 0;
+	tail->family = family;
+	return NATFLOW_OK;
+}
+
+#endif /* _NATFLOW_LIB_PKT_H */

@@ -1,0 +1,4 @@
+:FORWARD
+-j FLOWOFFLOAD;=;OK
+-j FLOWOFFLOAD --hw;=;OK
+-j FLOWOFFLOAD --software;;FAIL

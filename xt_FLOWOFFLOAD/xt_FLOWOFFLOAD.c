@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* iptables target FLOWOFFLOAD, revision 0: selects the packet's flow, goes on to the next rule. */
+#include <linux/module.h>
+#include <linux/netfilter/x_tables.h>
+#include "../include/uapi/linux/netfilter/xt_FLOWOFFLOAD.h"
+#include "../control/api.h"
+
+static unsigned int target(struct sk_buff *skb, const struct xt_action_param *par)
+{
+	const struct xt_flowoffload_target_info *info = par->targinfo;
+
+	/* Elsewhere packets are not on their way through. */
+	if (xt_hooknum(par) == NF_INET_FORWARD)
+		natflow_flow_offload(xt_net(par), skb, info->flags & XT_FLOWOFFLOAD_HW);
+	return XT_CONTINUE;
+}
+
+static int check(const struct xt_tgchk_param *par)
+{
+	const struct xt_flowoffload_target_info *info = par->targinfo;
+
+	if (info->flags & ~XT_FLOWOFFLOAD_MASK)
+		return -EINVAL;
+	natflow_rule_add(par->net);
+	return 0;
+}
+
+static void destroy(const struct xt_tgdtor_param *par)
+{
+	natflow_rule_remove(par->net);
+}
+
+static struct xt_target flowoffload __read_mostly = {
+	.name		= "FLOWOFFLOAD",
+	.family		= NFPROTO_UNSPEC,
+	.revision	= 0,
+	.target		= target,
+	.targetsize	= sizeof(struct xt_flowoffload_target_info),
+	.usersize	= sizeof(struct xt_flowoffload_target_info),
+	.checkentry	= check,
+	.destroy	= destroy,
+	.me		= THIS_MODULE,
+};
+
+static int __init flowoffload_init(void)
+{
+	return xt_register_target(&flowoffload);
+}
+
+static void __exit flowoffload_exit(void)
+{
+	xt_unregister_target(&flowoffload);
+}
+
+module_init(flowoffload_init);
+module_exit(flowoffload_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Xtables: select flows for natflow's fast path");
+MODULE_ALIAS("ipt_FLOWOFFLOAD");
+MODULE_ALIAS("ip6t_FLOWOFFLOAD");
