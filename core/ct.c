@@ -12,6 +12,30 @@
 #include "ct.h"
 
 /**
+ * natflow_ct_track() - have a namespace's packets tracked, whatever its rules are
+ * @net: namespace
+ *
+ * Conntrack only looks at packets while somebody asks for it; a plain routed
+ * gateway has no other reason to.
+ *
+ * Context: process, may sleep, without RTNL.
+ * Return: 0 or an errno.
+ */
+int natflow_ct_track(struct net *net)
+{
+	return nf_ct_netns_get(net, NFPROTO_INET);
+}
+
+/**
+ * natflow_ct_untrack() - the reverse
+ * @net: namespace
+ */
+void natflow_ct_untrack(struct net *net)
+{
+	nf_ct_netns_put(net, NFPROTO_INET);
+}
+
+/**
  * natflow_ct_eligible() - may this conntrack's packets be forwarded by natflow
  * @ct: conntrack of a packet in hand
  *

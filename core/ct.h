@@ -10,6 +10,8 @@
 #include "../lib/key.h"
 #include "../include/uapi/linux/natflow_reason.h"
 
+int natflow_ct_track(struct net *net);
+void natflow_ct_untrack(struct net *net);
 enum natflow_reason natflow_ct_eligible(const struct nf_conn *ct);
 bool natflow_ct_get(struct nf_conn *ct);
 void natflow_ct_put(struct nf_conn *ct);

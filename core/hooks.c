@@ -8,6 +8,7 @@
 #include <linux/netfilter_ipv6.h>
 #include <linux/rtnetlink.h>
 #include "ageing.h"
+#include "ct.h"
 #include "events.h"
 #include "flow.h"
 #include "hooks.h"
@@ -53,6 +54,8 @@ static void place(struct natflow_net *nn)
 {
 	lockdep_assert_held(&nn->lock);
 	natflow_events_watch_fib6(nn);
+	if (!nn->tracked)
+		nn->tracked = !natflow_ct_track(nn->net);
 	if (!nn->hooked)
 		nn->hooked = !hook_post_routing(nn);
 	rtnl_lock();
@@ -70,6 +73,9 @@ static void withdraw(struct natflow_net *nn)
 	if (nn->hooked)
 		nf_unregister_net_hooks(nn->net, nn->post_ops, NATFLOW_FAMILIES);
 	nn->hooked = false;
+	if (nn->tracked)
+		natflow_ct_untrack(nn->net);
+	nn->tracked = false;
 	natflow_events_unwatch_fib6(nn);
 	synchronize_net();	/* a packet that still learns publishes before the flush */
 	natflow_flow_flush(nn, NATFLOW_END_DISABLED, NULL, NULL);

@@ -62,6 +62,7 @@ struct natflow_net {
 	bool forwarding;		/* the RX hooks look packets up */
 	bool learning;			/* new flows may be selected */
 	bool hooked;			/* POST_ROUTING hooks are registered; under @lock */
+	bool tracked;			/* conntrack is asked for; under @lock */
 	bool fib6_watched;		/* @fib_nb is registered; under @lock */
 	bool dead;			/* pernet exit has begun: no hook is registered again */
 

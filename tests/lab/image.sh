@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# image.sh KERNEL OUT: an initramfs with the host's programs, the kernel's
+# modules and the lab. Three archives one after the other; the first two are
+# made once.
+set -euo pipefail
+TOP=$(cd "$(dirname "$0")/../.." && pwd)
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/natflow
+K=$1 OUT=$2
+PROGRAMS="dash ip tc bridge iptables-legacy iptables-nft iptables-legacy-save iptables-legacy-restore
+ iptables-nft-save iptables-nft-restore ip6tables-legacy ip6tables-legacy-save ip6tables-nft
+ nft iperf3 conntrack ethtool curl kmod /usr/bin/python3 capsh setpriv"
+MODULES="veth dummy nf_conntrack nf_nat nf_flow_table nf_flow_table_inet nf_tables nft_flow_offload
+ nft_chain_nat nft_nat nft_masq nft_ct nft_compat nf_conntrack_netlink ip_tables iptable_nat
+ iptable_filter iptable_mangle iptable_raw ip6_tables ip6table_nat ip6table_filter ip6table_mangle
+ ip6table_raw xt_MASQUERADE xt_nat xt_conntrack xt_mark xt_connmark xt_comment xt_tcpudp xt_state
+ xt_TCPMSS xt_multiport xt_CT xt_DSCP xt_HL xt_CLASSIFY ipt_REJECT ip6t_REJECT bridge br_netfilter
+ 8021q sch_ingress cls_matchall cls_u32 cls_flower act_gact act_mirred act_skbedit sch_netem
+ nf_conntrack_ftp nf_nat_ftp nfnetlink_cttimeout virtio_pci virtio_net xfrm_user esp4 esp6
+ authenc cbc hmac sha1 aes_generic echainiv ipip sit tun ifb vrf macvlan"
+
+pack() { (cd "$1" && find . -print0 | cpio -0 -o -H newc --quiet -R 0:0 | gzip -1) >"$2.new" && mv "$2.new" "$2"; }
+
+put() {
+	local f
+	for f in "$@"; do
+		[ -e "$T$f" ] && continue
+		mkdir -p "$T$(dirname "$f")"
+		cp -L "$f" "$T$f"
+	done
+}
+
+base() {
+	local p f b
+	mkdir -p "$T"/usr/{bin,sbin,lib,lib64} "$T"/{proc,sys,dev,tmp,run,etc,root,lab,var/run}
+	for d in bin sbin lib lib64; do ln -s "usr/$d" "$T/$d"; done
+	cp /bin/busybox "$T/usr/bin/busybox"
+	for p in $PROGRAMS; do
+		b=$(basename "$p")
+		f=$(PATH=/usr/sbin:/usr/bin:/sbin:/bin command -v "$p") || continue
+		f=$(readlink -f "$f")
+		put "$f"
+		[ "$(basename "$f")" = "$b" ] || ln -sf "$f" "$T/usr/sbin/$b"
+		# shellcheck disable=SC2046
+		put $(ldd "$f" 2>/dev/null | grep -o '/[^ ]*')
+	done
+	for p in modprobe insmod rmmod lsmod depmod; do ln -sf /usr/bin/kmod "$T/usr/sbin/$p"; done
+	ln -sf dash "$T/usr/bin/sh"
+	put /usr/lib/x86_64-linux-gnu/xtables/*.so
+	mkdir -p "$T/usr/lib/python3.11"
+	rsync -a --exclude __pycache__ --exclude test --exclude 'lib2to3' --exclude idlelib --exclude tkinter \
+		--exclude pydoc_data --exclude ensurepip --exclude distutils --exclude 'config-*' \
+		--exclude unittest --exclude email --exclude xml --exclude asyncio --exclude multiprocessing \
+		/usr/lib/python3.11/ "$T/usr/lib/python3.11/"
+	put /usr/lib/x86_64-linux-gnu/libffi.so.8 /usr/lib/x86_64-linux-gnu/libnetfilter_conntrack.so.3 \
+		/usr/lib/x86_64-linux-gnu/libz.so.1 /usr/lib/x86_64-linux-gnu/libexpat.so.1
+	printf 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >"$T/etc/passwd"
+	printf 'root:x:0:\n' >"$T/etc/group"
+	printf '127.0.0.1 localhost\n::1 localhost\n' >"$T/etc/hosts"
+	put /etc/protocols /etc/services
+	cp "$TOP/tests/lab/init" "$T/init"
+}
+
+kernel_modules() {
+	local dir=$CACHE/k/$K/ r m f
+	r=$(cat "$dir/release")
+	mkdir -p "$T/usr/lib/modules/$r/kernel"
+	[ "$K" = debug ] && { depmod -b "$T/usr" "$r" 2>/dev/null || true; return; }
+	for m in $MODULES; do
+		modprobe -d "$dir" -S "$r" -aD --show-depends "$m" 2>/dev/null | awk '$1=="insmod"{print $2}' || true
+	done | sort -u | while read -r f; do
+		case $f in
+		*.xz) xz -dc "$f" >"$T/usr/lib/modules/$r/kernel/$(basename "${f%.xz}")" ;;
+		*.zst) zstd -qdc "$f" >"$T/usr/lib/modules/$r/kernel/$(basename "${f%.zst}")" ;;
+		*) cp "$f" "$T/usr/lib/modules/$r/kernel/" ;;
+		esac
+	done
+	cp "$dir/lib/modules/$r"/modules.builtin* "$dir/lib/modules/$r/modules.order" "$T/usr/lib/modules/$r/" 2>/dev/null || true
+	ln -s usr/lib "$T/lib"
+	depmod -b "$T" "$r"
+	rm "$T/lib"
+}
+
+lab() {
+	mkdir -p "$T/lab" "$T/usr/lib/x86_64-linux-gnu/xtables"
+	cp -r "$TOP"/tests/lab/{natlab.py,cases,run-cases.py,demo.py,bench.py} "$T/lab/"
+	cp "$TOP/build/$K"/*.ko "$T/lab/"
+	cp "$TOP/xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.so" "$T/usr/lib/x86_64-linux-gnu/xtables/"
+	[ ! -d "$TOP/build/tools" ] || cp "$TOP"/build/tools/* "$T/lab/"
+}
+
+mkdir -p "$TOP/build/lab"
+T=$(mktemp -d)
+trap 'rm -rf "$T"' EXIT
+part() {	# part FILE FUNCTION
+	rm -rf "$T"
+	mkdir "$T"
+	"$2"
+	pack "$T" "$1"
+}
+BASE=$TOP/build/lab/base.cpio.gz MODS=$TOP/build/lab/modules-$K-$(cat "$CACHE/k/$K/release").cpio.gz
+[ "$BASE" -nt "$0" ] && [ "$BASE" -nt "$TOP/tests/lab/init" ] || part "$BASE" base
+[ "$MODS" -nt "$0" ] || part "$MODS" kernel_modules
+part "$TOP/build/lab/lab-$K.cpio.gz" lab
+cat "$BASE" "$MODS" "$TOP/build/lab/lab-$K.cpio.gz" >"$OUT"

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The lab's own module: puts skbs of any kind in front of a device's RX path,
+ * one crafted skb at a time or many plain ones for the bench.
+ *
+ *   echo "DEV FLAG[,FLAG...] HEXFRAME" > /proc/natlab_inject
+ *   echo "DEV FAMILY FLOWS COUNT HEXFRAME" > /proc/natlab_bench; cat it: ns per packet
+ *
+ * Devices are looked up in the writer's network namespace.
+ */
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/netdevice.h>
+#include <linux/nsproxy.h>
+#include <linux/proc_fs.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/tcp.h>
+#include <linux/uaccess.h>
+#include <linux/udp.h>
+#include <linux/version.h>
+#include <net/dst_metadata.h>
+#include <net/netfilter/nf_conntrack.h>
+#include <net/udp.h>
+#include <net/xfrm.h>
+
+#define FRAME_MAX 66000
+
+enum flag {
+	SHARED, CLONED, NONLINEAR, COMPLETE, PARTIAL, UNNECESSARY, DST, NFCT, SECPATH, ENCAP,
+	VLAN, GSO, FRAGLIST, BADSTART, TSTAMP, MARK, FLAGS
+};
+
+static const char * const flag_name[FLAGS] = {
+	"shared", "cloned", "nonlinear", "complete", "partial", "unnecessary", "dst", "nfct",
+	"secpath", "encap", "vlan", "gso", "fraglist", "badstart", "tstamp", "mark",
+};
+
+static u8 frame[FRAME_MAX];
+static char bench_result[128];
+static DEFINE_MUTEX(lock);
+
+/* "a,b=5,c" into a bit set and one value per flag. */
+static int parse_flags(char *text, unsigned long *set, unsigned int *value)
+{
+	char *word;
+
+	*set = 0;
+	while ((word = strsep(&text, ","))) {
+		char *eq = strchr(word, '=');
+		int i;
+
+		if (eq)
+			*eq++ = '\0';
+		if (!strcmp(word, "plain"))
+			continue;
+		i = match_string(flag_name, FLAGS, word);
+		if (i < 0 || (eq && kstrtouint(eq, 0, &value[i])))
+			return -EINVAL;
+		*set |= BIT(i);
+	}
+	return 0;
+}
+
+/* Everything behind the Ethernet header in one page fragment, or all linear. */
+static struct sk_buff *build(struct net_device *dev, unsigned int len, bool nonlinear)
+{
+	unsigned int linear = nonlinear ? ETH_HLEN : len;
+	struct sk_buff *skb = alloc_skb(linear + NET_SKB_PAD + 64, GFP_KERNEL);
+
+	if (!skb)
+		return NULL;
+	skb_reserve(skb, NET_SKB_PAD + NET_IP_ALIGN);
+	skb_put_data(skb, frame, linear);
+	if (nonlinear) {
+		struct page *page = alloc_pages(GFP_KERNEL, get_order(len));
+
+		if (!page) {
+			kfree_skb(skb);
+			return NULL;
+		}
+		memcpy(page_address(page), frame + linear, len - linear);
+		skb_add_rx_frag(skb, 0, page, 0, len - linear, PAGE_SIZE << get_order(len));
+	}
+	skb->protocol = eth_type_trans(skb, dev);
+	return skb;
+}
+
+static unsigned int l4_offset(const struct sk_buff *skb)
+{
+	return skb->protocol == htons(ETH_P_IP) ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+}
+
+static bool is_udp(void)
+{
+	return frame[12] == 0x08 ? frame[23] == IPPROTO_UDP : frame[20] == IPPROTO_UDP;
+}
+
+static void set_gso(struct sk_buff *skb, unsigned int size, bool fraglist)
+{
+	bool v4 = skb->protocol == htons(ETH_P_IP);
+	unsigned int payload = skb->len - l4_offset(skb) - (is_udp() ? 8 : 20);
+
+	skb_shinfo(skb)->gso_size = size;
+	skb_shinfo(skb)->gso_segs = DIV_ROUND_UP(payload, size);
+	skb_shinfo(skb)->gso_type = fraglist ? SKB_GSO_FRAGLIST | SKB_GSO_UDP_L4 :
+		is_udp() ? SKB_GSO_UDP_L4 : v4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6;
+}
+
+static int decorate(struct sk_buff *skb, unsigned long set, const unsigned int *value)
+{
+	if (set & BIT(UNNECESSARY))
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	if (set & BIT(COMPLETE)) {
+		skb->csum = skb_checksum(skb, 0, skb->len, 0);
+		skb->ip_summed = CHECKSUM_COMPLETE;
+	}
+	if (set & BIT(PARTIAL)) {
+		unsigned int l4 = l4_offset(skb) + (set & BIT(BADSTART) ? 4 : 0);
+
+		skb->ip_summed = CHECKSUM_PARTIAL;
+		skb->csum_start = skb_headroom(skb) + l4;
+		skb->csum_offset = is_udp() ? offsetof(struct udphdr, check) :
+					      offsetof(struct tcphdr, check);
+	}
+	if (set & (BIT(GSO) | BIT(FRAGLIST)))
+		set_gso(skb, value[GSO] ?: 1000, set & BIT(FRAGLIST));
+	if (set & BIT(VLAN))
+		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), value[VLAN]);
+	if (set & BIT(ENCAP))
+		skb->encapsulation = 1;
+	if (set & BIT(TSTAMP))
+		skb->tstamp = ktime_get_real();
+	if (set & BIT(MARK))
+		skb->mark = value[MARK];
+	if (set & BIT(NFCT))
+		nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
+	if (set & BIT(DST)) {
+		struct metadata_dst *md = metadata_dst_alloc(0, METADATA_HW_PORT_MUX, GFP_KERNEL);
+
+		if (!md)
+			return -ENOMEM;
+		skb_dst_set(skb, &md->dst);
+	}
+#ifdef CONFIG_XFRM
+	if ((set & BIT(SECPATH)) && !secpath_set(skb))
+		return -ENOMEM;
+#endif
+	return 0;
+}
+
+static int inject(struct net_device *dev, unsigned int len, unsigned long set,
+		  const unsigned int *value)
+{
+	struct sk_buff *skb = build(dev, len, set & BIT(NONLINEAR)), *other = NULL;
+	int err;
+
+	if (!skb)
+		return -ENOMEM;
+	err = decorate(skb, set, value);
+	if (err) {
+		kfree_skb(skb);
+		return err;
+	}
+	if (set & BIT(SHARED))
+		other = skb_get(skb);
+	if (set & BIT(CLONED))
+		other = skb_clone(skb, GFP_KERNEL);
+	local_bh_disable();
+	netif_receive_skb(skb);
+	local_bh_enable();
+	if (other)
+		consume_skb(other);
+	return 0;
+}
+
+static char *read_line(const char __user *user, size_t len)
+{
+	char *text = vmemdup_user(user, len + 1 <= 2 * FRAME_MAX + 256 ? len : 0);
+
+	if (!IS_ERR(text) && len)
+		text[len - 1] = '\0';
+	return text;
+}
+
+static int parse_frame(const char *hex, unsigned int *len)
+{
+	*len = strlen(hex) / 2;
+	if (*len < ETH_HLEN || *len > FRAME_MAX || hex2bin(frame, hex, *len))
+		return -EINVAL;
+	return 0;
+}
+
+static ssize_t inject_write(struct file *f, const char __user *user, size_t n, loff_t *off)
+{
+	unsigned int value[FLAGS] = {}, len;
+	char *text = read_line(user, n), *rest, *name, *flags;
+	struct net_device *dev = NULL;
+	unsigned long set;
+	int err = -EINVAL;
+
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	mutex_lock(&lock);
+	rest = text;
+	name = strsep(&rest, " ");
+	flags = strsep(&rest, " ");
+	if (rest && !parse_flags(flags, &set, value) && !parse_frame(rest, &len)) {
+		dev = dev_get_by_name(current->nsproxy->net_ns, name);
+		err = dev ? inject(dev, len, set, value) : -ENODEV;
+		dev_put(dev);
+	}
+	mutex_unlock(&lock);
+	kvfree(text);
+	return err ?: n;
+}
+
+/* Fresh, unshared skbs whose source port walks over the flows, as a driver would hand them up. */
+static void bench_burst(struct net_device *dev, unsigned int len, unsigned int port_off,
+			unsigned int flows, unsigned int from, unsigned int n, bool drop)
+{
+	unsigned int i;
+
+	local_bh_disable();
+	for (i = from; i < from + n; i++) {
+		struct sk_buff *skb = netdev_alloc_skb_ip_align(dev, len + 64);
+
+		if (!skb)
+			continue;
+		skb_put_data(skb, frame, len);
+		*(__be16 *)(skb->data + port_off) = htons(1024 + i % flows);
+		skb->protocol = eth_type_trans(skb, dev);
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+		if (drop)
+			kfree_skb(skb);
+		else
+			netif_receive_skb(skb);
+	}
+	local_bh_enable();
+}
+
+static ssize_t bench_write(struct file *f, const char __user *user, size_t n, loff_t *off)
+{
+	unsigned int family, flows, count, len, i, used = 0;
+	char *text = read_line(user, n), name[IFNAMSIZ];
+	struct net_device *dev = NULL;
+	ktime_t start;
+	int err = -EINVAL;
+
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	mutex_lock(&lock);
+	if (sscanf(text, "%15s %u %u %u %n", name, &family, &flows, &count, &used) >= 4 && used &&
+	    flows && count && !parse_frame(text + used, &len)) {
+		bool drop = !family;
+		unsigned int port_off = ETH_HLEN + (family == 6 ? 40 : 20);
+
+		dev = dev_get_by_name(current->nsproxy->net_ns, name);
+		err = dev ? 0 : -ENODEV;
+		start = ktime_get();
+		for (i = 0; dev && i < count; i += 64) {
+			bench_burst(dev, len, port_off, flows, i, min(64U, count - i), drop);
+			cond_resched();
+		}
+		snprintf(bench_result, sizeof(bench_result), "%llu\n",
+			 div_u64(ktime_to_ns(ktime_sub(ktime_get(), start)), count));
+		dev_put(dev);
+	}
+	mutex_unlock(&lock);
+	kvfree(text);
+	return err ?: n;
+}
+
+static int bench_show(struct seq_file *m, void *v)
+{
+	seq_puts(m, bench_result);
+	return 0;
+}
+
+static int bench_open(struct inode *inode, struct file *f)
+{
+	return single_open(f, bench_show, NULL);
+}
+
+static const struct proc_ops inject_ops = { .proc_write = inject_write };
+static const struct proc_ops bench_ops = {
+	.proc_open = bench_open, .proc_read = seq_read, .proc_lseek = seq_lseek,
+	.proc_release = single_release, .proc_write = bench_write,
+};
+
+static int __init natlab_init(void)
+{
+	proc_create("natlab_inject", 0200, NULL, &inject_ops);
+	proc_create("natlab_bench", 0600, NULL, &bench_ops);
+	return 0;
+}
+
+static void __exit natlab_exit(void)
+{
+	remove_proc_entry("natlab_inject", NULL);
+	remove_proc_entry("natlab_bench", NULL);
+}
+
+module_init(natlab_init);
+module_exit(natlab_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("natflow's lab: injects packets");

@@ -1,0 +1,450 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The lab: a client, a gateway and a server in namespaces, and ways to look at them.
+
+    c (c0 10.0.1.2, fd00:1::2) --- r (r0 | r1) --- s (s0 10.0.2.2, fd00:2::2)
+
+Runs as root inside the VM, in one thread, so that entering a namespace is a
+plain setns(). Waits are for conditions, never for time.
+"""
+import contextlib
+import ctypes
+import os
+import re
+import socket
+import struct
+import subprocess
+import time
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
+IPT = {4: "iptables-legacy", 6: "ip6tables-legacy"}
+PATIENCE = 60.0     # seconds before a condition that should hold is a failure
+
+
+class Failure(Exception):
+    """A claim did not hold."""
+
+
+def check(ok, what):
+    if not ok:
+        raise Failure(what)
+
+
+def equal(got, want, what):
+    check(got == want, f"{what}: got {got!r}, want {want!r}")
+
+
+def wait(condition, what, seconds=PATIENCE):
+    """Wait until condition() is true; its value is returned."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure(f"waited {seconds:.0f} s for: {what}")
+        time.sleep(0.01)
+
+
+# -- namespaces and programs
+
+_self_fd = os.open("/proc/self/ns/net", os.O_RDONLY)
+
+
+def _setns(fd):
+    if LIBC.setns(fd, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+@contextlib.contextmanager
+def ns(name):
+    """Be in a namespace; sockets and files opened there stay there."""
+    before = os.open("/proc/self/ns/net", os.O_RDONLY)
+    fd = os.open(f"/run/netns/{name}", os.O_RDONLY)
+    _setns(fd)
+    os.close(fd)
+    try:
+        yield
+    finally:
+        _setns(before)
+        os.close(before)
+
+
+def start(where, command, **kw):
+    """Start a program in a namespace (None: where we are)."""
+    words = command.split() if isinstance(command, str) else command
+    kw.setdefault("stdout", subprocess.PIPE)
+    kw.setdefault("stderr", subprocess.STDOUT)
+    with ns(where) if where else contextlib.nullcontext():
+        return subprocess.Popen(words, text=True, stdin=kw.pop("stdin", subprocess.DEVNULL), **kw)
+
+
+def run(where, command, ok=True, seconds=120, text=None):
+    """Run a program to its end; its output. ok=False: (status, output) instead."""
+    p = start(where, command, stdin=subprocess.PIPE if text is not None else subprocess.DEVNULL)
+    try:
+        out, _ = p.communicate(text, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        p.kill()
+        out = p.communicate()[0]
+        raise Failure(f"{command}: still running after {seconds} s: {out}") from None
+    if not ok:
+        return p.returncode, out
+    check(p.returncode == 0, f"{command}: status {p.returncode}: {out.strip()}")
+    return out
+
+
+def sh(where, script):
+    return run(where, ["sh", "-ec", script])
+
+
+def sysctl(where, name, value):
+    with ns(where), open("/proc/sys/" + name.replace(".", "/"), "w") as f:
+        f.write(str(value))
+
+
+# -- natflow's doors
+
+def ctl(text, where="r"):
+    """Write to natflow_ctl, in one write; OSError as the kernel says."""
+    with ns(where):
+        fd = os.open("/dev/natflow_ctl", os.O_WRONLY)
+    try:
+        data = (text if text.endswith("\n") else text + "\n").encode()
+        equal(os.write(fd, data), len(data), "bytes written")
+    finally:
+        os.close(fd)
+
+
+def read(path, where="r"):
+    with ns(where), open(path) as f:
+        return f.read()
+
+
+def stats(where="r"):
+    out = {}
+    for line in read("/proc/net/natflow", where).splitlines():
+        key, value = line.split(" ", 1)
+        out[key] = int(value) if value.isdigit() else value
+    return out
+
+
+class Delta:
+    """Counters since the object was made."""
+
+    def __init__(self, where="r"):
+        self.where = where
+        self.before = stats(where)
+
+    def __getitem__(self, key):
+        return stats(self.where)[key] - self.before[key]
+
+    def changed(self):
+        now = stats(self.where)
+        return {k: now[k] - v for k, v in self.before.items()
+                if isinstance(v, int) and now[k] != v}
+
+
+def flows(where="r"):
+    return read("/proc/net/natflow_flows", where).splitlines()
+
+
+def published(where="r"):
+    return [f for f in flows(where) if " state=published " in f]
+
+
+# -- topology
+
+ADDR = {("c", 4): "10.0.1.2", ("s", 4): "10.0.2.2", ("r0", 4): "10.0.1.1", ("r1", 4): "10.0.2.1",
+        ("c", 6): "fd00:1::2", ("s", 6): "fd00:2::2", ("r0", 6): "fd00:1::1", ("r1", 6): "fd00:2::1"}
+ENDS = (("c", "c0"), ("r", "r0"), ("r", "r1"), ("s", "s0"))
+
+
+def mac(where, dev):
+    with ns(where), open(f"/sys/class/net/{dev}/address") if False else contextlib.nullcontext():
+        return re.search(r"link/ether (\S+)", run(where, f"ip link show {dev}")).group(1)
+
+
+def up(names="crs", gro=True):
+    """The standard topology. Any names of three namespaces will do."""
+    c, r, s = names
+    for n in names:
+        run(None, f"ip netns add {n}")
+    sh(None, f"""
+        ip link add c0 netns {c} type veth peer name r0 netns {r}
+        ip link add s0 netns {s} type veth peer name r1 netns {r}
+    """)
+    for n in names:
+        # Addresses of a namespace that was just made would still be probed for duplicates.
+        sysctl(n, "net.ipv6.conf.all.accept_dad", 0)
+        sysctl(n, "net.ipv6.conf.default.accept_dad", 0)
+    for d in ("c0", "r0", "r1", "s0"):
+        n = {"c0": c, "s0": s}.get(d, r)
+        sysctl(n, f"net.ipv6.conf.{d}.accept_dad", 0)
+        sysctl(n, f"net.ipv6.conf.{d}.router_solicitations", 0)
+    sh(c, """ip addr add 10.0.1.2/24 dev c0; ip addr add fd00:1::2/64 dev c0; ip link set c0 up
+        ip link set lo up; ip route add default via 10.0.1.1; ip -6 route add default via fd00:1::1""")
+    sh(s, """ip addr add 10.0.2.2/24 dev s0; ip addr add fd00:2::2/64 dev s0; ip link set s0 up
+        ip link set lo up; ip route add 10.0.1.0/24 via 10.0.2.1; ip -6 route add fd00:1::/64 via fd00:2::1""")
+    sh(r, """ip link set lo up; ip addr add 10.0.1.1/24 dev r0; ip addr add fd00:1::1/64 dev r0; ip link set r0 up
+        ip addr add 10.0.2.1/24 dev r1; ip addr add fd00:2::1/64 dev r1; ip link set r1 up""")
+    for k in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
+        sysctl(r, k, 1)
+    for k in ("all", "default", "r0", "r1"):
+        sysctl(r, f"net.ipv4.conf.{k}.rp_filter", 0)
+        sysctl(r, f"net.ipv4.conf.{k}.send_redirects", 0)
+    for d in ("c0", "r0", "r1", "s0"):
+        n = {"c0": c, "s0": s}.get(d, r)
+        run(n, f"ethtool -K {d} gro {'on' if gro else 'off'}", ok=False)
+    wait(lambda: "tentative" not in run(c, "ip -6 addr show dev c0") + run(s, "ip -6 addr show dev s0"),
+         "IPv6 addresses")
+    # Both ends resolve each other's gateway now, not in the middle of an exact count.
+    for n, family in ((c, 4), (c, 6), (s, 4), (s, 6)):
+        end = "r0" if n == c else "r1"
+        wait(lambda: run(n, f"busybox ping -{family} -c 1 -W 2 {ADDR[end, family]}", ok=False)[0] == 0,
+             f"gateway reachable from {n}")
+    for family in (4, 6):
+        wait(lambda: run(c, f"busybox ping -{family} -c 1 -W 2 {ADDR['s', family]}", ok=False)[0] == 0,
+             "server reachable from client")
+
+
+def down(names="crs"):
+    for n in names:
+        run(None, f"ip netns del {n}")
+
+
+def offloads(state):
+    for n, d in ENDS:
+        run(n, f"ethtool -K {d} tso {state} gso {state} tx {state} rx {state} sg {state}", ok=False)
+
+
+def rule(family=4, command="-A FORWARD -j FLOWOFFLOAD", where="r", table=None):
+    run(where, f"{IPT[family]} -w {'-t ' + table + ' ' if table else ''}{command}")
+
+
+def select(where="r"):
+    """The README's first command, for both families; returns when the hooks are in place."""
+    for family in (4, 6):
+        rule(family, where=where)
+    wait(lambda: stats(where)["hooked"] == 1, "hooks in place")
+
+
+# -- traffic
+
+def udp_socket(where, family=4, address=None, port=0):
+    with ns(where):
+        sock = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+    sock.settimeout(PATIENCE)
+    sock.bind((address or ("0.0.0.0" if family == 4 else "::"), port))
+    return sock
+
+
+class Udp:
+    """One UDP flow from client to server; learn() brings it into the table."""
+
+    def __init__(self, family=4, to=None, dport=0, sport=0, client="c", server="s", tos=None):
+        self.family = family
+        self.server = udp_socket(server, family, port=dport)
+        self.client = udp_socket(client, family, port=sport)
+        if tos is not None:
+            for sock in (self.client, self.server):
+                sock.setsockopt(*((socket.IPPROTO_IP, socket.IP_TOS) if family == 4 else
+                                  (socket.IPPROTO_IPV6, socket.IPV6_TCLASS)), tos)
+        address, port = to or (ADDR["s", family], self.server.getsockname()[1])
+        self.client.connect((address, port))
+        self.peer = None
+
+    def send(self, data=b"x"):
+        self.client.send(data)
+        got, self.peer = self.server.recvfrom(70000)
+        equal(got, data, "datagram at the server")
+
+    def reply(self, data=b"y"):
+        self.server.sendto(data, self.peer)
+        equal(self.client.recv(70000), data, "datagram at the client")
+
+    def learn(self):
+        self.send()
+        self.reply()
+        self.send()
+        self.reply()
+        return self
+
+    def close(self):
+        self.client.close()
+        self.server.close()
+
+
+class Tcp:
+    """One TCP connection from client to server."""
+
+    def __init__(self, family=4, to=None, dport=0, sport=0, client="c", server="s", established=True):
+        with ns(server):
+            self.listener = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(("0.0.0.0" if family == 4 else "::", dport))
+        self.listener.listen(64)
+        with ns(client):
+            self.client = socket.socket(self.listener.family)
+        self.client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sport:
+            self.client.bind(("0.0.0.0" if family == 4 else "::", sport))
+        self.client.settimeout(PATIENCE)
+        self.client.connect(to or (ADDR["s", family], self.listener.getsockname()[1]))
+        self.server, self.peer = self.listener.accept()
+        self.server.settimeout(PATIENCE)
+        if established:
+            self.learn()
+
+    def learn(self):
+        for _ in range(3):
+            self.pass_data(self.client, self.server, b"ping")
+            self.pass_data(self.server, self.client, b"pong")
+        return self
+
+    @staticmethod
+    def pass_data(a, b, data):
+        """Send data from a to b and compare it; both in this thread, so in pieces."""
+        sent = got = 0
+        view = memoryview(data)
+        while got < len(data):
+            if sent < len(data):
+                sent += a.send(view[sent:sent + 32768])
+            piece = b.recv(1 << 20)
+            check(piece, "connection closed early")
+            check(piece == view[got:got + len(piece)], f"bytes differ at {got}")
+            got += len(piece)
+
+    def close(self):
+        for sock in (self.client, self.server, self.listener):
+            sock.close()
+
+
+# -- crafted packets
+
+def csum(data):
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return total
+
+
+def inet(family, address):
+    return socket.inet_pton(socket.AF_INET if family == 4 else socket.AF_INET6, address)
+
+
+def ip_packet(family, src, dst, proto, l4, ttl=64, tos=0, frag=0, options=b"", ident=0, flow=0):
+    """An IP packet around l4; the L4 checksum is left alone."""
+    if family == 4:
+        head = struct.pack("!BBHHHBBH", 0x45 + len(options) // 4, tos, 20 + len(options) + len(l4), ident,
+                           frag, ttl, proto, 0) + inet(4, src) + inet(4, dst) + options
+        return head[:10] + struct.pack("!H", 0xffff ^ csum(head)) + head[12:] + l4
+    return struct.pack("!IHBB", 6 << 28 | tos << 20 | flow, len(options) + len(l4), proto, ttl) + \
+        inet(6, src) + inet(6, dst) + options + l4
+
+
+def l4_sum(family, src, dst, proto, l4, at):
+    pseudo = inet(family, src) + inet(family, dst) + struct.pack("!HH", proto, len(l4))
+    value = 0xffff ^ csum(pseudo + l4)
+    if proto == 17 and not value:
+        value = 0xffff
+    return l4[:at] + struct.pack("!H", value) + l4[at + 2:]
+
+
+def partial_sum(family, src, dst, proto, l4, at):
+    """What a CHECKSUM_PARTIAL field holds: the pseudo header, not complemented."""
+    value = csum(inet(family, src) + inet(family, dst) + struct.pack("!HH", proto, len(l4)))
+    return l4[:at] + struct.pack("!H", value) + l4[at + 2:]
+
+
+def udp(family, src, dst, sport, dport, data, partial=False, zero=False, length=None):
+    l4 = struct.pack("!HHHH", sport, dport, 8 + len(data) if length is None else length, 0) + data
+    if zero:
+        return l4
+    return (partial_sum if partial else l4_sum)(family, src, dst, 17, l4, 6)
+
+
+def tcp(family, src, dst, sport, dport, seq, ack, flags, data=b"", partial=False, doff=5, window=1024):
+    l4 = struct.pack("!HHIIBBHHH", sport, dport, seq & 0xffffffff, ack & 0xffffffff, doff << 4, flags,
+                     window, 0, 0) + data
+    return (partial_sum if partial else l4_sum)(family, src, dst, 6, l4, 16)
+
+
+def frame(dst, src, packet, family=None):
+    """An Ethernet frame; the type from the IP version unless family is a number above 6."""
+    kind = family if family and family > 6 else (0x0800 if packet[0] >> 4 == 4 else 0x86dd)
+    return bytes.fromhex(dst.replace(":", "")) + bytes.fromhex(src.replace(":", "")) + struct.pack("!H", kind) + packet
+
+
+def inject(dev, data, flags="plain", where="r"):
+    """Hand a frame to a device's receive path, as an skb of the wanted kind."""
+    with ns(where), open("/proc/natlab_inject", "wb", buffering=0) as f:
+        f.write(f"{dev} {flags} {data.hex()}\n".encode())
+
+
+class Capture:
+    """Frames that arrive at a device, from now on. ip=True drops ARP, neighbour discovery and the like."""
+
+    def __init__(self, where, dev, match=None):
+        with ns(where):
+            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        self.sock.bind((dev, 3))
+        self.match = match or (lambda f: True)
+
+    def next(self, seconds=PATIENCE):
+        """The next frame that arrived (not one sent) and matches."""
+        end = time.monotonic() + seconds
+        while True:
+            self.sock.settimeout(max(0.001, end - time.monotonic()))
+            try:
+                data, address = self.sock.recvfrom(70000)
+            except (TimeoutError, BlockingIOError):
+                raise Failure("no frame arrived") from None
+            if address[2] != 4 and self.match(data):     # PACKET_OUTGOING
+                return data
+
+    def none(self):
+        """Nothing that matches has arrived up to now."""
+        self.sock.setblocking(False)
+        while True:
+            try:
+                data, address = self.sock.recvfrom(70000)
+            except BlockingIOError:
+                return
+            check(address[2] == 4 or not self.match(data), f"unexpected frame {data.hex()}")
+
+    def close(self):
+        self.sock.close()
+
+
+# -- conntrack
+
+def conntrack(args, where="r"):
+    return run(where, "conntrack " + args, ok=False)[1]
+
+
+def conntrack_entry(proto, where="r", **match):
+    """The one entry that matches, as (line, {key: [orig, reply]})."""
+    lines = [l for l in conntrack(f"-L -p {proto}", where).splitlines()
+             if l.startswith(proto) and all(f"{k}={v} " in l for k, v in match.items())]
+    equal(len(lines), 1, f"conntrack entries for {match}")
+    pairs = {}
+    for k, v in re.findall(r"(\w+)=(\S+)", lines[0]):
+        pairs.setdefault(k, []).append(v)
+    return lines[0], pairs
+
+
+# -- the kernel's opinion
+
+TROUBLE = re.compile(r"BUG:|WARNING:|Oops|possible circular|possible recursive|unreferenced object|suspicious RCU|"
+                     r"refcount_t:|general protection|UBSAN|KASAN|unregister_netdevice: waiting|ref_tracker|"
+                     r"INFO: task|rcu_sched|rcu_preempt detected|skb_warn_bad|hw csum failure")
+
+
+def trouble():
+    """Lines of the kernel log that must not be there; reading takes them off."""
+    out = run(None, "busybox dmesg -c")
+    return [l for l in out.splitlines() if TROUBLE.search(l)]

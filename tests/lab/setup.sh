@@ -1,0 +1,216 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# setup.sh WHAT...: what the demo, the tests and the benches need, installed or
+# fetched once. Idempotent; only Debian packages. WHAT:
+#   tools          host packages for building and running the lab
+#   check          static checkers and cross compilers
+#   kernel:6.1 kernel:6.12 kernel:newest   stock amd64 kernel with headers
+#   headers:ARCH   6.1 headers of arm64, mipsel or s390x
+#   kernel:debug   the hostile ring's kernel, built from linux-source
+set -euo pipefail
+
+HERE=$(cd "$(dirname "$0")" && pwd)
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/natflow
+APT=$CACHE/apt
+mkdir -p "$CACHE"
+
+say() { echo "setup: $*" >&2; }
+need_root() { [ "$(id -u)" = 0 ] || exec sudo -E "$0" "$@"; }
+
+install_packages() {
+	local missing=() p
+	for p in "$@"; do
+		[ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$p" 2>/dev/null)" = "ii " ] || missing+=("$p")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	say "installing ${#missing[@]} packages"
+	{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
+		--no-install-recommends "${missing[@]}"; } >"$CACHE/apt.log" 2>&1 ||
+		{ tail -20 "$CACHE/apt.log" >&2; return 1; }
+}
+
+tools() {
+	install_packages gcc make bc xz-utils zstd cpio kmod libelf-dev pkg-config python3 \
+		qemu-system-x86 busybox-static iproute2 iptables nftables conntrack ethtool iperf3 curl \
+		libxtables-dev libnetfilter-conntrack-dev libmnl-dev libcmocka-dev debootstrap rsync \
+		flex bison libssl-dev
+}
+
+check() {
+	install_packages sparse clang universal-ctags dwarves gcc-aarch64-linux-gnu \
+		gcc-mipsel-linux-gnu gcc-s390x-linux-gnu libc6-dev-s390x-cross libc6-dev-i386-cross \
+		gcc-i686-linux-gnu qemu-user-static perl
+}
+
+# An apt world of our own, so that other suites and architectures leave the system's alone.
+# Mirrors are those of the system.
+apt_world() {
+	local uri security keys=/usr/share/keyrings/debian-archive-keyring.gpg
+	[ -s "$APT/done" ] && [ "$(find "$APT/done" -mmin -720)" ] && return 0
+	say "reading package lists"
+	mkdir -p "$APT"/{lists/partial,cache/archives/partial,state,etc}
+	: >"$APT/status"
+	uri=$(grep -rhoE 'https?://[^ ]*/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | head -1 || true)
+	security=$(grep -rhoE 'https?://[^ ]*/debian-security/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | head -1 || true)
+	uri=${uri:-http://deb.debian.org/debian} security=${security:-http://deb.debian.org/debian-security}
+	{
+		echo "deb [signed-by=$keys] $uri bookworm main"
+		echo "deb [arch=amd64 signed-by=$keys] $security bookworm-security main"
+		echo "deb [arch=amd64 signed-by=$keys] $uri trixie main"
+		echo "deb [arch=amd64 signed-by=$keys] $uri trixie-backports main"
+	} >"$APT/etc/sources.list"
+	cat >"$APT/apt.conf" <<-E
+		Dir::State "$APT/state"; Dir::State::Lists "$APT/lists"; Dir::State::status "$APT/status";
+		Dir::Cache "$APT/cache"; Dir::Etc::SourceList "$APT/etc/sources.list";
+		Dir::Etc::SourceParts "$APT/etc/none"; Dir::Etc::Preferences "$APT/etc/none";
+		Dir::Etc::PreferencesParts "$APT/etc/none";
+		APT::Architectures { "amd64"; "arm64"; "mipsel"; "s390x"; };
+		Acquire::Languages "none"; Acquire::Retries "3"; APT::Sandbox::User "root";
+	E
+	mkdir -p "$APT/etc/none"
+	apt-get -qq -c "$APT/apt.conf" update
+	echo "$uri" >"$APT/done"
+}
+
+# release_of SERIES ARCH FLAVOUR: the newest complete kernel of a series, e.g. 6.1.0-56-amd64.
+release_of() {
+	local pattern r
+	case $1 in
+	6.1) pattern='6\.1\.0-[0-9]+' ;;
+	6.12) pattern='6\.12\.[0-9]+\+deb12' ;;
+	newest) pattern='[0-9]+\.[0-9]+\.[0-9]+\+deb13' ;;
+	esac
+	for r in $(apt-cache -c "$APT/apt.conf" pkgnames linux-headers- |
+		   grep -E "^linux-headers-$pattern-$3\$" | sed 's/^linux-headers-//' | sort -rV); do
+		# Signed images follow their headers by days: take one that has both.
+		if [ -n "$(image_packages "$r" "$2")" ]; then
+			echo "$r"
+			return 0
+		fi
+	done
+	say "no kernel $1 for $2"
+	return 1
+}
+
+has_package() { apt-cache -c "$APT/apt.conf" show "$1" 2>/dev/null | grep -q '^Filename:'; }
+
+image_packages() {
+	if has_package "linux-binary-$1:$2" && has_package "linux-modules-$1:$2"; then
+		echo "linux-binary-$1:$2 linux-modules-$1:$2"
+	elif has_package "linux-image-$1:$2"; then
+		echo "linux-image-$1:$2"
+	fi
+}
+
+# unpack DIR PACKAGE...
+unpack() {
+	local dir=$1 d
+	shift
+	d=$(mktemp -d "$CACHE/debs.XXXXXX")
+	(cd "$d" && apt-get -qq -c "$APT/apt.conf" download "$@" 2>"$CACHE/apt.log") ||
+		{ cat "$CACHE/apt.log" >&2; return 1; }
+	for deb in "$d"/*.deb; do dpkg-deb -x "$deb" "$dir"; done
+	rm -rf "$d"
+}
+
+# kernel SERIES [ARCH FLAVOUR]: links $CACHE/k/SERIES[-ARCH] to an unpacked kernel; headers/, vmlinuz, release.
+kernel() {
+	local series=$1 arch=${2:-amd64} flavour=${3:-amd64} name r dir version kbuild h
+	name=$series
+	[ "$arch" = amd64 ] || name=$series-$arch
+	[ -e "$CACHE/k/$name/release" ] && [ "$(find "$CACHE/k/$name.checked" -mmin -1440 2>/dev/null)" ] && return 0
+	apt_world
+	r=$(release_of "$series" "$arch" "$flavour")
+	dir=$CACHE/kernels/$arch-$r
+	if [ ! -e "$dir/release" ]; then
+		say "fetching kernel $r"
+		rm -rf "$dir"
+		mkdir -p "$dir"
+		kbuild=linux-kbuild-${r%-"$flavour"}
+		[ "$series" = 6.1 ] && kbuild=linux-kbuild-6.1
+		version=$(apt-cache -c "$APT/apt.conf" show "linux-headers-$r:$arch" | sed -n 's/^Version: //p' | head -1)
+		# shellcheck disable=SC2046
+		unpack "$dir" "linux-headers-$r:$arch=$version" "linux-headers-${r%-"$flavour"}-common=$version" \
+			"$kbuild:amd64" $( [ "$arch" = amd64 ] && image_packages "$r" "$arch" )
+		h=$dir/usr/src/linux-headers-$r
+		if [ "$series" != newest ]; then
+			sed -i "s#^include /usr/src#include $dir/usr/src#" "$h/Makefile"
+		fi
+		ln -sfn "$h" "$dir/headers"
+		if [ "$arch" = amd64 ]; then
+			[ -d "$dir/lib/modules" ] || { mkdir -p "$dir/lib"; ln -s ../usr/lib/modules "$dir/lib/modules"; }
+			cp "$(find "$dir" -type f \( -name "vmlinuz-$r" -o -path "*/modules/$r/vmlinuz" \) | head -1)" "$dir/vmlinuz"
+			depmod -b "$dir" "$r" 2>/dev/null
+		fi
+		echo "$r" >"$dir/release"
+	fi
+	mkdir -p "$CACHE/k"
+	ln -sfn "$dir" "$CACHE/k/$name"
+	if [ "$series" = newest ]; then newest_chroot "$dir" "$r"; fi
+	touch "$CACHE/k/$name.checked"
+}
+
+# The newest headers want a compiler and a libc that Debian 12 does not have: a chroot builds against them.
+newest_chroot() {
+	local dir=$1 r=$2 root=$CACHE/trixie uri
+	if [ ! -e "$root/ready" ]; then
+		say "making a build chroot for the newest kernel"
+		rm -rf "$root"
+		uri=$(cat "$APT/done")
+		debootstrap --variant=minbase --include=gcc-14,make,libelf1t64,libc6-dev,bc,kmod,pahole \
+			trixie "$root" "$uri" >"$CACHE/debootstrap.log" 2>&1 ||
+			{ tail "$CACHE/debootstrap.log" >&2; return 1; }
+		touch "$root/ready"
+	fi
+	if [ ! -e "$root/usr/src/linux-headers-$r" ]; then
+		cp -a "$dir"/usr/src/* "$root/usr/src/"
+		cp -a "$dir"/usr/lib/linux-kbuild-* "$root/usr/lib/"
+	fi
+}
+
+# The hostile ring's kernel, keyed by source version and configuration.
+debug_kernel() {
+	local version key dir src
+	install_packages flex bison libssl-dev libelf-dev bc
+	key=$(sha256sum "$HERE/debug.config" | cut -c1-12)
+	[ -e "$CACHE/k/debug/release" ] && [ "$(find "$CACHE/k/debug.checked-$key" -mmin -1440 2>/dev/null)" ] && return 0
+	apt_world
+	version=$(apt-cache -c "$APT/apt.conf" policy linux-source-6.1 | sed -n 's/ *Candidate: //p')
+	dir=$CACHE/kernels/debug-$version-$key
+	if [ ! -e "$dir/release" ]; then
+		say "building the debug kernel (some minutes)"
+		rm -rf "$dir"
+		mkdir -p "$dir/build"
+		src=$(mktemp -d "$CACHE/source.XXXXXX")
+		unpack "$src" "linux-source-6.1=$version"
+		tar -C "$src" -xf "$src"/usr/src/linux-source-6.1.tar.xz
+		mv "$src/linux-source-6.1" "$dir/source"
+		rm -rf "$src"
+		make -s -C "$dir/source" O="$dir/build" KCONFIG_ALLCONFIG="$HERE/debug.config" \
+			allnoconfig >"$dir/build.log" 2>&1
+		make -s -C "$dir/build" -j"$(nproc)" bzImage modules >>"$dir/build.log" 2>&1 ||
+			{ tail -20 "$dir/build.log" >&2; return 1; }
+		cp "$dir/build/arch/x86/boot/bzImage" "$dir/vmlinuz"
+		ln -sfn build "$dir/headers"
+		make -s -C "$dir/build" kernelrelease >"$dir/release.new"
+		find "$dir/build" -name '*.o' -not -path '*/scripts/*' -not -path '*/tools/*' -delete
+		mv "$dir/release.new" "$dir/release"
+	fi
+	mkdir -p "$CACHE/k"
+	ln -sfn "$dir" "$CACHE/k/debug"
+	touch "$CACHE/k/debug.checked-$key"
+}
+
+need_root "$@"
+for what in "$@"; do
+	case $what in
+	tools) tools ;;
+	check) check ;;
+	kernel:debug) debug_kernel ;;
+	kernel:*) kernel "${what#kernel:}" ;;
+	headers:arm64) kernel 6.1 arm64 arm64 ;;
+	headers:mipsel) kernel 6.1 mipsel 4kc-malta ;;
+	headers:s390x) kernel 6.1 s390x s390x ;;
+	*) say "unknown: $what"; exit 2 ;;
+	esac
+done
