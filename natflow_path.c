@@ -18,13 +18,12 @@
 #include "lib/pkt.h"
 #include "natflow_path.h"
 
-/* One packet on its way through. */
+/* One packet on its way through; every field is set before it is read, none is zeroed. */
 struct ctx {
 	struct natflow_net *nn;
 	struct sk_buff *skb;
 	struct natflow_dir *dir;
 	struct natflow_egress *egress;
-	u32 mark, priority;
 	bool new_tick;		/* first hit of this direction in this tick */
 	struct natflow_pkt pkt;
 };
@@ -104,21 +103,19 @@ static __always_inline enum natflow_reason check_size(const struct ctx *c)
 	return NATFLOW_OK;
 }
 
-/* Mark, priority and a TTL that the stack sets: they are behind the hot line. */
-static __always_inline enum natflow_reason check_meta(struct ctx *c, const u8 family)
+/* What is behind the hot line for flows whose packets get a mark or a priority. */
+static __always_inline const struct natflow_meta *meta_of(const struct ctx *c, const u8 family)
+{
+	return &natflow_dir_flow(c->dir, family)->meta[c->dir->tag & NATFLOW_DIR_REPLY];
+}
+
+/* TTL and DSCP must be such that what the stack did to the last packet is what we do to this one. */
+static __always_inline enum natflow_reason check_fields(const struct ctx *c, const u8 family)
 {
 	u8 ttl = READ_ONCE(c->dir->ttl);
 
-	c->mark = 0;
-	c->priority = 0;
-	if (unlikely(!ttl)) {
-		const struct natflow_flow *flow = natflow_dir_flow(c->dir, family);
-		const struct natflow_meta *meta = &flow->meta[c->dir->tag & NATFLOW_DIR_REPLY];
-
-		ttl = READ_ONCE(meta->ttl);
-		c->mark = READ_ONCE(meta->mark);
-		c->priority = READ_ONCE(meta->priority);
-	}
+	if (unlikely(!ttl))
+		ttl = READ_ONCE(meta_of(c, family)->ttl);
 	if (unlikely(c->pkt.ttl - 1 != ttl))
 		return NATFLOW_TTL_DIFFERS;
 	if (unlikely((c->pkt.tos ^ c->dir->tag) & NATFLOW_DSCP_MASK))
@@ -127,15 +124,15 @@ static __always_inline enum natflow_reason check_meta(struct ctx *c, const u8 fa
 }
 
 /* Once a tick: is the conntrack still there? */
-static noinline enum natflow_reason look_behind(struct ctx *c, struct natflow_flow *flow)
+static noinline enum natflow_reason
+look_behind(struct natflow_flow *flow, struct natflow_dir *dir, struct natflow_egress *eg)
 {
 	if (!natflow_ct_alive(flow->ct)) {
 		natflow_flow_end(flow, NATFLOW_END_CT_GONE);
 		return NATFLOW_CT_GONE;
 	}
-	WRITE_ONCE(c->dir->tick, natflow_tick_now());
-	WRITE_ONCE(c->egress->used, natflow_tick_now());
-	c->new_tick = true;
+	WRITE_ONCE(dir->tick, natflow_tick_now());
+	WRITE_ONCE(eg->used, natflow_tick_now());
 	return NATFLOW_OK;
 }
 
@@ -149,9 +146,10 @@ static __always_inline enum natflow_reason admit(struct ctx *c, const u8 family)
 	}
 	reason = check_size(c);
 	if (likely(!reason))
-		reason = check_meta(c, family);
-	if (likely(!reason) && unlikely(READ_ONCE(c->dir->tick) != natflow_tick_now()))
-		reason = look_behind(c, natflow_dir_flow(c->dir, family));
+		reason = check_fields(c, family);
+	c->new_tick = READ_ONCE(c->dir->tick) != natflow_tick_now();
+	if (likely(!reason) && unlikely(c->new_tick))
+		reason = look_behind(natflow_dir_flow(c->dir, family), c->dir, c->egress);
 	return reason;
 }
 
@@ -160,18 +158,22 @@ static __always_inline enum natflow_reason rewrite(struct ctx *c, const u8 famil
 {
 	const bool udp = natflow_key_tail(&c->pkt.key, family)->proto == IPPROTO_UDP;
 	const unsigned int len = c->pkt.l4 + (udp ? sizeof(struct udphdr) : sizeof(struct tcphdr));
-	struct sk_buff *skb;
+	struct sk_buff *skb = natflow_xmit_make_private(c->skb, len, c->egress->headroom);
 
-	if (unlikely(!natflow_xmit_make_private(&c->skb, len, c->egress->headroom)))
+	if (unlikely(!skb))
 		return NATFLOW_NO_MEMORY;
-	skb = c->skb;
+	c->skb = skb;
 	if (skb->len > c->pkt.len && unlikely(pskb_trim_rcsum(skb, c->pkt.len)))
 		return NATFLOW_NO_MEMORY;
 	natflow_nat_rewrite(skb->data, natflow_dir_rewrite(c->dir, family), c->pkt.l4, udp,
 			    skb->ip_summed == CHECKSUM_PARTIAL, family);
-	skb_set_transport_header(skb, c->pkt.l4);
-	skb->mark = c->mark;
-	skb->priority = c->priority;
+	skb->transport_header = skb->network_header + c->pkt.l4;
+	skb->mark = 0;
+	skb->priority = 0;
+	if (unlikely(!READ_ONCE(c->dir->ttl))) {
+		skb->mark = READ_ONCE(meta_of(c, family)->mark);
+		skb->priority = READ_ONCE(meta_of(c, family)->priority);
+	}
 	return NATFLOW_OK;
 }
 
@@ -185,22 +187,24 @@ static __always_inline void count(struct ctx *c, const u8 family)
 		natflow_ageing_join(natflow_dir_flow(c->dir, family));
 }
 
-static noinline unsigned int refuse(const struct ctx *c, const struct natflow_port *port,
-				    enum natflow_reason reason, const u8 family)
+static noinline unsigned int refuse(const struct natflow_port *port, const struct sk_buff *skb,
+				    enum natflow_reason reason, u8 family)
 {
 	if (family != NFPROTO_UNSPEC)
-		natflow_clock_sample(c->nn, family);
-	natflow_stats_reason(c->nn->pcpu, reason);
-	trace_refuse(port->ifindex, c->skb, reason);
+		natflow_clock_sample(port->nn, family);
+	natflow_stats_reason(port->nn->pcpu, reason);
+	trace_refuse(port->ifindex, skb, reason);
 	return NF_ACCEPT;
 }
 
 static __always_inline unsigned int
 forward(const struct natflow_port *port, struct sk_buff *skb, const u8 family)
 {
-	struct ctx c = { .nn = port->nn, .skb = skb };
 	enum natflow_reason reason;
+	struct ctx c natflow_uninitialized;
 
+	c.nn = port->nn;
+	c.skb = skb;
 	reason = parse(&c, port, family);
 	if (likely(!reason))
 		reason = find(&c, family);
@@ -209,10 +213,21 @@ forward(const struct natflow_port *port, struct sk_buff *skb, const u8 family)
 	if (likely(!reason))
 		reason = rewrite(&c, family);
 	if (unlikely(reason))
-		return refuse(&c, port, reason, family);
+		return refuse(port, skb, reason, family);
 	count(&c, family);
 	natflow_xmit(c.skb, c.egress);
 	return NF_STOLEN;
+}
+
+/* One function a family: what is constant there is folded away. */
+static noinline unsigned int forward_ip4(const struct natflow_port *port, struct sk_buff *skb)
+{
+	return forward(port, skb, NFPROTO_IPV4);
+}
+
+static noinline unsigned int forward_ip6(const struct natflow_port *port, struct sk_buff *skb)
+{
+	return forward(port, skb, NFPROTO_IPV6);
 }
 
 /**
@@ -229,13 +244,12 @@ unsigned int natflow_path_ingress(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
 	const struct natflow_port *port = priv;
-	const struct ctx other = { .nn = port->nn, .skb = skb };
 
 	if (unlikely(!READ_ONCE(port->nn->forwarding)))
 		return NF_ACCEPT;
 	if (likely(skb->protocol == htons(ETH_P_IP)))
-		return forward(port, skb, NFPROTO_IPV4);
+		return forward_ip4(port, skb);
 	if (likely(skb->protocol == htons(ETH_P_IPV6)))
-		return forward(port, skb, NFPROTO_IPV6);
-	return refuse(&other, port, NATFLOW_NOT_IP, NFPROTO_UNSPEC);
+		return forward_ip6(port, skb);
+	return refuse(port, skb, NATFLOW_NOT_IP, NFPROTO_UNSPEC);
 }

@@ -52,19 +52,17 @@ struct natflow_egress {
 static __always_inline void natflow_egress_header(const struct natflow_egress *eg,
 						  struct sk_buff *skb)
 {
-	u8 header[NATFLOW_L2_MAX];
 	unsigned int seq, len;
 
 	do {
 		seq = read_seqcount_begin(&eg->seq);
 		len = READ_ONCE(eg->header_len);
-		memcpy(header, eg->header, sizeof(header));
+		if (likely(len == ETH_HLEN))
+			memcpy(skb->data - ETH_HLEN, eg->header, ETH_HLEN);
+		else
+			memcpy(skb->data - len, eg->header, len);
 	} while (read_seqcount_retry(&eg->seq, seq));
-
-	if (likely(len == ETH_HLEN))
-		memcpy(__skb_push(skb, ETH_HLEN), header, ETH_HLEN);
-	else
-		memcpy(__skb_push(skb, len), header, len);
+	__skb_push(skb, len);
 }
 
 bool natflow_egress_device_ok(const struct net_device *dev);

@@ -1,13 +1,56 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The last step: a rewritten packet leaves by its egress. */
+/* The last step: a rewritten packet leaves by its egress. Nothing else transmits. */
 #ifndef _NATFLOW_CORE_XMIT_H
 #define _NATFLOW_CORE_XMIT_H
 
+#include <linux/netdevice.h>
 #include <linux/skbuff.h>
+#include "egress.h"
 
-struct natflow_egress;
+struct sk_buff *natflow_xmit_copy_headers(struct sk_buff *skb, unsigned int headroom);
 
-bool natflow_xmit_make_private(struct sk_buff **skb, unsigned int len, unsigned int headroom);
-void natflow_xmit(struct sk_buff *skb, const struct natflow_egress *eg);
+/**
+ * natflow_xmit_make_private() - make headers writable and room for L2
+ * @skb: packet at its L3 header; consumed if a copy is returned
+ * @len: bytes from the L3 header on that will be written, all linear
+ * @headroom: bytes wanted in front of the L3 header
+ *
+ * Context: BH disabled.
+ * Return: @skb, a copy if somebody else holds it, or NULL if there is no
+ * memory; the packet is then as it was.
+ */
+static __always_inline struct sk_buff *
+natflow_xmit_make_private(struct sk_buff *skb, unsigned int len, unsigned int headroom)
+{
+	if (likely(skb_headroom(skb) >= headroom && !skb_shared(skb) &&
+		   (!skb_cloned(skb) || skb_clone_writable(skb, len))))
+		return skb;
+	return natflow_xmit_copy_headers(skb, headroom);
+}
+
+/**
+ * natflow_xmit() - send a packet to a next hop
+ * @skb: private, at its rewritten L3 header, with mark and priority set
+ * @eg: egress, seen alive in this RCU section
+ *
+ * What the RX side left on the skb and the stack would have taken off on its
+ * way through is taken off here: nothing of it reaches the next device.
+ *
+ * Context: RCU read side, BH disabled. Consumes @skb.
+ */
+static __always_inline void natflow_xmit(struct sk_buff *skb, const struct natflow_egress *eg)
+{
+	skb_clear_tstamp(skb);
+	skb_forward_csum(skb);
+	skb_ext_reset(skb);
+	nf_reset_trace(skb);
+#ifdef CONFIG_NET_SWITCHDEV
+	skb->offload_fwd_mark = 0;
+	skb->offload_l3_fwd_mark = 0;
+#endif
+	natflow_egress_header(eg, skb);
+	skb->dev = eg->dev;
+	dev_queue_xmit(skb);
+}
 
 #endif /* _NATFLOW_CORE_XMIT_H */

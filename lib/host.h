@@ -21,6 +21,7 @@
 #include <linux/string.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
+#include <net/checksum.h>
 
 #else /* !__KERNEL__ */
 
@@ -64,6 +65,21 @@ static inline u64 mul_u64_u64_shr(u64 a, u64 b, unsigned int shift)
 	u64 mid = ah * bl + (al * bl >> 32), low = al * bh + (u32)mid;
 
 	return shift == 64 ? ah * bh + (mid >> 32) + (low >> 32) : 0;
+}
+
+/* RFC 1071 over an IPv4 header of @words 32-bit words; 0 when its checksum is right. */
+static inline u16 ip_fast_csum(const void *iph, unsigned int words)
+{
+	u32 sum = 0;
+	u16 w;
+	unsigned int i;
+
+	for (i = 0; i < 2 * words; i++) {
+		memcpy(&w, (const u8 *)iph + 2 * i, 2);
+		sum += w;
+	}
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~(sum + (sum >> 16));
 }
 
 static inline int kstrtoul_host(const char *s, unsigned int base, u64 *out)

@@ -88,10 +88,12 @@ static __always_inline u64 natflow_mulfold(u64 a, u64 b)
 static __always_inline u64
 natflow_key_hash(const u64 *key, const u64 *seed, const u8 family)
 {
-	u64 h = natflow_mulfold(key[0] ^ seed[0], key[1] ^ seed[1]);
+	u64 h;
 
+	/* The last word of IPv4 has few bits that differ: it joins the first. */
 	if (family == NFPROTO_IPV4)
-		return natflow_mulfold(h ^ key[2], seed[2]);
+		return natflow_mulfold(key[0] ^ key[2] * seed[2] ^ seed[0], key[1] ^ seed[1]);
+	h = natflow_mulfold(key[0] ^ seed[0], key[1] ^ seed[1]);
 	h ^= natflow_mulfold(key[2] ^ seed[1], key[3] ^ seed[2]);
 	return natflow_mulfold(h ^ key[4] ^ seed[3], key[5] ^ seed[0]);
 }

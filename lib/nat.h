@@ -30,10 +30,11 @@ struct natflow_rewrite6 {
 	struct natflow_sums sums;
 };
 
+/* Both halves added, end-around carry included: the carry of the lower sum enters the upper. */
 static __always_inline u16 natflow_sum_fold(u32 sum)
 {
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (sum & 0xffff) + (sum >> 16);
+	sum += sum << 16 | sum >> 16;
+	return sum >> 16;
 }
 
 /*

@@ -32,26 +32,12 @@ static __always_inline u32 natflow_pkt_pull_len(u32 len, const u8 family)
 	return len < want ? len : want;
 }
 
-/* RFC 1071 over the 20 bytes of an option-less IPv4 header; 0xffff when right. */
-static __always_inline u16 natflow_ip4_sum(const void *iph)
-{
-	u32 w[5];
-	u64 sum;
-
-	memcpy(w, iph, sizeof(w));
-	sum = (u64)w[0] + w[1] + w[2] + w[3] + w[4];
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (sum & 0xffff) + (sum >> 16);
-}
-
 static __always_inline enum natflow_reason
 natflow_pkt_parse_ip4(const u8 *data, u32 linear, u32 len, struct natflow_pkt *pkt)
 {
 	const struct iphdr *iph = (const struct iphdr *)data;
 
-	if (unlikely(linear < sizeof(*iph)))
+	if (unlikely(linear < natflow_pkt_pull_len(len, NFPROTO_IPV4) || linear < sizeof(*iph)))
 		return NATFLOW_TRUNCATED;
 	if (unlikely(iph->version != 4 || iph->ihl < 5))
 		return NATFLOW_IP_HEADER;
@@ -62,7 +48,7 @@ natflow_pkt_parse_ip4(const u8 *data, u32 linear, u32 len, struct natflow_pkt *p
 	pkt->len = ntohs(iph->tot_len);
 	if (unlikely(pkt->len < sizeof(*iph) || pkt->len > len))
 		return NATFLOW_IP_LENGTH;
-	if (unlikely(natflow_ip4_sum(iph) != 0xffff))
+	if (unlikely(ip_fast_csum(data, sizeof(*iph) / 4)))
 		return NATFLOW_IP_CHECKSUM;
 	pkt->l4 = sizeof(*iph);
 	pkt->ttl = iph->ttl;
@@ -77,7 +63,7 @@ natflow_pkt_parse_ip6(const u8 *data, u32 linear, u32 len, struct natflow_pkt *p
 {
 	const struct ipv6hdr *iph = (const struct ipv6hdr *)data;
 
-	if (unlikely(linear < sizeof(*iph)))
+	if (unlikely(linear < natflow_pkt_pull_len(len, NFPROTO_IPV6) || linear < sizeof(*iph)))
 		return NATFLOW_TRUNCATED;
 	if (unlikely(data[0] >> 4 != 6))
 		return NATFLOW_IP_HEADER;
@@ -99,8 +85,9 @@ static __always_inline bool natflow_is_extension(u8 nexthdr)
 	       nexthdr == 60 || nexthdr == 135;
 }
 
+/* What has room in the packet is linear, by natflow_pkt_parse()'s contract. */
 static __always_inline enum natflow_reason
-natflow_pkt_parse_l4(const u8 *data, u32 linear, struct natflow_pkt *pkt, const u8 family)
+natflow_pkt_parse_l4(const u8 *data, struct natflow_pkt *pkt, const u8 family)
 {
 	struct natflow_key_tail *tail = natflow_key_tail(&pkt->key, family);
 	u32 room = pkt->len - pkt->l4;
@@ -109,8 +96,7 @@ natflow_pkt_parse_l4(const u8 *data, u32 linear, struct natflow_pkt *pkt, const 
 	if (tail->proto == IPPROTO_TCP) {
 		u32 hlen;
 
-		if (unlikely(room < sizeof(struct tcphdr) ||
-			     linear < pkt->l4 + sizeof(struct tcphdr)))
+		if (unlikely(room < sizeof(struct tcphdr)))
 			return NATFLOW_TRUNCATED;
 		hlen = (l4[12] >> 4) * 4;
 		if (unlikely(hlen < sizeof(struct tcphdr) || hlen > room))
@@ -120,8 +106,7 @@ natflow_pkt_parse_l4(const u8 *data, u32 linear, struct natflow_pkt *pkt, const 
 	} else if (tail->proto == IPPROTO_UDP) {
 		u32 ulen;
 
-		if (unlikely(room < sizeof(struct udphdr) ||
-			     linear < pkt->l4 + sizeof(struct udphdr)))
+		if (unlikely(room < sizeof(struct udphdr)))
 			return NATFLOW_TRUNCATED;
 		ulen = l4[4] << 8 | l4[5];
 		if (unlikely(ulen < sizeof(struct udphdr) || ulen > room))
@@ -140,7 +125,7 @@ natflow_pkt_parse_l4(const u8 *data, u32 linear, struct natflow_pkt *pkt, const 
 /**
  * natflow_pkt_parse() - read one IP packet
  * @data: the IP header
- * @linear: bytes readable at @data, at least natflow_pkt_pull_len()
+ * @linear: bytes readable at @data; fewer than natflow_pkt_pull_len() are refused
  * @len: bytes of the whole packet from the IP header on, padding included
  * @port: identity of the ingress port, for the key
  * @pkt: filled in; only meaningful when NATFLOW_OK is returned
@@ -160,7 +145,7 @@ natflow_pkt_parse(const u8 *data, u32 linear, u32 len, u32 port,
 					  natflow_pkt_parse_ip6(data, linear, len, pkt);
 	if (unlikely(reason))
 		return reason;
-	reason = natflow_pkt_parse_l4(data, linear, pkt, family);
+	reason = natflow_pkt_parse_l4(data, pkt, family);
 	if (unlikely(reason))
 		return reason;
 	if (unlikely(pkt->ttl <= 1))

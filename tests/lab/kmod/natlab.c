@@ -5,6 +5,8 @@
  *
  *   echo "DEV FLAG[,FLAG...] HEXFRAME" > /proc/natlab_inject
  *   echo "DEV FAMILY FLOWS COUNT HEXFRAME" > /proc/natlab_bench; cat it: ns per packet
+ *	FAMILY 4 or 6 walks over source ports, 14 or 16 over destination ports,
+ *	0 builds and frees the skbs only
  *
  * Devices are looked up in the writer's network namespace.
  */
@@ -220,7 +222,7 @@ static ssize_t inject_write(struct file *f, const char __user *user, size_t n, l
 	return err ?: n;
 }
 
-/* Fresh, unshared skbs whose source port walks over the flows, as a driver would hand them up. */
+/* Fresh, unshared skbs, one port walking over the flows, as a driver would hand them up. */
 static void bench_burst(struct net_device *dev, unsigned int len, unsigned int port_off,
 			unsigned int flows, unsigned int from, unsigned int n, bool drop)
 {
@@ -258,7 +260,7 @@ static ssize_t bench_write(struct file *f, const char __user *user, size_t n, lo
 	if (sscanf(text, "%15s %u %u %u %n", name, &family, &flows, &count, &used) >= 4 && used &&
 	    flows && count && !parse_frame(text + used, &len)) {
 		bool drop = !family;
-		unsigned int port_off = ETH_HLEN + (family == 6 ? 40 : 20);
+		unsigned int port_off = ETH_HLEN + (family % 10 == 6 ? 40 : 20) + (family > 10 ? 2 : 0);
 
 		dev = dev_get_by_name(current->nsproxy->net_ns, name);
 		err = dev ? 0 : -ENODEV;
