@@ -109,7 +109,7 @@ static __always_inline const struct natflow_meta *meta_of(const struct ctx *c, c
 	return &natflow_dir_flow(c->dir, family)->meta[c->dir->tag & NATFLOW_DIR_REPLY];
 }
 
-/* TTL and DSCP must be such that what the stack did to the last packet is what we do to this one. */
+/* With this TTL and DSCP, would the stack do what it did to the packet learned from? */
 static __always_inline enum natflow_reason check_fields(const struct ctx *c, const u8 family)
 {
 	u8 ttl = READ_ONCE(c->dir->ttl);

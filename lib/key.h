@@ -76,7 +76,7 @@ natflow_key_equal(const u64 *a, const u64 *b, const u8 family)
 static __always_inline u64 natflow_mulfold(u64 a, u64 b)
 {
 #ifdef __SIZEOF_INT128__
-	unsigned __int128 p = (unsigned __int128)a * b;
+	__uint128_t p = (__uint128_t)a * b;
 
 	return (u64)p ^ (u64)(p >> 64);
 #else

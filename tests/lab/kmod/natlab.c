@@ -35,12 +35,12 @@
 
 enum flag {
 	SHARED, CLONED, NONLINEAR, COMPLETE, PARTIAL, UNNECESSARY, DST, NFCT, SECPATH, ENCAP,
-	VLAN, GSO, FRAGLIST, BADSTART, TSTAMP, MARK, FLAGS
+	VLAN, GSO, UFO, BADSTART, TSTAMP, MARK, FLAGS
 };
 
 static const char * const flag_name[FLAGS] = {
 	"shared", "cloned", "nonlinear", "complete", "partial", "unnecessary", "dst", "nfct",
-	"secpath", "encap", "vlan", "gso", "fraglist", "badstart", "tstamp", "mark",
+	"secpath", "encap", "vlan", "gso", "ufo", "badstart", "tstamp", "mark",
 };
 
 static u8 frame[FRAME_MAX];
@@ -103,15 +103,14 @@ static bool is_udp(void)
 	return frame[12] == 0x08 ? frame[23] == IPPROTO_UDP : frame[20] == IPPROTO_UDP;
 }
 
-static void set_gso(struct sk_buff *skb, unsigned int size, bool fraglist)
+static void set_gso(struct sk_buff *skb, unsigned int size, bool ufo)
 {
 	bool v4 = skb->protocol == htons(ETH_P_IP);
 	unsigned int payload = skb->len - l4_offset(skb) - (is_udp() ? 8 : 20);
 
 	skb_shinfo(skb)->gso_size = size;
 	skb_shinfo(skb)->gso_segs = DIV_ROUND_UP(payload, size);
-	skb_shinfo(skb)->gso_type = fraglist ? SKB_GSO_FRAGLIST | SKB_GSO_UDP_L4 :
-		is_udp() ? SKB_GSO_UDP_L4 : v4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6;
+	skb_shinfo(skb)->gso_type = ufo ? SKB_GSO_UDP : is_udp() ? SKB_GSO_UDP_L4 : v4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6;
 }
 
 static int decorate(struct sk_buff *skb, unsigned long set, const unsigned int *value)
@@ -130,8 +129,8 @@ static int decorate(struct sk_buff *skb, unsigned long set, const unsigned int *
 		skb->csum_offset = is_udp() ? offsetof(struct udphdr, check) :
 					      offsetof(struct tcphdr, check);
 	}
-	if (set & (BIT(GSO) | BIT(FRAGLIST)))
-		set_gso(skb, value[GSO] ?: 1000, set & BIT(FRAGLIST));
+	if (set & (BIT(GSO) | BIT(UFO)))
+		set_gso(skb, value[GSO] ?: 1000, set & BIT(UFO));
 	if (set & BIT(VLAN))
 		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), value[VLAN]);
 	if (set & BIT(ENCAP))
@@ -257,8 +256,8 @@ static ssize_t bench_write(struct file *f, const char __user *user, size_t n, lo
 	if (IS_ERR(text))
 		return PTR_ERR(text);
 	mutex_lock(&lock);
-	if (sscanf(text, "%15s %u %u %u %n", name, &family, &flows, &count, &used) >= 4 && used &&
-	    flows && count && !parse_frame(text + used, &len)) {
+	if (sscanf(text, "%15s %u %u %u %n", name, &family, &flows, &count, &used) >= 4 &&
+	    used && flows && count && !parse_frame(text + used, &len)) {
 		bool drop = !family;
 		unsigned int port_off = ETH_HLEN + (family % 10 == 6 ? 40 : 20) + (family > 10 ? 2 : 0);
 

@@ -1,0 +1,115 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# check.sh: everything that needs no running kernel. TAP.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+tests/lab/setup.sh tools check kernel:6.1 kernel:6.12 kernel:newest kernel:debug \
+	headers:arm64 headers:mipsel headers:s390x >&2 || exit 1
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/natflow
+SOURCE=$CACHE/k/debug/source
+C_FILES=$(git ls-files '*.c' '*.h' | grep -v '^tests/')
+N=0
+# point NAME COMMAND...: ok if it succeeds and prints nothing.
+point() {
+	local name=$1 out status
+	shift
+	N=$((N + 1))
+	out=$("$@" 2>&1)
+	status=$?
+	if [ $status = 0 ] && [ -z "$out" ]; then
+		echo "ok $N - $name"
+	else
+		echo "not ok $N - $name"
+		printf '%s\n' "$out" | head -30 | sed 's/^/# /'
+	fi
+}
+
+build() { tests/lab/build.sh "$1" 2>&1 | grep -v '^Skipping BTF'; return "${PIPESTATUS[0]}"; }
+
+# sparse with endian checks, over natflow's own sources only.
+sparse_clean() {
+	local src=$PWD/build/6.1/src
+	find "$src" -name '*.o' -delete
+	make -s -C "$CACHE/k/6.1/headers" M="$src" C=2 CF="-D__CHECK_ENDIAN__" modules 2>&1 |
+		grep -F "$src/" | grep -vE '^Skipping|BTF' || true
+}
+
+checkpatch() {
+	# Trace headers and the X-macros are their frameworks' style, not checkpatch's.
+	for f in $(git ls-files '*.c' '*.h' | grep -vE '^(tests/unit|core/trace.h|xt_FLOWOFFLOAD/libxt|lib/host.h|include/uapi/linux/natflow_reason.h|tests/lab/kmod/.*compat)'); do
+		perl "$SOURCE/scripts/checkpatch.pl" --no-tree --strict --terse --show-types --file --max-line-length=100 \
+			--ignore COMPLEX_MACRO,MACRO_ARG_REUSE,MULTISTATEMENT_MACRO_USE_DO_WHILE,FILE_PATH_CHANGES,LINUX_VERSION_CODE,PREFER_DEFINED_ATTRIBUTE_MACRO,MACRO_WITH_FLOW_CONTROL,SPDX_LICENSE_TAG,BRACKET_SPACE \
+			"$f" | grep -vE '^total:|^$'
+	done
+	true
+}
+
+kernel_doc() {
+	perl "$SOURCE/scripts/kernel-doc" -none $(git ls-files '*.c' | grep -v '^tests/') lib/*.h core/xmit.h core/flow.h 2>&1 |
+		grep -vE '^$|: warning: no structured comments found'
+	true
+}
+
+# Who may know whom: a file includes only rooms at or below its own level.
+layers() {
+	awk '
+	function level(p) {
+		if (p ~ /uapi/) return 0; if (p ~ /^lib\//) return 1; if (p ~ /^core\//) return 2
+		if (p ~ /^natflow_path/) return 4; if (p ~ /^control\//) return 5; if (p ~ /^xt_FLOWOFFLOAD\//) return 6
+		if (p ~ /^natflow_main/) return 7; return -1
+	}
+	/^#include "/ {
+		dir = FILENAME; sub(/[^\/]*$/, "", dir)
+		split($0, q, "\""); p = dir q[2]
+		while (sub(/[^\/]+\/\.\.\//, "", p)) ;
+		if (level(p) > level(FILENAME) || (level(p) < 0))
+			print FILENAME " must not include " p
+	}' $(git ls-files '*.c' '*.h' | grep -vE '^(tests|compat)/')
+}
+
+budgets() {
+	local f n
+	for f in $C_FILES; do
+		n=$(wc -l <"$f")
+		[ "$n" -le 800 ] || echo "$f: $n lines (800)"
+	done
+	ctags -x --c-kinds=f --fields=+ne --_xformat='%{end} %n %F %N' $C_FILES |
+		awk '$1 - $2 > 100 { print $3 ": " $4 " has " $1 - $2 + 1 " lines (100)" }'
+	ctags -x --c-kinds=f --fields=+ne --_xformat='%{end} %n %F %N' natflow_path.c |
+		awk '$1 - $2 > 60 { print $3 ": " $4 " has " $1 - $2 + 1 " lines (60)" }'
+	grep -nE 'LINUX_VERSION_CODE|KERNEL_VERSION\(' $(printf '%s\n' $C_FILES | grep -v '^compat/')
+	grep -nE '\b(TODO|FIXME|XXX|HACK)\b' $C_FILES
+	grep -nE '(^|[^a-z_.])sleep [0-9]' $(git ls-files tests | grep -v check.sh)
+	awk 'length($0) > 100 { print FILENAME ":" FNR ": over 100 columns" }' $(grep -v natflow_reason <<<"$C_FILES")
+	true
+}
+
+licences() { git ls-files '*.c' '*.h' '*.sh' '*.py' Makefile Kbuild | xargs grep -L 'SPDX-License-Identifier'; true; }
+
+# Every reason is hit on purpose by some case, or it is dead.
+reasons_tested() {
+	sed -nE 's/^\tX\((\w+), \w+, "([^"]+)".*/\1.\2/p' include/uapi/linux/natflow_reason.h | while read -r r; do
+		grep -qrE "\"$r\"|\b${r#*.}\b.*# $r" tests/lab/cases || echo "no case names $r"
+	done
+}
+
+uapi_alone() {
+	local f
+	for f in $(git ls-files include/uapi); do
+		gcc -std=c99 -Wall -Werror -fsyntax-only -Iinclude/uapi -x c "$f"
+		g++ -Wall -Werror -fsyntax-only -Iinclude/uapi -x c++ "$f"
+	done
+}
+
+
+
+for k in 6.1 6.12 newest 6.1-arm64 6.1-mipsel 6.1-s390x debug; do point "builds -Werror W=1 for $k" build "$k"; done
+point "sparse" sparse_clean
+point "checkpatch" checkpatch
+point "kernel-doc" kernel_doc
+point "layers" layers
+point "budgets" budgets
+point "licences" licences
+point "uapi headers stand alone" uapi_alone
+point "every reason has a case" reasons_tested
+echo "1..$N"
