@@ -29,18 +29,17 @@
 #include <net/dst_metadata.h>
 #include <net/netfilter/nf_conntrack.h>
 #include <net/udp.h>
-#include <net/xfrm.h>
 
 #define FRAME_MAX 66000
 
 enum flag {
-	SHARED, CLONED, NONLINEAR, COMPLETE, PARTIAL, UNNECESSARY, DST, NFCT, SECPATH, ENCAP,
+	SHARED, CLONED, NONLINEAR, COMPLETE, PARTIAL, UNNECESSARY, DST, NFCT, ENCAP,
 	VLAN, GSO, UFO, BADSTART, TSTAMP, MARK, FLAGS
 };
 
 static const char * const flag_name[FLAGS] = {
 	"shared", "cloned", "nonlinear", "complete", "partial", "unnecessary", "dst", "nfct",
-	"secpath", "encap", "vlan", "gso", "ufo", "badstart", "tstamp", "mark",
+	"encap", "vlan", "gso", "ufo", "badstart", "tstamp", "mark",
 };
 
 static u8 frame[FRAME_MAX];
@@ -148,10 +147,6 @@ static int decorate(struct sk_buff *skb, unsigned long set, const unsigned int *
 			return -ENOMEM;
 		skb_dst_set(skb, &md->dst);
 	}
-#ifdef CONFIG_XFRM
-	if ((set & BIT(SECPATH)) && !secpath_set(skb))
-		return -ENOMEM;
-#endif
 	return 0;
 }
 
