@@ -97,8 +97,9 @@ static __always_inline enum natflow_reason check_size(const struct ctx *c)
 	}
 	if (unlikely(len > c->egress->mtu))
 		return NATFLOW_MTU;
+	/* Padding under an unfinished checksum could not be trimmed. */
 	if (skb->ip_summed == CHECKSUM_PARTIAL &&
-	    unlikely(skb_checksum_start_offset(skb) != c->pkt.l4))
+	    unlikely(skb_checksum_start_offset(skb) != c->pkt.l4 || c->pkt.len != skb->len))
 		return NATFLOW_CSUM_START;
 	return NATFLOW_OK;
 }
@@ -191,7 +192,7 @@ static noinline unsigned int refuse(const struct natflow_port *port, const struc
 				    enum natflow_reason reason, u8 family)
 {
 	if (family != NFPROTO_UNSPEC)
-		natflow_clock_sample(port->nn, family);
+		natflow_clock_sample(port->nn, skb, family);
 	natflow_stats_reason(port->nn->pcpu, reason);
 	trace_refuse(port->ifindex, skb, reason);
 	return NF_ACCEPT;

@@ -10,7 +10,7 @@
 #define WIDTH	240
 
 struct natflow_log {
-	spinlock_t lock;
+	spinlock_t lock;	/* for all of it */
 	unsigned long next;	/* number of the next message; under @lock */
 	struct {
 		ktime_t when;	/* since boot */
@@ -79,10 +79,10 @@ void natflow_log_show(struct natflow_net *nn, struct seq_file *m)
 
 	spin_lock_bh(&log->lock);
 	for (n = log->next > LINES ? log->next - LINES : 0; n < log->next; n++) {
-		s64 ms = ktime_to_ms(log->line[n % LINES].when);
+		u32 ms;
+		u64 s = div_u64_rem(ktime_to_ms(log->line[n % LINES].when), 1000, &ms);
 
-		seq_printf(m, "[%lld.%03d] %s\n", div_s64(ms, 1000), (int)(ms - 1000 * div_s64(ms, 1000)),
-			   log->line[n % LINES].text);
+		seq_printf(m, "[%llu.%03u] %s\n", s, ms, log->line[n % LINES].text);
 	}
 	spin_unlock_bh(&log->lock);
 }

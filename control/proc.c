@@ -72,23 +72,30 @@ static struct natflow_flow *flow_in_slot(const struct natflow_table *table, loff
 						   natflow_dir_flow(dir, NFPROTO_IPV6);
 }
 
-static struct natflow_flow *half_at(struct natflow_net *nn, loff_t index)
+/* The unpublished flow behind @before, or the one at @index if @before is none (any more). */
+static struct natflow_flow *half_from(struct natflow_net *nn, struct natflow_flow *before,
+				      loff_t index)
 {
-	struct natflow_flow *flow, *found = NULL;
+	struct natflow_flow *flow;
 
 	spin_lock_bh(&nn->flow_lock);
-	list_for_each_entry(flow, &nn->halves, half) {
-		if (!index--) {
-			found = flow;
-			break;
-		}
+	if (before && !test_bit(NATFLOW_FLOW_PUBLISHED, &before->bits) &&
+	    !test_bit(NATFLOW_FLOW_DEAD, &before->bits)) {
+		flow = list_next_entry(before, half);
+	} else {
+		list_for_each_entry(flow, &nn->halves, half)
+			if (!index--)
+				break;
 	}
+	if (list_entry_is_head(flow, &nn->halves, half))
+		flow = NULL;
 	spin_unlock_bh(&nn->flow_lock);
-	return found;
+	return flow;
 }
 
 /* Context: RCU read side. Return: the flow at or behind *pos, which moves there. */
-static struct natflow_flow *flow_from(struct natflow_net *nn, loff_t *pos)
+static struct natflow_flow *flow_from(struct natflow_net *nn, struct natflow_flow *before,
+				      loff_t *pos)
 {
 	const struct natflow_table *table = rcu_dereference(nn->table);
 	loff_t slots = ((loff_t)table->mask + 1) * NATFLOW_BUCKET_SLOTS;
@@ -99,20 +106,20 @@ static struct natflow_flow *flow_from(struct natflow_net *nn, loff_t *pos)
 		if (flow)
 			return flow;
 	}
-	return half_at(nn, *pos - slots);
+	return half_from(nn, before, *pos - slots);
 }
 
 static void *flows_start(struct seq_file *m, loff_t *pos)
 	__acquires(RCU)
 {
 	rcu_read_lock();
-	return flow_from(natflow_net(seq_file_net(m)), pos);
+	return flow_from(natflow_net(seq_file_net(m)), NULL, pos);
 }
 
 static void *flows_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	++*pos;
-	return flow_from(natflow_net(seq_file_net(m)), pos);
+	return flow_from(natflow_net(seq_file_net(m)), v, pos);
 }
 
 static void flows_stop(struct seq_file *m, void *v)

@@ -57,7 +57,7 @@ static bool fold_one(struct natflow_flow *flow)
 		return true;
 	}
 	clear_bit(NATFLOW_FLOW_ACTIVE, &flow->bits);
-	smp_mb__after_atomic();
+	smp_mb__after_atomic();		/* ACTIVE before the last look at the counts */
 	return uncounted(flow) && !test_and_set_bit(NATFLOW_FLOW_ACTIVE, &flow->bits);
 }
 

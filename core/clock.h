@@ -26,9 +26,11 @@ static __always_inline u32 natflow_clock(const struct natflow_net *nn, const u8 
 	return kernel + atomic_read(&nn->clock_bias[natflow_family_index(family)]);
 }
 
-/* A packet goes up the stack. Context: BH disabled. */
-static __always_inline void natflow_clock_sample(const struct natflow_net *nn, const u8 family)
+/* @skb goes up the stack. Context: BH disabled. */
+static __always_inline void natflow_clock_sample(const struct natflow_net *nn,
+						 const struct sk_buff *skb, const u8 family)
 {
+	this_cpu_write(nn->pcpu->clock_of, skb);
 	this_cpu_write(nn->pcpu->clock[natflow_family_index(family)], natflow_clock(nn, family));
 }
 
@@ -52,7 +54,7 @@ static inline void natflow_clock_bump(struct natflow_net *nn, const u8 family)
 
 static __always_inline u16 natflow_tick_now(void)
 {
-	return (u16)(jiffies >> NATFLOW_TICK_SHIFT);
+	return (u16)(jiffies / BIT(NATFLOW_TICK_SHIFT));
 }
 
 #endif /* _NATFLOW_CORE_CLOCK_H */

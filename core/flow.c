@@ -176,7 +176,7 @@ static struct natflow_flow *find_victim(struct natflow_net *nn)
 
 /*
  * Make room for one more object. Unpublished ones only compete among
- * themselves, for an eighth of the limit: a flood that is never answered
+ * themselves, for an eighth of the limit at most: a flood that is never answered
  * cannot push out a flow that carries traffic.
  */
 static struct natflow_flow *make_room(struct natflow_net *nn, enum natflow_reason *why)
@@ -185,7 +185,7 @@ static struct natflow_flow *make_room(struct natflow_net *nn, enum natflow_reaso
 	struct natflow_flow *victim = NULL;
 
 	lockdep_assert_held(&nn->flow_lock);
-	if (nn->half_count >= max(limit / 8, 4U)) {
+	if (nn->half_count >= clamp(limit / 8, 4U, NATFLOW_HALVES_MAX)) {
 		victim = list_first_entry(&nn->halves, struct natflow_flow, half);
 		*why = NATFLOW_END_HALF;
 	} else if (nn->flow_count >= limit) {
@@ -322,10 +322,12 @@ static struct natflow_egress *write_dir(struct natflow_flow *flow, unsigned int 
 	}
 	flow->iif[d] = l->iif;
 	flow->meta[d] = l->meta;
+	/* After the meta that a ttl of 0 sends readers to. */
 	smp_store_release(&dir->ttl, l->meta.mark || l->meta.priority ? 0 : l->meta.ttl);
 	WRITE_ONCE(dir->tag, (l->tos & NATFLOW_DSCP_MASK) | (dir->tag & ~NATFLOW_DSCP_MASK));
 	old = rcu_replace_pointer(dir->egress, l->egress, lockdep_is_held(&flow->nn->flow_lock));
 	l->egress = NULL;
+	/* After everything else; pairs with the path's load-acquire. */
 	smp_store_release(&dir->clock, l->clock);
 	set_bit(NATFLOW_FLOW_LEARNED0 + d, &flow->bits);
 	return old;

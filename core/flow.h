@@ -33,6 +33,7 @@ struct nf_conn;
 #define NATFLOW_FLOW_LIMIT_DEFAULT	65536
 #define NATFLOW_FLOW_LIMIT_MIN		16
 #define NATFLOW_FLOW_LIMIT_MAX		(4U << 20)
+#define NATFLOW_HALVES_MAX		8192U	/* unpublished ones; they live for a round trip */
 
 /*
  * One direction, as the packet path reads it: 64 bytes for IPv4, 128 for IPv6.
@@ -227,7 +228,6 @@ void natflow_flow_fold(struct natflow_flow *flow);
 void natflow_flow_flush(struct natflow_net *nn, enum natflow_reason reason,
 			bool (*match)(struct natflow_flow *flow, const void *arg),
 			const void *arg);
-
 
 int natflow_flow_net_init(struct natflow_net *nn);
 void natflow_flow_net_exit(struct natflow_net *nn);

@@ -30,7 +30,6 @@ struct ctx {
 	struct net_device *out;
 	unsigned int dir;
 	u8 family;
-	bool deferred;		/* reinjected from a queue */
 	struct natflow_lesson lesson;
 };
 
@@ -84,12 +83,26 @@ static enum natflow_reason find(struct ctx *c)
 	return reason;
 }
 
+/*
+ * Was the route looked up before this CPU sampled the clock? Not if the sample
+ * was taken for this packet, nor if the route has no reference: then it was
+ * looked up in this RCU section, behind the RX hook. SNAT takes a reference
+ * (net/netfilter/nf_nat_proto.c:nf_xfrm_me_harder()), but a verdict from user
+ * space, the one thing that delays packets between route and here, never
+ * comes in a softirq.
+ */
+static bool is_deferred(const struct natflow_net *nn, const struct sk_buff *skb)
+{
+	return !skb_dst_is_noref(skb) && this_cpu_read(nn->pcpu->clock_of) != skb &&
+	       !in_serving_softirq();
+}
+
 /* The packet and its route: only plain unicast forwarding is imitated. */
 static enum natflow_reason check_route(struct ctx *c)
 {
 	const struct dst_entry *dst = skb_dst(c->skb);
 
-	if (c->deferred)
+	if (is_deferred(c->nn, c->skb))
 		return NATFLOW_LEARN_DEFERRED;
 	if (secpath_exists(c->skb))
 		return NATFLOW_LEARN_SECPATH;
@@ -238,9 +251,6 @@ unsigned int natflow_learn(void *priv, struct sk_buff *skb, const struct nf_hook
 	if (!c.ct || nf_ct_is_template(c.ct))
 		return NF_ACCEPT;
 	c.dir = CTINFO2DIR(info);
-	/* A verdict's context, not a receiver's: the clock was sampled for another packet. */
-	c.deferred = !in_softirq();
-
 	local_bh_disable();
 	reason = find(&c);
 	if (c.flow)

@@ -77,9 +77,9 @@ struct natflow_net {
 	DECLARE_HASHTABLE(egresses, 8);
 
 	/* Flows: see core/flow.h. */
-	struct natflow_table __rcu *table;	/* replaced under @lock, contents under @flow_lock */
+	struct natflow_table __rcu *table;	/* replaced under @lock, filled under @flow_lock */
 	struct rhashtable by_ct;
-	spinlock_t flow_lock;
+	spinlock_t flow_lock;		/* which flows can be found, and what they learned */
 	struct list_head halves;	/* selected but unpublished, oldest first; @flow_lock */
 	u32 half_count;			/* @flow_lock */
 	u32 flow_count;			/* all flow objects; @flow_lock */

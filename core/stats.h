@@ -18,6 +18,7 @@ struct natflow_pcpu {
 	u64_stats_t reason[NATFLOW_REASON_MAX + 1];
 	/* The route clock when a packet last went up the stack on this CPU; see core/clock.h. */
 	u32 clock[NATFLOW_FAMILIES];
+	const struct sk_buff *clock_of;	/* that packet; may be gone, only compared */
 	/* Flows with unfolded traffic that this CPU saw first; see core/ageing.c. */
 	struct llist_head active;
 };

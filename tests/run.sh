@@ -9,20 +9,18 @@ LAB=tests/lab
 TAP=build/tap
 mkdir -p "$TAP"
 
-# ring NAME COMMAND...: run it, keep what it says, show the points that are not ok.
+# ring NAME COMMAND...: run it, show its points as they come, keep all it says.
 ring() {
-	local name=$1 t0=$SECONDS
+	local name=$1 t0=$SECONDS want have status
 	shift
 	echo "== $name"
-	"$@" >"$TAP/$name" 2>&1
-	echo "status $?" >>"$TAP/$name"
-	grep -aE '^(ok|not ok) |^# ' "$TAP/$name" | grep -avE "${QUIET:-^$}"
+	"$@" 2>&1 | tee "$TAP/$name" | grep -aE --line-buffered '^(ok|not ok) |^# '
+	status=${PIPESTATUS[0]}
 	# No plan, a short plan or a bad end is a failure of its own.
-	local want have
 	want=$(sed -n 's/^.*\b1\.\.\([0-9][0-9]*\)$/\1/p' "$TAP/$name" | head -1)
 	have=$(grep -acE '^(ok|not ok) ' "$TAP/$name")
-	if [ "${want:-x}" != "$have" ] || ! grep -qaE '^status 0$' "$TAP/$name"; then
-		echo "not ok - $name: ended early ($have of ${want:-?} points)" | tee -a "$TAP/$name"
+	if [ "${want:-x}" != "$have" ] || [ "$status" != 0 ]; then
+		echo "not ok - $name: ended early ($have of ${want:-?} points, status $status)" | tee -a "$TAP/$name"
 		tail -15 "$TAP/$name" | sed 's/^/# /'
 	fi
 	echo "# $name took $((SECONDS - t0)) s"
@@ -38,21 +36,36 @@ finish() {
 
 libxt() { make -s KDIR="$CACHE/k/6.1/headers" xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.so; }
 
-# lab KERNEL [PATTERN]: boot the VM once and run the cases.
-lab() {
-	local k=$1 image=build/lab/$1.cpio.gz
-	$LAB/setup.sh tools "kernel:$k" && libxt && $LAB/build.sh "$k" && $LAB/image.sh "$k" "$image" || return 1
-	TMO=${TMO:-1500} $LAB/vm.sh "$k" "$image" "/lab/run-cases.py${2:+,$2}" </dev/null | tr -d '\r'
-	grep -qa '^LAB-DONE' "$TAP/${RING:-lab-$k}"
+prepare() {
+	$LAB/setup.sh tools "kernel:$1" && libxt && $LAB/build.sh "$1" && $LAB/image.sh "$1" "build/lab/$1.cpio.gz"
 }
-test_lab() { RING=lab-$1 ring "lab-$1" lab "$@"; }
+
+# boot KERNEL [PATTERN]: one VM, all cases.
+boot() {
+	TMO=${TMO:-1800} $LAB/vm.sh "$1" "build/lab/$1.cpio.gz" "/lab/run-cases.py${2:+,$2}" </dev/null |
+		tr -d '\r' | awk '{ print; fflush() } /^LAB-DONE/ { done = 1 } END { exit !done }'
+}
+
+# labs PATTERN KERNEL...: the lab on each, two VMs at a time.
+labs() {
+	local pattern=$1 k
+	shift
+	for k in "$@"; do
+		prepare "$k" >&2 || { echo "not ok - cannot prepare the lab for $k" | tee "$TAP/lab-$k"; return; }
+	done
+	while [ $# -gt 0 ]; do
+		for k in "${@:1:2}"; do ring "lab-$k" boot "$k" "$pattern" & done
+		wait
+		shift $(($# > 1 ? 2 : 1))
+	done
+}
 
 case $1 in
 short | long)
 	rm -f "$TAP"/*
 	ring unit tests/unit.sh
 	ring check tests/check.sh
-	for k in 6.1 6.12 newest debug; do test_lab $k; done
+	labs "" 6.1 debug 6.12 newest
 	[ "$1" = short ] || ring fuzz tests/fuzz.sh 300
 	[ "$1" = long ] || ring fuzz tests/fuzz.sh 10
 	ring bench $LAB/bench.sh
@@ -60,8 +73,8 @@ short | long)
 check) rm -f "$TAP"/*; ring check tests/check.sh ;;
 test-unit) rm -f "$TAP"/*; ring unit tests/unit.sh ;;
 fuzz) rm -f "$TAP"/*; ring fuzz tests/fuzz.sh "${T:-60}" ;;
-test-lab) rm -f "$TAP"/*; test_lab "${K:-6.1}" "${CASE:-}" ;;
-test-hostile) rm -f "$TAP"/*; test_lab debug "${CASE:-}" ;;
+test-lab) rm -f "$TAP"/*; labs "${CASE:-}" "${K:-6.1}" ;;
+test-hostile) rm -f "$TAP"/*; labs "${CASE:-}" debug ;;
 bench) rm -f "$TAP"/*; ring bench $LAB/bench.sh ;;
 *) echo "run.sh: what is $1?" >&2; exit 2 ;;
 esac

@@ -8,6 +8,8 @@ plain setns(). Waits are for conditions, never for time.
 """
 import contextlib
 import ctypes
+import errno
+import fcntl
 import os
 import re
 import socket
@@ -161,52 +163,107 @@ def mac(where, dev):
     return re.search(r"link/ether (\S+)", run(where, f"ip link show {dev}")).group(1)
 
 
-def up(names="crs", gro=True):
-    """The standard topology. Any names of three namespaces will do."""
+def netns_add(name):
+    """What `ip netns add` does, without a program."""
+    path = f"/run/netns/{name}"
+    before = os.open("/proc/self/ns/net", os.O_RDONLY)
+    open(path, "x").close()
+    try:
+        if LIBC.unshare(CLONE_NEWNET) or \
+           LIBC.mount(b"/proc/self/ns/net", path.encode(), b"none", 4096, None):   # MS_BIND
+            raise OSError(ctypes.get_errno(), "netns_add")
+    finally:
+        _setns(before)
+        os.close(before)
+
+
+def netns_del(name):
+    path = f"/run/netns/{name}"
+    if LIBC.umount2(path.encode(), 2):      # MNT_DETACH
+        raise OSError(ctypes.get_errno(), "netns_del")
+    os.unlink(path)
+
+
+def ip(where, commands):
+    """Many ip commands in one process."""
+    run(where, ["ip", "-batch", "-"], text="\n".join(line.strip() for line in commands.splitlines()) + "\n")
+
+
+def gro(where, dev, on):
+    with ns(where), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        value = ctypes.create_string_buffer(struct.pack("=II", 0x2c, on))       # ETHTOOL_SGRO
+        request = struct.pack("16sP8x", dev.encode(), ctypes.addressof(value))
+        fcntl.ioctl(sock, 0x8946, request)                                      # SIOCETHTOOL
+
+
+def reachable(where, family, address):
+    """A round trip: nobody listens there, and the other side says so."""
+    with ns(where), socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6) as sock:
+        sock.settimeout(2)
+        return sock.connect_ex((address, 9)) == errno.ECONNREFUSED
+
+
+def settled(where, addresses):
+    """All IPv6 addresses are there with their routes, a router's anycast ones too: nothing will move by itself."""
+    with ns(where):
+        have = [l.split() for l in open("/proc/self/net/if_inet6")]
+        routes = {l.split()[0] for l in open("/proc/self/net/ipv6_route") if l.split()[1] == "80"}
+    wanted = {a[0] for a in have}
+    if addresses == 5:
+        wanted |= {a[0][:16] + 16 * "0" for a in have if a[2] == "40"}
+    return len(have) == addresses and wanted <= routes
+
+
+def up(names="crs", offload=True):
+    """The standard topology, any names of three namespaces will do; GRO on unless offload=False."""
     c, r, s = names
+    where = {"c0": c, "r0": r, "r1": r, "s0": s}
     for n in names:
-        run(None, f"ip netns add {n}")
-    sh(None, f"""
-        ip link add c0 netns {c} type veth peer name r0 netns {r}
-        ip link add s0 netns {s} type veth peer name r1 netns {r}
-    """)
-    for n in names:
+        netns_add(n)
+    ip(None, f"""link add c0 netns {c} type veth peer name r0 netns {r}
+        link add s0 netns {s} type veth peer name r1 netns {r}""")
+    for dev, n in where.items():
         # Addresses of a namespace that was just made would still be probed for duplicates.
-        sysctl(n, "net.ipv6.conf.all.accept_dad", 0)
-        sysctl(n, "net.ipv6.conf.default.accept_dad", 0)
-    for d in ("c0", "r0", "r1", "s0"):
-        n = {"c0": c, "s0": s}.get(d, r)
-        sysctl(n, f"net.ipv6.conf.{d}.accept_dad", 0)
-        sysctl(n, f"net.ipv6.conf.{d}.router_solicitations", 0)
-    sh(c, """ip addr add 10.0.1.2/24 dev c0; ip addr add fd00:1::2/64 dev c0; ip link set c0 up
-        ip link set lo up; ip route add default via 10.0.1.1; ip -6 route add default via fd00:1::1""")
-    sh(s, """ip addr add 10.0.2.2/24 dev s0; ip addr add fd00:2::2/64 dev s0; ip link set s0 up
-        ip link set lo up; ip route add 10.0.1.0/24 via 10.0.2.1; ip -6 route add fd00:1::/64 via fd00:2::1""")
-    sh(r, """ip link set lo up; ip addr add 10.0.1.1/24 dev r0; ip addr add fd00:1::1/64 dev r0; ip link set r0 up
-        ip addr add 10.0.2.1/24 dev r1; ip addr add fd00:2::1/64 dev r1; ip link set r1 up""")
+        for k in ("all", "default", dev):
+            sysctl(n, f"net.ipv6.conf.{k}.accept_dad", 0)
+            sysctl(n, f"net.ipv4.conf.{k}.rp_filter", 0)
+            sysctl(n, f"net.ipv4.conf.{k}.send_redirects", 0)
+        sysctl(n, f"net.ipv6.conf.{dev}.router_solicitations", 0)
+        gro(n, dev, offload)
     for k in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
         sysctl(r, k, 1)
-    for k in ("all", "default", "r0", "r1"):
-        sysctl(r, f"net.ipv4.conf.{k}.rp_filter", 0)
-        sysctl(r, f"net.ipv4.conf.{k}.send_redirects", 0)
-    for d in ("c0", "r0", "r1", "s0"):
-        n = {"c0": c, "s0": s}.get(d, r)
-        run(n, f"ethtool -K {d} gro {'on' if gro else 'off'}", ok=False)
-    wait(lambda: "tentative" not in run(c, "ip -6 addr show dev c0") + run(s, "ip -6 addr show dev s0"),
-         "IPv6 addresses")
+    # The router first: the kernel reports a carrier that comes later at once, its own up to a second late.
+    ip(r, """link set lo up
+        addr add 10.0.1.1/24 dev r0
+        addr add fd00:1::1/64 dev r0
+        link set r0 up
+        addr add 10.0.2.1/24 dev r1
+        addr add fd00:2::1/64 dev r1
+        link set r1 up""")
+    ip(c, """link set lo up
+        addr add 10.0.1.2/24 dev c0
+        addr add fd00:1::2/64 dev c0
+        link set c0 up
+        route add default via 10.0.1.1
+        route add default via fd00:1::1""")
+    ip(s, """link set lo up
+        addr add 10.0.2.2/24 dev s0
+        addr add fd00:2::2/64 dev s0
+        link set s0 up
+        route add 10.0.1.0/24 via 10.0.2.1
+        route add fd00:1::/64 via fd00:2::1""")
+    for n, addresses in ((c, 3), (s, 3), (r, 5)):
+        wait(lambda: settled(n, addresses), f"IPv6 of {n}")
+    wait(lambda: run(r, "ip -o link show up").count(" state UP ") == 2, "carrier reported")
     # Both ends resolve each other's gateway now, not in the middle of an exact count.
-    for n, family in ((c, 4), (c, 6), (s, 4), (s, 6)):
-        end = "r0" if n == c else "r1"
-        wait(lambda: run(n, f"busybox ping -{family} -c 1 -W 2 {ADDR[end, family]}", ok=False)[0] == 0,
-             f"gateway reachable from {n}")
     for family in (4, 6):
-        wait(lambda: run(c, f"busybox ping -{family} -c 1 -W 2 {ADDR['s', family]}", ok=False)[0] == 0,
-             "server reachable from client")
+        for n, peer in ((c, "r0"), (s, "r1"), (c, "s")):
+            wait(lambda: reachable(n, family, ADDR[peer, family]), f"{peer} reachable from {n}, IPv{family}")
 
 
 def down(names="crs"):
     for n in names:
-        run(None, f"ip netns del {n}")
+        netns_del(n)
 
 
 def offloads(state):
@@ -381,17 +438,19 @@ def inject(dev, data, flags="plain", where="r"):
 
 
 class Capture:
-    """Frames that arrive at a device, from now on. ip=True drops ARP, neighbour discovery and the like."""
+    """Frames that arrive at a device from now on, or with sent=True those it sends."""
 
-    def __init__(self, where, dev, match=None):
+    def __init__(self, where, dev, match=None, sent=False):
         with ns(where):
             self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self.sock.bind((dev, 3))
-        self.match = match or (lambda f: True)
+        wanted = match or (lambda f: True)
+        # 4 is PACKET_OUTGOING.
+        self.match = lambda data, address: (address[2] == 4) == sent and wanted(data)
 
     def next(self, seconds=PATIENCE):
-        """The next frame that arrived (not one sent) and matches."""
+        """The next frame that matches."""
         end = time.monotonic() + seconds
         while True:
             self.sock.settimeout(max(0.001, end - time.monotonic()))
@@ -399,7 +458,7 @@ class Capture:
                 data, address = self.sock.recvfrom(70000)
             except (TimeoutError, BlockingIOError):
                 raise Failure("no frame arrived") from None
-            if address[2] != 4 and self.match(data):     # PACKET_OUTGOING
+            if self.match(data, address):
                 return data
 
     def none(self):
@@ -410,7 +469,7 @@ class Capture:
                 data, address = self.sock.recvfrom(70000)
             except BlockingIOError:
                 return
-            check(address[2] == 4 or not self.match(data), f"unexpected frame {data.hex()}")
+            check(not self.match(data, address), f"unexpected frame {data.hex()}")
 
     def close(self):
         self.sock.close()

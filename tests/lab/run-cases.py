@@ -53,7 +53,7 @@ def run_one(case):
         except Exception:  # noqa: BLE001 - there may be no namespace to ask
             pass
     for name in namespaces():
-        subprocess.run(["ip", "netns", "del", name], check=False)
+        natlab.netns_del(name)
     try:
         natlab.wait(lambda: natlab.run(None, "rmmod xt_FLOWOFFLOAD natflow", ok=False)[0] == 0 or
                     "natflow" not in open("/proc/modules").read(), "modules unload")

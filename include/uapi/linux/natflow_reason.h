@@ -41,10 +41,10 @@
 	X(refuse, DSCP_DIFFERS, "dscp-differs", "DSCP is not what the stack last sent") \
 	X(refuse, MTU, "mtu", "larger than the egress MTU") \
 	X(refuse, GSO_TYPE, "gso-type", "a kind of super-packet only the stack can split") \
-	X(refuse, CSUM_START, "csum-start", "checksum offload does not start at the L4 header") \
+	X(refuse, CSUM_START, "csum-start", "checksum offload that is not for exactly the L4 packet") \
 	X(refuse, CT_GONE, "conntrack-gone", "the conntrack was deleted or has expired") \
 	X(refuse, NO_MEMORY, "no-memory", "no memory for a private copy") \
-	X(learn, LEARN_DEFERRED, "deferred", "left a queue; its route may be older than the clock") \
+	X(learn, LEARN_DEFERRED, "deferred", "it waited in a queue; its route may be older than the clock") \
 	X(learn, LEARN_NO_CONNTRACK, "no-conntrack", "untracked or a template") \
 	X(learn, LEARN_PROTOCOL, "protocol", "neither TCP nor UDP") \
 	X(learn, LEARN_UNCONFIRMED, "unconfirmed", "first packet of its conntrack") \

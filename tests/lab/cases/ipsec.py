@@ -21,7 +21,7 @@ def tunnel(client_side, gateway_side):
 def case_decrypted_and_encrypted():
     select()
     tunnel("c", "r")
-    clear = Capture("c", "c0", lambda f: f[12:14] == b"\x08\x00" and f[23] == 17)
+    clear = Capture("r", "r0", lambda f: f[12:14] == b"\x08\x00" and f[23] == 17, sent=True)
     flow = Udp()
     d = Delta()
     for _ in range(COUNT):
@@ -44,7 +44,7 @@ def case_policy_added_later():
     flow.reply()
     equal(d["hits"], 2, "accelerated before the policy")
     tunnel("c", "r")
-    clear = Capture("c", "c0", lambda f: f[12:14] == b"\x08\x00" and f[23] == 17)
+    clear = Capture("r", "r0", lambda f: f[12:14] == b"\x08\x00" and f[23] == 17, sent=True)
     d = Delta()
     for _ in range(COUNT):
         flow.send()

@@ -109,7 +109,10 @@ static void set_gso(struct sk_buff *skb, unsigned int size, bool ufo)
 
 	skb_shinfo(skb)->gso_size = size;
 	skb_shinfo(skb)->gso_segs = DIV_ROUND_UP(payload, size);
-	skb_shinfo(skb)->gso_type = ufo ? SKB_GSO_UDP : is_udp() ? SKB_GSO_UDP_L4 : v4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6;
+	if (is_udp())
+		skb_shinfo(skb)->gso_type = ufo ? SKB_GSO_UDP : SKB_GSO_UDP_L4;
+	else
+		skb_shinfo(skb)->gso_type = v4 ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6;
 }
 
 static int decorate(struct sk_buff *skb, unsigned long set, const unsigned int *value)
@@ -254,8 +257,9 @@ static ssize_t bench_write(struct file *f, const char __user *user, size_t n, lo
 	if (sscanf(text, "%15s %u %u %u %n", name, &family, &flows, &count, &used) >= 4 &&
 	    used && flows && count && !parse_frame(text + used, &len)) {
 		bool drop = !family;
-		unsigned int port_off = ETH_HLEN + (family % 10 == 6 ? 40 : 20) + (family > 10 ? 2 : 0);
+		unsigned int port_off = ETH_HLEN + (family % 10 == 6 ? 40 : 20);
 
+		port_off += family > 10 ? 2 : 0;
 		dev = dev_get_by_name(current->nsproxy->net_ns, name);
 		err = dev ? 0 : -ENODEV;
 		start = ktime_get();
