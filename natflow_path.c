@@ -35,10 +35,8 @@ static __always_inline enum natflow_reason check_skb(const struct sk_buff *skb)
 		return NATFLOW_NOT_FOR_US;
 	if (unlikely(skb_vlan_tag_present(skb)))
 		return NATFLOW_VLAN_TAG;
-	if (unlikely(skb->_nfct))
-		return NATFLOW_CONNTRACKED;
-	if (unlikely(skb->_skb_refdst))
-		return NATFLOW_DST_ATTACHED;
+	if (unlikely(skb->_nfct | skb->_skb_refdst))
+		return skb->_nfct ? NATFLOW_CONNTRACKED : NATFLOW_DST_ATTACHED;
 	if (unlikely(secpath_exists(skb)))
 		return NATFLOW_SECPATH;
 	if (unlikely(skb->encapsulation))
@@ -46,18 +44,22 @@ static __always_inline enum natflow_reason check_skb(const struct sk_buff *skb)
 	return NATFLOW_OK;
 }
 
+/* Nobody may pull what others hold; and a pull that fails leaves the skb alone. */
+static noinline bool pull(struct sk_buff *skb, u8 family)
+{
+	return !skb_shared(skb) && pskb_may_pull(skb, min(skb->len, natflow_pkt_pull_len(family)));
+}
+
 static __always_inline enum natflow_reason
 parse(struct ctx *c, const struct natflow_port *port, const u8 family)
 {
 	struct sk_buff *skb = c->skb;
 	enum natflow_reason reason = check_skb(skb);
-	u32 want = natflow_pkt_pull_len(skb->len, family);
 
 	if (unlikely(reason))
 		return reason;
-	/* Nobody may pull what others hold; and a pull that fails leaves the skb alone. */
-	if (unlikely(skb_headlen(skb) < want) &&
-	    (skb_shared(skb) || !pskb_may_pull(skb, want)))
+	if (unlikely(skb_headlen(skb) < natflow_pkt_pull_len(family)) && skb_is_nonlinear(skb) &&
+	    !pull(skb, family))
 		return NATFLOW_TRUNCATED;
 	return natflow_pkt_parse(skb->data, skb_headlen(skb), skb->len, port->id, &c->pkt, family);
 }
@@ -246,8 +248,6 @@ unsigned int natflow_path_ingress(void *priv, struct sk_buff *skb,
 {
 	const struct natflow_port *port = priv;
 
-	if (unlikely(!READ_ONCE(port->nn->forwarding)))
-		return NF_ACCEPT;
 	if (likely(skb->protocol == htons(ETH_P_IP)))
 		return forward_ip4(port, skb);
 	if (likely(skb->protocol == htons(ETH_P_IPV6)))

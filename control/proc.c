@@ -12,6 +12,17 @@
 #include "../core/egress.h"
 #include "../core/flow.h"
 
+/* The lock waits for a change that is under way. */
+static bool hooks_in_place(struct natflow_net *nn)
+{
+	bool yes;
+
+	mutex_lock(&nn->lock);
+	yes = nn->forwarding;
+	mutex_unlock(&nn->lock);
+	return yes;
+}
+
 static int show_summary(struct seq_file *m, void *v)
 {
 	struct natflow_net *nn = natflow_net(seq_file_single_net(m));
@@ -28,7 +39,7 @@ static int show_summary(struct seq_file *m, void *v)
 	seq_printf(m, "select %s\n", natflow_settings_select(nn, text, sizeof(text)));
 	seq_printf(m, "rules %d\n", atomic_read(&nn->rules));
 	seq_printf(m, "learning %d\n", READ_ONCE(nn->learning));
-	seq_printf(m, "hooked %d\n", READ_ONCE(nn->forwarding));
+	seq_printf(m, "hooked %d\n", hooks_in_place(nn));
 	seq_printf(m, "flows %u\n", READ_ONCE(nn->flow_count) - READ_ONCE(nn->half_count));
 	seq_printf(m, "flows_half %u\n", READ_ONCE(nn->half_count));
 	seq_printf(m, "flows_peak %u\n", READ_ONCE(nn->flow_peak));

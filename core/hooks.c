@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hooks exist only while there is something to look up or to learn. Two flags
- * say so to the packet path at once; the hooks themselves follow in a worker,
- * because rules are checked under locks that RTNL must not be taken under.
+ * Hooks exist only while there is something to look up or to learn. They
+ * follow rules in a worker, because rules are checked under locks that RTNL
+ * must not be taken under; what is written to natflow_ctl acts before the
+ * write returns.
  */
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>

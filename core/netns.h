@@ -59,7 +59,7 @@ struct natflow_net {
 	 */
 	struct mutex lock;
 	atomic_t rules;			/* FLOWOFFLOAD rules in this namespace */
-	bool forwarding;		/* the RX hooks look packets up */
+	bool forwarding;		/* ports are hooked; written under @lock */
 	bool learning;			/* new flows may be selected */
 	bool hooked;			/* POST_ROUTING hooks are registered; under @lock */
 	bool tracked;			/* conntrack is asked for; under @lock */

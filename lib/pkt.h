@@ -23,13 +23,19 @@ struct natflow_pkt {
 	u8 tcp_flags;		/* byte 13 of TCP, 0 for UDP */
 };
 
-/* Bytes that must be linear before natflow_pkt_parse() looks: IP plus the fixed TCP header. */
-static __always_inline u32 natflow_pkt_pull_len(u32 len, const u8 family)
+/* Bytes that must be linear before natflow_pkt_parse() looks: IP plus the fixed TCP header... */
+static __always_inline u32 natflow_pkt_pull_len(const u8 family)
 {
-	const u32 want = (family == NFPROTO_IPV4 ? sizeof(struct iphdr) :
-			  sizeof(struct ipv6hdr)) + sizeof(struct tcphdr);
+	return (family == NFPROTO_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) +
+	       sizeof(struct tcphdr);
+}
 
-	return len < want ? len : want;
+/* ...or all there are, if they hold an IP header. */
+static __always_inline bool natflow_pkt_linear(u32 linear, u32 len, const u8 family)
+{
+	return likely(linear >= natflow_pkt_pull_len(family)) ||
+	       (linear == len && len >= (family == NFPROTO_IPV4 ? sizeof(struct iphdr) :
+								   sizeof(struct ipv6hdr)));
 }
 
 static __always_inline enum natflow_reason
@@ -37,12 +43,10 @@ natflow_pkt_parse_ip4(const u8 *data, u32 linear, u32 len, struct natflow_pkt *p
 {
 	const struct iphdr *iph = (const struct iphdr *)data;
 
-	if (unlikely(linear < natflow_pkt_pull_len(len, NFPROTO_IPV4) || linear < sizeof(*iph)))
+	if (unlikely(!natflow_pkt_linear(linear, len, NFPROTO_IPV4)))
 		return NATFLOW_TRUNCATED;
-	if (unlikely(iph->version != 4 || iph->ihl < 5))
-		return NATFLOW_IP_HEADER;
-	if (unlikely(iph->ihl != 5))
-		return NATFLOW_IP_OPTIONS;
+	if (unlikely(data[0] != 0x45))	/* version 4, five words */
+		return data[0] > 0x45 && data[0] <= 0x4f ? NATFLOW_IP_OPTIONS : NATFLOW_IP_HEADER;
 	if (unlikely(iph->frag_off & htons(IP_MF | IP_OFFSET)))
 		return NATFLOW_FRAGMENT;
 	pkt->len = ntohs(iph->tot_len);
@@ -63,7 +67,7 @@ natflow_pkt_parse_ip6(const u8 *data, u32 linear, u32 len, struct natflow_pkt *p
 {
 	const struct ipv6hdr *iph = (const struct ipv6hdr *)data;
 
-	if (unlikely(linear < natflow_pkt_pull_len(len, NFPROTO_IPV6) || linear < sizeof(*iph)))
+	if (unlikely(!natflow_pkt_linear(linear, len, NFPROTO_IPV6)))
 		return NATFLOW_TRUNCATED;
 	if (unlikely(data[0] >> 4 != 6))
 		return NATFLOW_IP_HEADER;
@@ -125,7 +129,7 @@ natflow_pkt_parse_l4(const u8 *data, struct natflow_pkt *pkt, const u8 family)
 /**
  * natflow_pkt_parse() - read one IP packet
  * @data: the IP header
- * @linear: bytes readable at @data; fewer than natflow_pkt_pull_len() are refused
+ * @linear: bytes readable at @data; refused unless natflow_pkt_linear()
  * @len: bytes of the whole packet from the IP header on, padding included
  * @port: identity of the ingress port, for the key
  * @pkt: filled in; only meaningful when NATFLOW_OK is returned

@@ -5,6 +5,7 @@
 60-byte UDP frames through masquerade, injected at one dummy device and sent by
 another; every packet is counted at the far end. Net is what is left after
 building and freeing the skb. Prints lines "BENCH case path flows value".
+bench.py [FLOWS...]
 """
 import json
 import sys
@@ -13,6 +14,7 @@ sys.path.insert(0, "/lab")
 from natlab import IPT, check, equal, flows as flows_of, frame, ip_packet, run, select, sh, stats, sysctl, udp, wait  # noqa: E402
 
 COUNT = 16384
+FLOWS = [int(n) for n in sys.argv[1:]] or [1, 1000]
 MAC = {"in0": "02:00:00:00:00:01", "out0": "02:00:00:00:00:02"}
 PEER = {"in0": "02:00:00:00:01:01", "out0": "02:00:00:00:02:02"}
 ADDR = {4: ("10.0.1.2", "10.0.2.2", "10.0.2.1"), 6: ("fd00:1::2", "fd00:2::2", "fd00:2::1")}
@@ -107,7 +109,7 @@ def main():
                 run("r", f"{IPT[family]} -w -I FORWARD -j FLOWOFFLOAD")
             wait(lambda: stats("r")["hooked"] == 1, "hooks in place")
         for family in (4, 6):
-            for flows in (1, 1000):
+            for flows in FLOWS:
                 measure(path, family, flows, floor)
     now = stats("r")
     check(now["flow_limit"] == 65536, "default limit")

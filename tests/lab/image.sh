@@ -7,7 +7,7 @@ set -euo pipefail
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/natflow
 K=$1 OUT=$2
-PROGRAMS="dash ip tc bridge iptables-legacy iptables-nft iptables-legacy-save iptables-legacy-restore
+PROGRAMS="bash dash ip tc bridge iptables-legacy iptables-nft iptables-legacy-save iptables-legacy-restore
  iptables-nft-save iptables-nft-restore ip6tables-legacy ip6tables-legacy-save ip6tables-nft
  nft iperf3 conntrack ethtool curl kmod /usr/bin/python3 capsh setpriv"
 MODULES="veth dummy nf_conntrack nf_nat nf_flow_table nf_flow_table_inet nf_tables nft_flow_offload

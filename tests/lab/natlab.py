@@ -214,14 +214,18 @@ def settled(where, addresses):
     return len(have) == addresses and wanted <= routes
 
 
-def up(names="crs", offload=True):
-    """The standard topology, any names of three namespaces will do; GRO on unless offload=False."""
+def up(names="crs", offload=True, made=False):
+    """The standard topology, any names of three namespaces will do; GRO on unless offload=False.
+
+    made=True: namespaces and devices are there already.
+    """
     c, r, s = names
     where = {"c0": c, "r0": r, "r1": r, "s0": s}
-    for n in names:
-        netns_add(n)
-    ip(None, f"""link add c0 netns {c} type veth peer name r0 netns {r}
-        link add s0 netns {s} type veth peer name r1 netns {r}""")
+    if not made:
+        for n in names:
+            netns_add(n)
+        ip(None, f"""link add c0 netns {c} type veth peer name r0 netns {r}
+            link add s0 netns {s} type veth peer name r1 netns {r}""")
     for dev, n in where.items():
         # Addresses of a namespace that was just made would still be probed for duplicates.
         for k in ("all", "default", dev):
