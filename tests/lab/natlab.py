@@ -184,9 +184,9 @@ def netns_del(name):
     os.unlink(path)
 
 
-def ip(where, commands):
-    """Many ip commands in one process."""
-    run(where, ["ip", "-batch", "-"], text="\n".join(line.strip() for line in commands.splitlines()) + "\n")
+def ip(where, commands, family=None):
+    """Many ip commands in one process; family for those that do not tell it themselves."""
+    run(where, ["ip", *([f"-{family}"] if family else []), "-batch", "-"], text="\n".join(line.strip() for line in commands.splitlines()) + "\n")
 
 
 def gro(where, dev, on):
@@ -299,9 +299,9 @@ def udp_socket(where, family=4, address=None, port=0):
 class Udp:
     """One UDP flow from client to server; learn() brings it into the table."""
 
-    def __init__(self, family=4, to=None, dport=0, sport=0, client="c", server="s", tos=None):
+    def __init__(self, family=4, to=None, dport=0, sport=0, client="c", server="s", tos=None, at=None):
         self.family = family
-        self.server = udp_socket(server, family, port=dport)
+        self.server = udp_socket(server, family, at, dport)
         self.client = udp_socket(client, family, port=sport)
         if tos is not None:
             for sock in (self.client, self.server):
@@ -494,6 +494,12 @@ def conntrack_entry(proto, where="r", **match):
     for k, v in re.findall(r"(\w+)=(\S+)", lines[0]):
         pairs.setdefault(k, []).append(v)
     return lines[0], pairs
+
+
+def nft_counter(table, comment, where="r", family="netdev"):
+    """Packets of the one nft rule with that comment."""
+    text = run(where, f"nft list table {family} {table}")
+    return int(re.search(rf'counter packets (\d+) bytes \d+ comment "{comment}"', text).group(1))
 
 
 # -- the kernel's opinion

@@ -153,6 +153,19 @@ static int decorate(struct sk_buff *skb, unsigned long set, const unsigned int *
 	return 0;
 }
 
+/* Who else holds a packet must find it as it was. */
+static bool untouched(const struct sk_buff *skb, unsigned int len)
+{
+	u8 *copy = kvmalloc(len, GFP_KERNEL);
+	bool same;
+
+	same = copy && skb->len == len - ETH_HLEN &&
+	       !skb_copy_bits(skb, 0, copy, skb->len) &&
+	       !memcmp(copy, frame + ETH_HLEN, skb->len);
+	kvfree(copy);
+	return same;
+}
+
 static int inject(struct net_device *dev, unsigned int len, unsigned long set,
 		  const unsigned int *value)
 {
@@ -173,9 +186,10 @@ static int inject(struct net_device *dev, unsigned int len, unsigned long set,
 	local_bh_disable();
 	netif_receive_skb(skb);
 	local_bh_enable();
-	if (other)
-		consume_skb(other);
-	return 0;
+	if (other && !untouched(other, len))
+		err = -EIO;
+	consume_skb(other);
+	return err;
 }
 
 static char *read_line(const char __user *user, size_t len)
