@@ -79,7 +79,7 @@ static void withdraw(struct natflow_net *nn)
 	nn->tracked = false;
 	natflow_events_unwatch_fib6(nn);
 	synchronize_net();	/* a packet that still learns publishes before the flush */
-	natflow_flow_flush(nn, NATFLOW_END_DISABLED, NULL, NULL);
+	natflow_flow_flush(nn, nn->dead ? NATFLOW_END_NETNS : NATFLOW_END_DISABLED, NULL, NULL);
 	natflow_ageing_stop(nn);
 }
 

@@ -97,6 +97,12 @@ def sh(where, script):
     return run(where, ["sh", "-ec", script])
 
 
+def modprobe(*names):
+    """Modules that are not there are built in, or what needs them fails and says so."""
+    for name in names:
+        run(None, ["modprobe", "-q", name], ok=False)
+
+
 def sysctl(where, name, value):
     with ns(where), open("/proc/sys/" + name.replace(".", "/"), "w") as f:
         f.write(str(value))
@@ -377,6 +383,54 @@ class Tcp:
             sock.close()
 
 
+# -- slow or fast, exactly
+
+ROUNDS = 5
+
+
+def both(test):
+    """A case for each family."""
+    return (lambda: test(4)), (lambda: test(6))
+
+
+def exchange(flow, rounds=ROUNDS):
+    for i in range(rounds):
+        flow.send(b"forth %d" % i)
+        flow.reply(b"back %d" % i)
+
+
+def slow(flow, reason, forth=1, back=0):
+    """Each datagram is counted so often, none goes fast, all arrive."""
+    d = Delta()
+    exchange(flow)
+    equal(d[reason], ROUNDS * (forth + back), f"{reason}: {d.changed()}")
+    equal(d["hits"], 0, f"hits {d.changed()}")
+
+
+def fast(flow):
+    d = Delta()
+    exchange(flow)
+    equal(d["hits"], 2 * ROUNDS, f"hits {d.changed()}")
+
+
+def learned(flow):
+    """Learned only now, and then fast."""
+    flow.learn()
+    fast(flow)
+    return flow
+
+
+def second_link(where, dev, net, r_dev="r2"):
+    """One more link to the gateway: 10.0.NET.1 and fd00:NET::1 are the gateway's end."""
+    ip(None, f"link add {dev} netns {where} type veth peer name {r_dev} netns r")
+    for n, d, host in ((where, dev, 2), ("r", r_dev, 1)):
+        ip(n, f"""addr add 10.0.{net}.{host}/24 dev {d}
+            addr add fd00:{net}::{host}/64 dev {d}
+            link set {d} up""")
+    for family, address in ((4, f"10.0.{net}.1"), (6, f"fd00:{net}::1")):
+        wait(lambda: reachable(where, family, address), f"{address} reachable")
+
+
 # -- crafted packets
 
 def csum(data):
@@ -500,6 +554,76 @@ def nft_counter(table, comment, where="r", family="netdev"):
     """Packets of the one nft rule with that comment."""
     text = run(where, f"nft list table {family} {table}")
     return int(re.search(rf'counter packets (\d+) bytes \d+ comment "{comment}"', text).group(1))
+
+
+# -- packets held back
+
+@contextlib.contextmanager
+def cpu(number):
+    """Be on one CPU; what is sent here is received, and routed, here."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {number})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def attribute(kind, fmt, *values):
+    data = struct.pack(fmt, *values)
+    return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+
+
+class Queue:
+    """An NFQUEUE: packets wait until they are accepted, which sends them on in the caller's context."""
+
+    def __init__(self, number=0, where="r"):
+        self.number = number
+        with ns(where):
+            self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)       # NETLINK_NETFILTER
+        self.sock.settimeout(PATIENCE)
+        for data in (attribute(1, "!BxH", 1, 0), attribute(2, "!IB", 0, 1)):        # bind; copy no payload
+            self.ask(2, data, 5)
+            kind, answer = self.receive()
+            equal((kind, answer[:4]), (2, bytes(4)), "answer to a queue command")   # NLMSG_ERROR, no error
+
+    def ask(self, command, data, flags=1):
+        body = struct.pack("!BBH", 0, 0, self.number) + data
+        self.sock.send(struct.pack("=IHHII", 16 + len(body), 3 << 8 | command, flags, 0, 0) + body)
+
+    def receive(self):
+        data = self.sock.recv(65536)
+        return struct.unpack_from("=H", data, 4)[0], data[16:]
+
+    def next(self):
+        """The number of the next packet; the packet header is the first attribute."""
+        kind, data = self.receive()
+        equal((kind, data[4:8]), (3 << 8, struct.pack("=HH", 11, 1)), "a packet in the queue")
+        return struct.unpack_from("!I", data, 8)[0]
+
+    def accept(self, packet):
+        self.ask(1, attribute(2, "!II", 1, packet))
+
+    def close(self):
+        self.sock.close()
+
+
+# -- memory that is not there
+
+@contextlib.contextmanager
+def no_memory(function, count, value=0):
+    """natflow's next calls of a function fail with value; False if this kernel cannot do that."""
+    path = "/proc/natlab_fail"
+    works = os.path.exists(path)
+    try:
+        if works:
+            with open(path, "w") as f:
+                f.write(f"{function} {count} {value}")
+        yield works
+    finally:
+        if works:
+            with open(path, "w") as f:
+                f.write("stop")
 
 
 # -- the kernel's opinion

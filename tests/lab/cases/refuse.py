@@ -3,7 +3,7 @@
 import struct
 
 from natlab import (ADDR, Capture, Delta, Tcp, Udp, check, conntrack, equal, frame, inject, ip_packet, mac,
-                    published, rule, run, select, sh, sysctl, tcp, trouble, udp, wait)
+                    no_memory, published, rule, run, select, sh, sysctl, tcp, trouble, udp, wait)
 
 DATA = b"natflow refuses politely"
 
@@ -299,3 +299,19 @@ def case_zone_ambiguous():
         equal(w.capture.next().hex(), w.tx(w.packet(tos=tos, ttl=63)).hex(), "frame at the server")
     equal(d["refuse.zone-ambiguous"], 2, f"{d.changed()}")                            # refuse.zone-ambiguous
     equal(d["hits"], 0, "hits")
+
+
+def no_memory_for_copy(w):
+    """No memory for a private copy: the stack forwards the packet as it came, the next is fast."""
+    frames = w.rx(w.packet()), w.tx(w.packet(ttl=63))
+    for kind, function, value in (("cloned", "pskb_expand_head", -12), ("shared", "skb_copy_expand", 0)):
+        with no_memory(function, 1, value) as works:
+            if works:
+                w.refused("no-memory", frames[0], kind, out=frames[1:])              # refuse.no-memory
+        d = Delta()
+        inject("r0", frames[0], kind)
+        equal(d["hits"], 1, f"{kind}: {d.changed()}")
+        equal(w.capture.next().hex(), frames[1].hex(), "frame of the copy")
+
+
+case_no_memory_v4, case_no_memory_v6 = both(no_memory_for_copy)

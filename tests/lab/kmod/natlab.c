@@ -7,6 +7,9 @@
  *   echo "DEV FAMILY FLOWS COUNT HEXFRAME" > /proc/natlab_bench; cat it: ns per packet
  *	FAMILY 4 or 6 walks over source ports, 14 or 16 over destination ports,
  *	0 builds and frees the skbs only
+ *   echo "FUNCTION COUNT VALUE" > /proc/natlab_fail: natflow's next COUNT calls of
+ *	FUNCTION return VALUE and do nothing, any other line stops that; only on
+ *	x86 with kprobes
  *
  * Devices are looked up in the writer's network namespace.
  */
@@ -14,6 +17,8 @@
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/kallsyms.h>
+#include <linux/kprobes.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
@@ -290,6 +295,76 @@ static ssize_t bench_write(struct file *f, const char __user *user, size_t n, lo
 	return err ?: n;
 }
 
+#if defined(CONFIG_KPROBES) && defined(CONFIG_X86)
+static char fail_name[64];
+static struct kprobe fail_probe;
+static atomic_t fail_count;
+static long fail_value;
+
+/* Runs in place of the function. */
+static noinline long fail_instead(void)
+{
+	return READ_ONCE(fail_value);
+}
+
+/* At the function's first instruction: who called it is on top of the stack. */
+static int fail_enter(struct kprobe *probe, struct pt_regs *regs)
+{
+	char caller[KSYM_SYMBOL_LEN];
+
+	snprintf(caller, sizeof(caller), "%pB", *(void **)kernel_stack_pointer(regs));
+	if (!strstr(caller, "[natflow]") || atomic_dec_if_positive(&fail_count) < 0)
+		return 0;
+	instruction_pointer_set(regs, (unsigned long)fail_instead);
+	return 1;
+}
+
+static void fail_stop(void)
+{
+	if (fail_probe.addr)
+		unregister_kprobe(&fail_probe);
+	memset(&fail_probe, 0, sizeof(fail_probe));
+}
+
+static ssize_t fail_write(struct file *f, const char __user *user, size_t n, loff_t *off)
+{
+	char text[128];
+	int count, err = 0;
+
+	if (n >= sizeof(text) || copy_from_user(text, user, n))
+		return -EFAULT;
+	text[n] = '\0';
+	mutex_lock(&lock);
+	fail_stop();
+	if (sscanf(text, "%63s %d %ld", fail_name, &count, &fail_value) == 3) {
+		atomic_set(&fail_count, count);
+		fail_probe.symbol_name = fail_name;
+		fail_probe.pre_handler = fail_enter;
+		err = register_kprobe(&fail_probe);
+		if (err)
+			memset(&fail_probe, 0, sizeof(fail_probe));
+	}
+	mutex_unlock(&lock);
+	return err ?: n;
+}
+
+static const struct proc_ops fail_ops = { .proc_write = fail_write };
+
+static void fail_init(void)
+{
+	proc_create("natlab_fail", 0200, NULL, &fail_ops);
+}
+
+static void fail_exit(void)
+{
+	remove_proc_entry("natlab_fail", NULL);
+	fail_stop();
+}
+#else
+static void fail_init(void) { }
+static void fail_exit(void) { }
+#endif
+
 static int bench_show(struct seq_file *m, void *v)
 {
 	seq_puts(m, bench_result);
@@ -311,11 +386,13 @@ static int __init natlab_init(void)
 {
 	proc_create("natlab_inject", 0200, NULL, &inject_ops);
 	proc_create("natlab_bench", 0600, NULL, &bench_ops);
+	fail_init();
 	return 0;
 }
 
 static void __exit natlab_exit(void)
 {
+	fail_exit();
 	remove_proc_entry("natlab_inject", NULL);
 	remove_proc_entry("natlab_bench", NULL);
 }
