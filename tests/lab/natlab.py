@@ -292,6 +292,8 @@ def udp_socket(where, family=4, address=None, port=0):
     with ns(where):
         sock = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
     sock.settimeout(PATIENCE)
+    if family == 6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     sock.bind((address or ("0.0.0.0" if family == 4 else "::"), port))
     return sock
 
@@ -339,6 +341,8 @@ class Tcp:
         with ns(server):
             self.listener = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == 6:
+            self.listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         self.listener.bind(("0.0.0.0" if family == 4 else "::", dport))
         self.listener.listen(64)
         with ns(client):

@@ -1,0 +1,499 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The doors: the iptables target, natflow_ctl, /proc and the tracepoints say and do what they promise."""
+import contextlib
+import ctypes
+import errno
+import os
+import random
+import re
+import select as polling
+import socket
+import struct
+
+import natlab
+from natlab import (ADDR, Delta, Tcp, Udp, check, ctl, equal, flows, ip, netns_add, netns_del, ns, published, read,
+                    rule, run, select, sh, start, stats, up, wait)
+
+CTL = "/dev/natflow_ctl"
+NET = "/proc/net/"
+
+
+@contextlib.contextmanager
+def opened(path=CTL, flags=os.O_RDWR, where="r"):
+    with ns(where):
+        fd = os.open(path, flags)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def refuses(call, *numbers):
+    """call() fails with one of these errnos."""
+    try:
+        call()
+    except OSError as e:
+        check(e.errno in numbers, f"{e}, want {[errno.errorcode[n] for n in numbers]}")
+        return
+    check(False, f"succeeded, want {[errno.errorcode[n] for n in numbers]}")
+
+
+def settings(where="r"):
+    return [line for line in read(CTL, where).splitlines() if not line.startswith("#")]
+
+
+def log(where="r"):
+    with ns(where), open(NET + "natflow_log", "rb") as f:
+        return [re.sub(r"^\[\d+\.\d{3}\] ", "", line.decode("latin1")) for line in f.read().splitlines()]
+
+
+def hits(flow, want=1, count=5, where="r"):
+    """Round trips with right bytes; all of them are hits, or none."""
+    d = Delta(where)
+    for i in range(count):
+        flow.send(b"there %d" % i)
+        flow.reply(b"back %d" % i)
+    equal(d["hits"], 2 * count * want, f"hits of {count} round trips: {d.changed()}")
+    return flow
+
+
+def rules(n, where="r"):
+    wait(lambda: stats(where)["rules"] == n, f"{n} rules")
+
+
+# -- the iptables target
+
+VARIANTS = [(f"{ip}-{kind}", 6 if "6" in ip else 4) for kind in ("legacy", "nft") for ip in ("iptables", "ip6tables")]
+
+
+def each_variant(test):
+    """One case per variant, named after it."""
+    for program, family in VARIANTS:
+        def case(program=program, family=family):
+            def ipt(command, ok=True):
+                return run("r", f"{program} -w {command}", ok)
+            test(ipt, program, family)
+        globals()[f"case_{test.__name__}_{program.replace('-', '_')}"] = case
+    return test
+
+
+def forward_rules(ipt):
+    return [line for line in ipt("-S FORWARD").splitlines() if line.startswith("-A")]
+
+
+@each_variant
+def target_words(ipt, program, family):
+    """What is written is what is printed, and what was saved is what is restored."""
+    ipt("-A FORWARD -j FLOWOFFLOAD")
+    ipt("-A FORWARD -p udp -j FLOWOFFLOAD --hw")
+    want = ["-A FORWARD -j FLOWOFFLOAD", "-A FORWARD -p udp -j FLOWOFFLOAD --hw"]
+    equal(forward_rules(ipt), want, "rules")
+    listed = ipt("-nvL FORWARD")
+    check(re.search(r"FLOWOFFLOAD .*FLOWOFFLOAD hw\s*$", listed, re.M), listed)
+    rules(2)
+
+    def save():
+        return [l for l in run("r", f"{program}-save").splitlines() if not l.startswith("#")]
+    before = save()
+    equal([l for l in before if l.startswith("-A FORWARD")], want, "saved")
+    ipt("-F")
+    rules(0)
+    run("r", f"{program}-restore", text="\n".join(before) + "\n")
+    equal(save(), before, "saved, restored and saved")
+    rules(2)
+    help_text = ipt("-j FLOWOFFLOAD --help")
+    check("FLOWOFFLOAD target options:" in help_text and "--hw" in help_text, help_text)
+    for wrong in ("--software", "--hw --hw", "--hw yes", "! --hw"):
+        status, out = ipt("-A FORWARD -j FLOWOFFLOAD " + wrong, ok=False)
+        check(status, f"{wrong} accepted: {out}")
+    equal(forward_rules(ipt), want, "rules after refusals")
+
+
+@each_variant
+def target_counts(ipt, program, family):
+    """`rules` follows the rules up and down, whatever takes them away."""
+    ipt("-N mine")
+    for n, command in enumerate(("-A FORWARD -j FLOWOFFLOAD", "-I FORWARD -j FLOWOFFLOAD --hw",
+                                 "-A mine -j FLOWOFFLOAD", "-t mangle -A FORWARD -j FLOWOFFLOAD"), 1):
+        ipt(command)
+        rules(n)
+    for n, command in ((3, "-D FORWARD 1"), (3, "-A FORWARD -j ACCEPT"), (2, "-D FORWARD -j FLOWOFFLOAD"),
+                       (1, "-F"), (0, "-t mangle -F")):
+        ipt(command)
+        rules(n)
+    wait(lambda: stats()["hooked"] == 0, "hooks gone")
+    # A restore that fails changes nothing.
+    status, _ = natlab.run("r", ["sh", "-c", f"printf '*filter\\n-A FORWARD -j FLOWOFFLOAD\\n-A FORWARD -j NONE\\n"
+                                             f"COMMIT\\n' | {program}-restore -n"], ok=False)
+    check(status, "wrong restore accepted")
+    rules(0)
+
+
+@each_variant
+def target_selects(ipt, program, family):
+    """Matches, user chains, and never a verdict: the rules behind it see every packet of the stack."""
+    ipt("-N mine")
+    ipt("-A mine -p udp -m multiport --ports 7001 -j FLOWOFFLOAD")
+    ipt("-A FORWARD -p udp -m udp --dport 7000 -j FLOWOFFLOAD")
+    ipt("-A FORWARD -j mine")
+    ipt("-A FORWARD -p udp -m comment --comment behind -j RETURN")
+    wait(lambda: stats()["hooked"] == 1, "hooks in place")
+    d = Delta()
+    chosen = [Udp(family, dport=7000), Udp(family, dport=7002), Udp(family, dport=7001)]
+    for flow in chosen:
+        flow.learn()
+    # By port 7000 only the client's packets select: both directions are known with the reply behind it.
+    fast = d["hits"]
+    behind = [l.split() for l in ipt("-nvxL FORWARD").splitlines() if "behind" in l]
+    equal(int(behind[0][0]), 12 - fast, f"packets at the rule behind: {d.changed()}")
+    for flow, want in zip(chosen, (1, 0, 1)):
+        hits(flow, want)
+    equal(len(published()), 2, "flows selected")
+    ipt("-F")
+    rules(0)
+    hits(chosen[0])
+    ctl("flush")
+    for flow in chosen:
+        hits(flow, 0)
+
+
+@each_variant
+def target_elsewhere(ipt, program, family):
+    """In a chain that is not FORWARD the rule is accepted and does nothing."""
+    for chain in ("-A INPUT", "-A OUTPUT", "-t mangle -A PREROUTING", "-t mangle -A POSTROUTING",
+                  "-t raw -A PREROUTING", "-t nat -A POSTROUTING"):
+        ipt(chain + " -j FLOWOFFLOAD")
+    rules(6)
+    wait(lambda: stats()["hooked"] == 1, "hooks in place")
+    hits(Udp(family).learn(), 0)
+    equal(flows(), [], "flows")
+    ipt("-t mangle -A FORWARD -j FLOWOFFLOAD")
+    hits(Udp(family).learn())
+
+
+@each_variant
+def target_hw(ipt, program, family):
+    ipt("-A FORWARD -j FLOWOFFLOAD --hw")
+    wait(lambda: stats()["hooked"] == 1, "hooks in place")
+    d = Delta()
+    flow = Udp(family).learn()
+    # The first packet is not confirmed, the three behind it were offered.
+    equal(d["learn.hw-none"] + d["hits"], 3, f"packets offered: {d.changed()}")
+    hits(flow)
+    check(" hw=no-back-end " in flows()[0], flows()[0])
+
+
+def replace_entries(family, change):
+    """Give the filter table back as the kernel has it, after change()."""
+    level = socket.IPPROTO_IP if family == 4 else socket.IPPROTO_IPV6
+    with ns("r"), socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_RAW,
+                                socket.IPPROTO_RAW) as sock:
+        def get(option, size, head):
+            buf = ctypes.create_string_buffer(head, size)
+            length = ctypes.c_uint(size)
+            check(natlab.LIBC.getsockopt(sock.fileno(), level, option, buf, ctypes.byref(length)) == 0, "getsockopt")
+            return buf.raw
+        name = b"filter".ljust(32, b"\0")
+        info = get(64, 84, name)
+        number, size = struct.unpack_from("=II", info, 76)
+        entries = change(bytearray(get(65, 40 + size, name + struct.pack("=I", size))[40:]))
+        counters = ctypes.create_string_buffer(16 * number)
+        sock.setsockopt(level, 64, name + info[32:36] + struct.pack("=II", number, size) + info[36:76] +
+                        struct.pack("=IQ", number, ctypes.addressof(counters)) + bytes(entries))
+
+
+def case_target_flags():
+    """Bits nobody knows are refused, and the table stays as it was."""
+    for family in (4, 6):
+        rule(family)
+
+        def flags(value):
+            def change(entries):
+                # Size, name, revision: 32 bytes of header, which the name begins at the third of.
+                struct.pack_into("=I", entries, entries.index(b"FLOWOFFLOAD") + 30, value)
+                return entries
+            return change
+        for bit in range(1, 32):
+            refuses(lambda: replace_entries(family, flags(1 << bit | bit & 1)), errno.EINVAL)
+        program = natlab.IPT[family]
+        equal(run("r", f"{program} -S FORWARD").splitlines()[-1], "-A FORWARD -j FLOWOFFLOAD", "rule")
+        replace_entries(family, flags(1))
+        equal(run("r", f"{program} -S FORWARD").splitlines()[-1], "-A FORWARD -j FLOWOFFLOAD --hw", "rule")
+    rules(2)
+
+
+def case_rule_removed():
+    """Flows it selected go on, new ones are not selected; flush ends them and the hooks go."""
+    for family in (4, 6):
+        rule(family)
+        wait(lambda: stats()["hooked"] == 1, "hooks in place")
+        old = Udp(family).learn()
+        hits(old)
+        rule(family, "-D FORWARD -j FLOWOFFLOAD")
+        rules(0)
+        wait(lambda: stats()["learning"] == 0, "learning ended")
+        equal(stats()["hooked"], 1, "hooked while a flow lives")
+        hits(old)
+        hits(Udp(family).learn(), 0)
+        d = Delta()
+        ctl("flush")
+        equal(d["end.flush"], 1, f"{d.changed()}")                                    # end.flush
+        hits(old, 0)
+        equal(flows(), [], "flows")
+        wait(lambda: stats()["hooked"] == 0, "hooks gone")
+
+
+# -- what is selected
+
+def quiet(flow, where="r"):
+    """Nothing of natflow is in this flow's way."""
+    before = stats(where)
+    hits(flow, 0, where=where)
+    equal(stats(where), before, "all counters")
+
+
+def case_select_auto():
+    """Nothing by itself; everything once disabled=0 was written; with a rule what the rules say."""
+    equal([stats()[k] for k in ("disabled", "select", "learning", "hooked")], [0, "auto", 0, 0], "as loaded")
+    for family in (4, 6):
+        quiet(Udp(family).learn())
+    ctl("select=auto")
+    quiet(Udp().learn())
+    ctl("disabled=0")
+    equal(stats()["hooked"], 1, "hooked when the write returned")
+    old = [hits(Udp(family).learn()) for family in (4, 6)]
+    rule(6, "-A FORWARD -p udp --dport 7000 -j FLOWOFFLOAD")
+    wait(lambda: stats()["rules"] == 1, "rule counted")
+    hits(Udp(4).learn(), 0)
+    hits(Udp(6).learn(), 0)
+    hits(Udp(6, dport=7000).learn())
+    for flow in old:
+        hits(flow)
+    rule(6, "-F")
+    rules(0)
+    for family in (4, 6):
+        hits(Udp(family).learn())
+
+
+def case_select_modes():
+    rule(4, "-A PREROUTING -p udp --dport 7000 -j CONNMARK --set-mark 0x123", table="mangle")
+    rule(6, "-A PREROUTING -p udp --dport 7000 -j CONNMARK --set-mark 0x123", table="mangle")
+    rule(4, "-A FORWARD -p udp --dport 7001 -j FLOWOFFLOAD")
+    by = {(family, port): Udp(family, dport=port) for family in (4, 6) for port in (7000, 7001, 7002)}
+    every = set(by)
+    marked, ruled = {(4, 7000), (6, 7000)}, {(4, 7001)}
+    for mode, shown, want in (("rules", None, ruled), ("all", None, every), ("auto", None, ruled),
+                              ("mark:291", "mark:0x123/0xffffffff", marked), ("mark:0x20/0x30", None, marked),
+                              ("mark:0x10/0x30", None, set()), ("mark:0/0xff", None, every - marked),
+                              ("mark:0", "mark:0x0/0xffffffff", every - marked)):
+        ctl(f"select={mode}")
+        equal(stats()["select"], shown or mode.replace(":0/", ":0x0/"), "select shown")
+        ctl("flush")
+        for key, flow in by.items():
+            hits(flow.learn(), key in want)
+        equal(len(published()), len(want), f"flows with {mode}")
+    # A rule for one family only, and then none at all.
+    ctl("select=rules")
+    rule(4, "-F")
+    rules(0)
+    ctl("flush")
+    for flow in by.values():
+        hits(flow.learn(), 0)
+    wait(lambda: stats()["hooked"] == 0, "hooks gone")
+    quiet(by[6, 7000])
+
+
+def case_disabled():
+    """At once: not one more hit, no hooks, no flows; and back."""
+    select()
+    some = [Udp(4), Udp(6)]
+    conn = Tcp()
+    for flow in some:
+        hits(flow.learn())
+    d = Delta()
+    ctl("disabled=1")
+    equal([stats()[k] for k in ("disabled", "learning", "hooked", "flows", "flows_half")], [1, 0, 0, 0, 0], "disabled")
+    equal(d["end.disabled"], 3, f"{d.changed()}")                                     # end.disabled
+    for flow in some:
+        quiet(flow)
+    Tcp.pass_data(conn.client, conn.server, bytes(range(256)) * 400)
+    equal(d["hits"], 0, "TCP hits")
+    rule(4, "-A FORWARD -j FLOWOFFLOAD")
+    rules(3)
+    equal(stats()["hooked"], 0, "hooked by a rule while disabled")
+    ctl("disabled=0")
+    equal([stats()[k] for k in ("disabled", "learning", "hooked")], [0, 1, 1], "enabled")
+    for flow in some:
+        hits(flow.learn())
+    conn.learn()
+    d = Delta()
+    Tcp.pass_data(conn.server, conn.client, bytes(range(256)) * 400)
+    check(d["hits"] > 3, f"TCP is fast again: {d.changed()}")
+    for value in (1, 0) * 20:
+        ctl(f"disabled={value}")
+        equal(stats()["hooked"], 1 - value, "hooked")
+
+
+# -- natflow_ctl
+
+DEFAULTS = ["select=auto", "delay_pkts=0", "flow_limit=65536", "ifname_group_type=0", "debug=3", "ifname_group_clear"]
+
+BAD = (
+    ("disabled=2", errno.ERANGE, "'2': expected 0 or 1"),
+    ("disabled=-1", errno.EINVAL, "'-1': expected 0 or 1"),
+    ("disabled=", errno.EINVAL, "'': expected 0 or 1"),
+    ("disabled=1 1", errno.EINVAL, "'1 1': expected 0 or 1"),
+    ("disabled", errno.EINVAL, "'disabled': expected a command; reading the device lists them"),
+    ("disabled =1", errno.EINVAL, "'disabled =1': expected a command"),
+    ("Disabled=1", errno.EINVAL, "'Disabled=1': expected a command"),
+    ("delay_pkts=1000001", errno.ERANGE, "'1000001': expected 0 to 1000000"),
+    ("delay_pkts=0x10", errno.EINVAL, "'0x10': expected 0 to 1000000"),
+    ("delay_pkts=4294967296", errno.ERANGE, "'4294967296': expected 0 to 1000000"),
+    ("delay_pkts=" + "9" * 60, errno.ERANGE, "'" + "9" * 40 + "': expected 0 to 1000000"),
+    ("flow_limit=15", errno.ERANGE, "'15': expected 16 to 4194304"),
+    ("flow_limit=4194305", errno.ERANGE, "'4194305': expected 16 to 4194304"),
+    ("ifname_group_type=3", errno.ERANGE, "'3': expected 0, 1 or 2"),
+    ("debug=64", errno.ERANGE, "'64': expected 0 to 63"),
+    ("go_slowpath_if_no_qos=2", errno.ERANGE, "'2': expected 0 or 1"),
+    ("select=none", errno.EINVAL, "'none': expected auto, rules, all, or mark:VALUE[/MASK] with VALUE inside MASK"),
+    ("select=mark:", errno.EINVAL, "'': expected auto, rules"),
+    ("select=mark:0x10/0xf", errno.EINVAL, "'0x10': expected auto, rules"),
+    ("select=mark:0/0", errno.EINVAL, "'0': expected auto, rules"),
+    ("ifname_group_add=", errno.EINVAL, "'': expected an interface name"),
+    ("ifname_group_add=abcdefghijklmnop", errno.EINVAL, "'abcdefghijklmnop': expected an interface name"),
+    ("ifname_group_add=..", errno.EINVAL, "'..': expected an interface name"),
+    ("ifname_group_add=a b", errno.EINVAL, "'a b': expected an interface name"),
+    ("ifname_group_clear all", errno.EINVAL, "'all': expected nothing"),
+    ("update_magic=1", errno.EINVAL, "'update_magic=1': expected a command"),
+    ("update_magic 1", errno.EINVAL, "'1': expected nothing"),
+    ("list_net_device r0", errno.EINVAL, "'r0': expected nothing"),
+    ("flush all", errno.EINVAL, "'all': expected proto=tcp|udp, src=ADDR[/LEN], dst=ADDR[/LEN], sport=N, dport=N or "
+                                "dev=NAME"),
+    ("flush proto=udp sport=65536", errno.ERANGE, "'sport=65536': expected proto=tcp|udp"),
+    ("flush proto=icmp", errno.EINVAL, "'proto=icmp': expected proto=tcp|udp"),
+    ("flush src=10.0.0.0/33", errno.ERANGE, "'src=10.0.0.0': expected proto=tcp|udp"),
+    ("flush dst=fd00::/129", errno.ERANGE, "'dst=fd00::': expected proto=tcp|udp"),
+    ("flush src=10.0.0", errno.EINVAL, "'src=10.0.0': expected proto=tcp|udp"),
+    ("flushed", errno.EINVAL, "'flushed': expected a command"),
+)
+
+
+def case_ctl_bad():
+    """Each bad line: its errno, one line in the log, nothing changed; what stood before it is in force."""
+    equal(settings(), DEFAULTS, "as loaded")
+    for n, (line, number, said) in enumerate(BAD, 1):
+        have = log()
+        refuses(lambda: ctl(f"delay_pkts={n}\n{line}\nflow_limit=1000\nselect=all"), number)
+        new = log()[len(have):] if len(have) < 128 else log()[-1:]
+        equal(len(new), 1, f"log lines for {line}: {new}")
+        check(new[0].startswith("natflow_ctl line 2: " + said), f"{line}: {new[0]}")
+        equal(settings(), [s.replace("delay_pkts=0", f"delay_pkts={n}") for s in DEFAULTS], line)
+    with opened() as fd:
+        for n in (1, 2, 3):
+            os.write(fd, b"# counted\n\n")
+            refuses(lambda: os.write(fd, b"bo"b"gus\n"), errno.EINVAL)
+            equal(log()[-1], f"natflow_ctl line {3 * n}: 'bogus': expected a command; reading the device lists them",
+                  "line of an open file")
+    for _ in range(300):
+        refuses(lambda: ctl("again"), errno.EINVAL)
+    equal(len(log()), 128, "the log is a ring")
+
+
+def case_ctl_lines():
+    """However a text is cut into writes, it means the same."""
+    text = b"\r\n\n  # comment\n\tdelay_pkts=7 \t\r\nselect=mark:0xff/0xff\n   flow_limit=1000\ndebug=1   \n#\n \n"
+    want = ["select=mark:0xff/0xff", "delay_pkts=7", "flow_limit=1000", "ifname_group_type=0", "debug=1",
+            "ifname_group_clear"]
+    rnd = random.Random(1)
+    for cut in (1, 2, 3, 255, 256, 257, 4096, None):
+        ctl("\n".join(DEFAULTS))
+        with opened() as fd:
+            data = text * 40
+            while data:
+                n = cut or rnd.randint(1, 70)
+                equal(os.write(fd, data[:n]), len(data[:n]), "bytes written")
+                data = data[n:]
+        equal(settings(), want, f"settings, cut {cut}")
+    equal(log(), [], "log")
+    ctl("\n".join(DEFAULTS))
+    # Two files, a byte each in turn: a line belongs to its file.
+    with opened() as one, opened() as two:
+        for a, b in zip(b"delay_pkts=5\n", b"flow_limit=99"):
+            os.write(one, bytes([a]))
+            os.write(two, bytes([b]))
+        os.write(two, b"9\n")
+    equal(settings()[1:3], ["delay_pkts=5", "flow_limit=999"], "settings")
+    # The longest line that fits, and the next one.
+    ctl("#" * 255)
+    ctl(" " * 241 + "delay_pkts=123")
+    equal(settings()[1], "delay_pkts=123", "end of the longest line")
+    long = "natflow_ctl line 1: expected at most 255 printable bytes"
+    for bad in ("#" * 256, "#" * 300, " " * 242 + "delay_pkts=124", "#" * 100000, "delay_pkts=\0 1", "\0", "\x7f",
+                "# \x1b[2J", "\x01delay_pkts=124"):
+        before = len(log())
+        refuses(lambda: ctl(bad + "\ndelay_pkts=125"), errno.EINVAL)
+        equal(log()[before:], [long], f"log for {bad[:20]!r}")
+    equal(settings()[1], "delay_pkts=123", "after bad lines")
+
+
+def case_ctl_noise():
+    """A megabyte of noise changes nothing; one good line in it does what it says."""
+    rnd = random.Random(7)
+    noise = rnd.randbytes(1 << 20)
+    words = [b"disabled", b"=", b"1", b"flush", b" ", b"src=", b"::/0", b"\n", b"select=", b"mark:", b"/", b"-",
+             b"9" * 9, b"delay_pkts", b"\r", b"0x"]
+    noise += b"".join(rnd.choice(words) + rnd.randbytes(1) for _ in range(50000))
+
+    def feed(data):
+        good = 0
+        with opened() as fd:
+            for i in range(0, len(data), 128):
+                try:
+                    os.write(fd, data[i:i + 128])
+                    good += 1
+                except OSError as e:
+                    check(e.errno in (errno.EINVAL, errno.ERANGE), f"{e}")
+        return good
+    check(feed(noise) > 100, "some pieces hold no end of a line")
+    equal(settings(), DEFAULTS, "settings after noise")
+    at = 128 * 4000
+    # The rest of a write is lost with its bad line: the good one comes in a write of its own.
+    feed(noise[:at] + b"\n" * 128 + b"delay_pkts=77\n".rjust(128, b"\n") + noise[at:])
+    equal(settings(), [s.replace("delay_pkts=0", "delay_pkts=77") for s in DEFAULTS], "settings after a good line")
+
+
+def case_ctl_identity():
+    """What it prints can be written back: as loaded, and after every change."""
+    def same(what, where="r"):
+        text = read(CTL)
+        ctl(text)
+        equal(read(CTL), text, f"{what}, written back")
+        sh("r", "cat /dev/natflow_ctl > /tmp/settings; cat /tmp/settings > /dev/natflow_ctl")
+        equal(read(CTL), text, f"{what}, by cat")
+        # On another gateway the same text makes the same settings.
+        ctl("ifname_group_clear", "x")
+        ctl(text, "x")
+        equal(settings("x"), [l for l in text.splitlines() if not l.startswith("#")], f"{what}, on another")
+    netns_add("x")
+    same("default")
+    equal([stats()[k] for k in ("learning", "hooked")], [0, 0], "writing it back chose nothing")
+    for change, shown in (("delay_pkts=1000000", None), ("flow_limit=16", None), ("flow_limit=100000", None),
+                          ("ifname_group_type=1", None), ("ifname_group_type=2", None), ("debug=63", None),
+                          ("debug=0", None), ("select=rules", None), ("select=all", None), ("select=auto", None),
+                          ("select=mark:1", "select=mark:0x1/0xffffffff"),
+                          ("select=mark:0xffffffff/0xffffffff", None), ("ifname_group_add=r0", None),
+                          ("ifname_group_add=abcdefghijklmno", None), ("ifname_group_add=r0", None),
+                          ("disabled=1", None), ("disabled=0", None), ("go_slowpath_if_no_qos=1", ""),
+                          ("list_net_device", ""), ("update_magic", ""), ("flush", "")):
+        ctl(change)
+        check(shown == "" or (shown or change) in settings(), f"{change}: {settings()}")
+        same(change)
+    equal([l for l in settings() if "add" in l], ["ifname_group_add=r0", "ifname_group_add=abcdefghijklmno"], "group")
+    ctl("ifname_group_clear")
+    check(not [l for l in settings() if "add" in l], f"group cleared: {settings()}")
+    # The group has 32 places.
+    ctl("\n".join(f"ifname_group_add=eth{i}" for i in range(32)))
+    refuses(lambda: ctl("ifname_group_add=eth32"), errno.ENOSPC)
+    equal(log()[-1], "natflow_ctl line 1: not applied, error -28", "log")
+    ctl("ifname_group_add=eth31")
+    same("full group")
