@@ -497,3 +497,191 @@ def case_ctl_identity():
     equal(log()[-1], "natflow_ctl line 1: not applied, error -28", "log")
     ctl("ifname_group_add=eth31")
     same("full group")
+
+
+def hop(names="crs"):
+    """A second server x behind the gateway's device r2."""
+    c, r, s = names
+    netns_add("x")
+    ip(None, f"link add x0 netns x type veth peer name r2 netns {r}")
+    for where, dev, n in (("x", "x0", 2), (r, "r2", 1)):
+        natlab.sysctl(where, f"net.ipv4.conf.{dev}.rp_filter", 0)
+        ip(where, f"addr add 10.0.3.{n}/24 dev {dev}\nlink set {dev} up")
+    ip("x", "route add 10.0.1.0/24 via 10.0.3.1")
+    wait(lambda: natlab.reachable(c, 4, "10.0.3.2"), "x reachable")
+
+
+def case_ctl_flush():
+    """Each filter ends the flows it names and no other; they come back by themselves."""
+    hop()
+    select()
+    made = {
+        "udp4": Udp(4, dport=7000, sport=6000), "udp4b": Udp(4, dport=7001, sport=6001),
+        "udp6": Udp(6, dport=7000, sport=6000), "tcp4": Tcp(4, dport=7002, sport=6002),
+        "tcp6": Tcp(6, dport=7003, sport=6003),
+        "x": Udp(4, to=("10.0.3.2", 7000), dport=7000, sport=6004, server="x"),
+    }
+    every = set(made)
+    ports = {"6000 7000 ipv4": "udp4", "6001": "udp4b", "6000 7000 ipv6": "udp6", "6002": "tcp4", "6003": "tcp6",
+             "6004": "x"}
+
+    def living():
+        out = set()
+        for line in published():
+            sport, dport = re.search(r" sport=(\d+) dport=(\d+)", line).groups()
+            out.add(ports.get(sport) or ports[f"{sport} {dport} {line[:4]}"])
+        return out
+    for words, want in (
+            ("proto=udp", {"udp4", "udp4b", "udp6", "x"}), ("proto=tcp", {"tcp4", "tcp6"}),
+            ("src=10.0.1.2", {"udp4", "udp4b", "tcp4", "x"}), ("src=10.0.1.3", set()), ("src=10.0.1.3/31", {
+                "udp4", "udp4b", "tcp4", "x"}), ("src=10.0.2.2", set()), ("src=fd00:1::/64", {"udp6", "tcp6"}),
+            ("src=fd00:1::2", {"udp6", "tcp6"}), ("src=fd00:1::3/127", {"udp6", "tcp6"}), ("src=fd00:1::3", set()),
+            ("dst=10.0.2.0/24", {"udp4", "udp4b", "tcp4"}), ("dst=10.0.3.2", {"x"}), ("dst=10.0.2.0/23", every - {
+                "udp6", "tcp6"}), ("src=0.0.0.0/0", every - {"udp6", "tcp6"}), ("dst=::/0", {"udp6", "tcp6"}),
+            ("src=0.0.0.0/0 dst=::/0", set()), ("sport=6000", {"udp4", "udp6"}), ("sport=7000", set()),
+            ("dport=7000", {"udp4", "udp6", "x"}), ("dport=7002", {"tcp4"}), ("dport=7000 sport=6004", {"x"}),
+            ("dev=r0", every), ("dev=r2", {"x"}), ("dev=r1", every - {"x"}), ("dev=r3", set()), ("dev=lo", set()),
+            ("proto=udp src=10.0.1.2 dst=10.0.2.0/24 sport=6000 dport=7000 dev=r1", {"udp4"}),
+            ("proto=tcp dport=7000", set()), ("", every), ("  proto=tcp   dport=7003  ", {"tcp6"})):
+        for flow in made.values():
+            flow.learn()
+        equal(living(), every, "flows before")
+        d = Delta()
+        ctl("flush " + words)
+        equal(living(), every - want, f"flows left by {words}")
+        equal(d["end.flush"], len(want), f"ended by {words}: {d.changed()}")
+    ctl("flush")
+    equal(stats()["flows"], 0, "flows")
+
+
+def case_ctl_update_magic():
+    """Every direction goes through the stack exactly once, nothing ends."""
+    select()
+    some = [Udp(4), Udp(6), Udp(4)]
+    for flow in some:
+        hits(flow.learn())
+    for _ in range(3):
+        d = Delta()
+        ctl("update_magic")
+        for flow in some:
+            hits(flow, 0, 1)
+        # Neighbours may talk to each other meanwhile.
+        equal({k: v for k, v in d.changed().items() if k not in ("refuse.not-for-us", "refuse.not-ip",
+                                                                 "refuse.protocol")},
+              {"refuse.route-changed": 6}, "counters")
+        for flow in some:
+            hits(flow)
+
+
+def case_ctl_group():
+    """ifname_group_type 0 all, 1 only inside the group, 2 only outside; learned flows follow at once."""
+    select()
+    some = [Udp(4), Udp(6)]
+    for kind, group, fast in ((0, "r0 r1", 1), (1, "r0 r1", 1), (2, "r0 r1", 0), (1, "r0", 0), (2, "r0", 1),
+                              (0, "r0", 1), (1, "", 0), (2, "", 1), (1, "eth0 r0 eth1 r1", 1)):
+        ctl(f"ifname_group_type={kind}\nifname_group_clear\n" +
+            "".join(f"ifname_group_add={name}\n" for name in group.split()))
+        for flow in some:
+            d = Delta()
+            flow.learn()
+            check(fast or d["learn.ifname-group"] >= 4, f"{d.changed()}")             # learn.ifname-group
+            hits(flow, fast)
+    ctl("list_net_device")
+    lines = [l for l in log() if l.startswith("device ")]
+    equal([re.sub(r"ifindex=\d+ mtu=\d+", "", l) for l in lines],
+          ["device lo  port=unsuitable group=0", "device r0  port=hooked group=1", "device r1  port=hooked group=1"],
+          "devices listed")
+    # A device that takes a name of the group is in it.
+    for old, new, member in (("r1", "other", 0), ("other", "eth1", 1)):
+        sh("r", f"ip link set {old} down; ip link set {old} name {new}; ip link set {new} up")
+        ctl("list_net_device")
+        check(log()[-1].startswith(f"device {new} ") and log()[-1].endswith(f" group={member}"), log()[-1])
+
+
+def case_ctl_other():
+    """delay_pkts leaves the first packets to the stack; go_slowpath_if_no_qos has no effect and says so."""
+    select()
+    ctl("go_slowpath_if_no_qos=1")
+    equal(log(), ["go_slowpath_if_no_qos: no effect"], "log")
+    hits(Udp().learn())
+    for family, delay in ((4, 10), (6, 21)):
+        ctl(f"delay_pkts={delay}\nflush")
+        flow = Udp(family)
+        d = Delta()
+        for n in range(delay + 6):
+            flow.send() if n % 2 == 0 else flow.reply()
+        # The first packet comes before the flow is known, the one behind the delay publishes it.
+        equal(d["hits"], 4, f"hits behind delay_pkts={delay}: {d.changed()}")
+        check(d["learn.delay"] > delay - 4, f"{d.changed()}")                         # learn.delay
+    ctl("delay_pkts=0\nflow_limit=16")
+    equal([stats()[k] for k in ("flow_limit", "flows", "flows_half")], [16, 0, 0], "a new limit flushes")
+
+
+def case_permissions():
+    """natflow_ctl wants CAP_NET_ADMIN, also of root; the flows and the log are root's, the summary everybody's."""
+    equal(os.stat(CTL).st_mode & 0o7777, 0o600, "mode of natflow_ctl")
+    weak = "setpriv --bounding-set=-net_admin --inh-caps=-net_admin "
+    for how in ("< /dev/natflow_ctl", "> /dev/natflow_ctl", "<> /dev/natflow_ctl"):
+        status, out = run("r", (weak + "sh -c").split() + [": " + how], ok=False)
+        check(status and "Operation not permitted" in out, f"{how}: {status} {out}")
+    user = "setpriv --reuid=65534 --regid=65534 --clear-groups "
+    for name, word, allowed in (("/dev/natflow_ctl", None, ()), ("/proc/natflow_flows", None, ("weak",)),
+                                ("/proc/natflow_log", None, ("weak",)), ("/proc/natflow", "hits", ("weak", "user"))):
+        for kind, prefix in (("weak", weak), ("user", user)):
+            status, out = run("r", prefix + "cat " + name, ok=False)
+            equal(status == 0, kind in allowed, f"{kind} reads {name}: {out}")
+            check(not word or word in out, out)
+    for name in ("natflow", "natflow_flows", "natflow_log"):
+        def write():
+            with opened(NET + name, os.O_WRONLY) as fd:
+                os.write(fd, b"disabled=1\n")
+        refuses(write, errno.EACCES, errno.EIO, errno.EINVAL)
+    equal(settings(), DEFAULTS, "settings")
+
+
+def case_nonsense():
+    """Odd calls on the device: an answer each, and nothing breaks."""
+    with opened() as fd:
+        whole = os.read(fd, 65536)
+        equal(whole.decode(), read(CTL), "text")
+        equal(os.read(fd, 100), b"", "behind the end")
+        equal(os.pread(fd, 10, 5), whole[5:15], "pread")
+        equal(os.lseek(fd, 7, os.SEEK_SET), 7, "lseek")
+        equal(b"".join(iter(lambda: os.read(fd, 1), b"")), whole[7:], "one byte at a time, from the seventh")
+        refuses(lambda: os.lseek(fd, -1, os.SEEK_SET), errno.EINVAL)
+        equal(os.write(fd, b""), 0, "writing nothing")
+        refuses(lambda: os.pwrite(fd, b"delay_pkts=9\n", 0), errno.ESPIPE)
+        equal(natlab.LIBC.write(fd, ctypes.c_void_p(8), 100), -1, "writing from nowhere")
+        equal(ctypes.get_errno(), errno.EFAULT, "errno")
+        poll = polling.poll()
+        poll.register(fd, polling.POLLIN | polling.POLLOUT)
+        equal(poll.poll(0), [(fd, polling.POLLIN | polling.POLLOUT)], "poll")
+    many = []
+    with ns("r"):
+        for _ in range(500):
+            many.append(os.open(CTL, os.O_RDWR))
+    for text in (b"delay_", b"pkts", b"="):
+        for fd in many:
+            os.write(fd, text)
+    for n, fd in enumerate(many):
+        os.write(fd, b"%d\n" % n)
+        os.close(fd)
+    equal(settings()[1], "delay_pkts=499", "the last of 500")
+    sh("r", "echo delay_pkts=3 >> /dev/natflow_ctl")
+    equal(settings()[1], "delay_pkts=3", "appended")
+
+
+def case_two_writers():
+    """Processes that write at the same time, by files of their own and by one they share: lines stay whole."""
+    script = "for n in $(busybox seq 100); do echo \"{0}=$(({1} + n % 2))\"; done"
+    with opened() as shared:
+        procs = [start("r", ["bash", "-c", script.format(*w) + " > /dev/natflow_ctl"]) for w in
+                 (("delay_pkts", 1000), ("flow_limit", 100), ("debug", 4), ("ifname_group_type", 1))]
+        procs += [start("r", ["bash", "-c", script.format(*w)], stdout=shared) for w in (("delay_pkts", 1000), ("disabled", 0))]
+        for p in procs:
+            out = p.communicate(timeout=120)[0]
+            equal((p.returncode, out or ""), (0, ""), "writer")
+    equal(log(), [], "log")
+    got = dict(l.split("=") for l in settings() if "=" in l)
+    equal([got[k] for k in ("delay_pkts", "flow_limit", "debug", "ifname_group_type", "disabled")],
+          ["1000", "100", "4", "1", "0"], "what was written last")
