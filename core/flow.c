@@ -228,6 +228,7 @@ static int enter(struct natflow_net *nn, struct natflow_flow *flow)
 	err = rhashtable_lookup_insert_fast(&nn->by_ct, &flow->node, by_ct_params);
 	if (err)
 		return err;
+	flow->number = ++nn->flow_seq;
 	list_add_tail(&flow->half, &nn->halves);
 	nn->half_count++;
 	nn->flow_count++;

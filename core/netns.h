@@ -84,6 +84,7 @@ struct natflow_net {
 	u32 half_count;			/* @flow_lock */
 	u32 flow_count;			/* all flow objects; @flow_lock */
 	u32 flow_peak;			/* @flow_lock */
+	u64 flow_seq;			/* number of the last flow object; @flow_lock */
 	u32 clock_hand;			/* next bucket to look for a victim; @flow_lock */
 	u32 slice, ticks;		/* next bucket of the ageing walk; only the tick */
 
