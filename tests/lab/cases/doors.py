@@ -359,6 +359,8 @@ BAD = (
     ("select=mark:", errno.EINVAL, "'': expected auto, rules"),
     ("select=mark:0x10/0xf", errno.EINVAL, "'0x10': expected auto, rules"),
     ("select=mark:0/0", errno.EINVAL, "'0': expected auto, rules"),
+    ("select=mark:4294967296", errno.ERANGE, "'4294967296': expected auto, rules"),
+    ("select=mark:0/0x100000000", errno.ERANGE, "'0x100000000': expected auto, rules"),
     ("ifname_group_add=", errno.EINVAL, "'': expected an interface name"),
     ("ifname_group_add=abcdefghijklmnop", errno.EINVAL, "'abcdefghijklmnop': expected an interface name"),
     ("ifname_group_add=..", errno.EINVAL, "'..': expected an interface name"),
@@ -370,6 +372,10 @@ BAD = (
     ("flush all", errno.EINVAL, "'all': expected proto=tcp|udp, src=ADDR[/LEN], dst=ADDR[/LEN], sport=N, dport=N or "
                                 "dev=NAME"),
     ("flush proto=udp sport=65536", errno.ERANGE, "'sport=65536': expected proto=tcp|udp"),
+    ("flush dport=4294967296", errno.ERANGE, "'dport=4294967296': expected proto=tcp|udp"),
+    ("flush sport=0", errno.EINVAL, "'sport=0': expected proto=tcp|udp"),
+    ("flush sport=", errno.EINVAL, "'sport=': expected proto=tcp|udp"),
+    ("flush dst=fd00::/4294967296", errno.ERANGE, "'dst=fd00::': expected proto=tcp|udp"),
     ("flush proto=icmp", errno.EINVAL, "'proto=icmp': expected proto=tcp|udp"),
     ("flush src=10.0.0.0/33", errno.ERANGE, "'src=10.0.0.0': expected proto=tcp|udp"),
     ("flush dst=fd00::/129", errno.ERANGE, "'dst=fd00::': expected proto=tcp|udp"),
@@ -436,6 +442,26 @@ def case_ctl_lines():
     equal(settings()[1], "delay_pkts=123", "after bad lines")
 
 
+def case_ctl_no_newline():
+    """echo -n: the end of the file ends the last line, and what was wrong with it is in the log."""
+    sh("r", "printf 'delay_pkts=4' > /dev/natflow_ctl; printf 'flow_limit=99\\ndisabled=1' > /dev/natflow_ctl")
+    equal(settings()[:4], ["disabled=1", "select=auto", "delay_pkts=4", "flow_limit=99"], "settings")
+    sh("r", "printf 'delay_pkts=x' > /dev/natflow_ctl; printf '#\\001' > /dev/natflow_ctl; printf '' > /dev/natflow_ctl")
+    equal(log(), ["natflow_ctl line 1: 'x': expected 0 to 1000000",
+                  "natflow_ctl line 1: expected at most 255 printable bytes"], "log")
+    # Not what stood behind a bad line in the same write.
+    with opened() as fd:
+        refuses(lambda: os.write(fd, b"bogus\ndelay_pkts=5"), errno.EINVAL)
+    # A file that others still have open has not ended.
+    with opened() as fd:
+        os.write(fd, b"delay_pkts=6")
+        os.close(os.dup(fd))
+        sh(None, "true")
+        check("delay_pkts=4" in settings(), f"{settings()}")
+        os.write(fd, b"7\n")
+    check("delay_pkts=67" in settings(), f"{settings()}")
+
+
 def case_ctl_noise():
     """A megabyte of noise changes nothing; one good line in it does what it says."""
     rnd = random.Random(7)
@@ -497,6 +523,21 @@ def case_ctl_identity():
     equal(log()[-1], "natflow_ctl line 1: not applied, error -28", "log")
     ctl("ifname_group_add=eth31")
     same("full group")
+
+
+def case_ctl_replay_keeps_flows():
+    """Writing the same settings again ends no flow; each goes through the stack once."""
+    select()
+    ctl("ifname_group_add=r0\nifname_group_add=r1\nflow_limit=5000\ndelay_pkts=1\nselect=all\ndisabled=0")
+    some = [Udp(4), Udp(6)]
+    for flow in some:
+        hits(flow.learn())
+    d = Delta()
+    ctl(read(CTL))
+    for flow in some:
+        hits(flow, 0, 1)
+        hits(flow)
+    equal([v for k, v in d.changed().items() if k.startswith("end.")], [], "flows ended")
 
 
 def hop(names="crs"):
@@ -637,6 +678,48 @@ def case_permissions():
                 os.write(fd, b"disabled=1\n")
         refuses(write, errno.EACCES, errno.EIO, errno.EINVAL)
     equal(settings(), DEFAULTS, "settings")
+
+
+def in_child(what):
+    """What what() returns, done by a process of its own that no longer is root of the machine."""
+    out, into = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+            text = str(what())
+        except OSError as e:
+            text = errno.errorcode[e.errno]
+        os.write(into, text.encode())
+        os._exit(0)
+    os.close(into)
+    with os.fdopen(out) as f:
+        text = f.read()
+    os.waitpid(pid, 0)
+    return text
+
+
+def case_permissions_user_namespace():
+    """Where the mode lets anybody in, the capability in the user namespace of the network still decides."""
+    new_user, new_net = 0x10000000, 0x40000000
+
+    def change(flags):
+        def work():
+            if flags and natlab.LIBC.unshare(flags):
+                raise OSError(ctypes.get_errno(), "unshare")
+            fd = os.open(CTL, os.O_RDWR)
+            os.write(fd, b"delay_pkts=8\nselect=all\n")
+            return "delay_pkts=8" in os.read(fd, 65536).decode()
+        return work
+    equal(in_child(change(0)), "EACCES", "mode 0600")
+    os.chmod(CTL, 0o666)
+    with ns("r"):
+        equal(in_child(change(0)), "EPERM", "no capability")
+        equal(in_child(change(new_user)), "EPERM", "root of a user namespace in somebody else's network")
+        equal(in_child(change(new_user | new_net)), "True", "root of a user namespace in a network of its own")
+    equal(settings(), DEFAULTS, "settings of the gateway")
 
 
 def case_nonsense():
