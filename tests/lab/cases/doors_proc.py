@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Namespaces, /proc and the tracepoints: what is shown is what happened, to whom it happened."""
+import errno
+import os
+import re
+import select as polling
+import socket
+
+from natlab import (ADDR, Delta, NET, Tcp, Udp, check, ctl, equal, flows, hits, ip, log, netns_del, ns, opened,
+                    published, read, refuses, rule, run, select, settings, stats, up, wait)
+
+
+# -- namespaces
+
+def case_namespace_gone():
+    """An open file does not keep its namespace; it says that it is gone."""
+    select()
+    flow = hits(Udp().learn())
+    ip("r", "link add w0 type veth peer name w1 netns c")
+    with opened() as fd, opened() as other, opened(where="c") as alive:
+        os.write(fd, b"delay_pkts=5\ndelay_")
+        poll = polling.poll()
+        poll.register(fd, polling.POLLIN)
+        equal(poll.poll(0), [(fd, polling.POLLIN)], "poll of a living one")
+        poll.modify(fd, 0)
+        netns_del("r")
+        equal(poll.poll(60000), [(fd, polling.POLLHUP | polling.POLLERR)], "poll of a dead one")
+        wait(lambda: "w1" not in run("c", "ip -o link"), "its devices are gone")
+        for call in (lambda: os.read(fd, 100), lambda: os.read(other, 1), lambda: os.pread(fd, 10, 0),
+                     lambda: os.write(fd, b"pkts=6\n"), lambda: os.write(other, b"\n"),
+                     lambda: os.write(other, b"x" * 1000)):
+            refuses(call, errno.ENODEV)
+        equal(os.write(alive, b"delay_pkts=4\n"), 13, "the client's own natflow")
+        equal(settings("c")[1], "delay_pkts=4", "its setting")
+    flow.close()
+
+
+OTHER = ("c2", "r2", "s2")
+
+
+def case_two_gateways():
+    """Two gateways with the same addresses, ports and device names share nothing."""
+    up(OTHER)
+    both = ("r", "r2")
+    ctl("select=all\ndelay_pkts=0")
+    ctl("select=rules\nflow_limit=100\nifname_group_add=eth7", "r2")
+    check(stats()["hooked"] == 1 and stats("r2")["hooked"] == 0, "hooked")
+    check("ifname_group_add=eth7" not in settings() and "flow_limit=65536" in settings(), f"{settings()}")
+    check("flow_limit=100" in settings("r2") and "delay_pkts=0" in settings("r2"), f"{settings('r2')}")
+    ends = {"r": {}, "r2": {"client": "c2", "server": "s2"}}
+    made = {(r, family): Udp(family, dport=7000, sport=6000, **ends[r]) for r in both for family in (4, 6)}
+    for (r, _), flow in made.items():
+        hits(flow.learn(), r == "r", where=r)
+    equal([len(flows(r)) for r in both], [2, 0], "flows")
+    for family in (4, 6):
+        rule(family, where="r2")
+    wait(lambda: stats("r2")["hooked"] == 1, "hooks of the other")
+    equal([stats(r)["rules"] for r in both], [0, 2], "rules")
+    conns = {r: Tcp(4, dport=7001, sport=6001, **ends[r]) for r in both}
+    for (r, family), flow in made.items():
+        flow.learn()
+    d = {r: Delta(r) for r in both}
+    for n in range(20):
+        for (r, family), flow in made.items():
+            flow.send(f"{r} {family} there {n}".encode())
+            flow.reply(f"{r} {family} back {n}".encode())
+    for r in both:
+        equal(d[r]["hits"], 80, f"hits of {r}")
+        Tcp.pass_data(conns[r].client, conns[r].server, r.encode() * 50000)
+        check(d[r]["bytes"] > 50000 * len(r), f"TCP of {r}: {d[r].changed()}")
+        equal(len(published(r)), 3, f"flows of {r}")
+    # A file acts on the namespace of who opened it, wherever it is used.
+    with opened() as one, opened(NET + "natflow", os.O_RDONLY) as shown, ns("r2"):
+        os.write(one, b"flush proto=tcp\ndelay_pkts=9\n")
+        refuses(lambda: os.write(one, b"bad\n"), errno.EINVAL)
+        check(b"delay_pkts=9" in os.read(one, 65536), "settings by the file of r")
+        check(b"\nrules 0\n" in os.read(shown, 65536), "summary of r")
+    equal([len(published(r)) for r in both], [2, 3], "flows after a flush in one")
+    equal([len(log(r)) for r in both], [1, 0], "log")
+    ctl("disabled=1")
+    for (r, _), flow in made.items():
+        hits(flow, r == "r2", where=r)
+    netns_del("r")
+    for (r, _), flow in made.items():
+        if r == "r2":
+            hits(flow, where=r)
+
+
+# -- /proc
+
+def case_proc_summary():
+    """`key value` lines, always the same in the same order, every reason once under its name."""
+    with open("/lab/natflow_reason.h") as f:
+        reasons = [f"{group}.{key}" for group, key in re.findall(r'X\((refuse|learn|end), \w+, "([^"]+)"', f.read())]
+    head = ["version", "disabled", "select", "rules", "learning", "hooked", "flows", "flows_half", "flows_peak",
+            "flow_limit", "table_bytes", "flow_bytes_ipv4", "flow_bytes_ipv6", "hits", "bytes"]
+    check(len(reasons) > 60 and len(set(reasons)) == len(reasons), "reasons in the header")
+
+    def keys():
+        text = read("/proc/natflow")
+        check(re.fullmatch(r"(?:[a-z_0-9.-]+ [^ \n]+\n)+", text), text)
+        return [line.split()[0] for line in text.splitlines()]
+    equal(keys(), head + reasons, "keys")
+    select()
+    d = Delta()
+    flow = Udp()
+    flow.send(b"12345")
+    equal([d[k] for k in ("refuse.miss", "learn.unconfirmed", "flows")], [1, 1, 0], "one packet")
+    flow.reply(b"1234567")
+    equal([d[k] for k in ("refuse.miss", "learn.half", "flows", "flows_half")], [2, 1, 0, 1], "its answer")
+    flow.send(b"1")
+    equal([d[k] for k in ("refuse.miss", "flows", "flows_half", "flows_peak", "hits")], [3, 1, 0, 1, 0], "the third")
+    flow.reply(b"12")
+    flow.send(b"x" * 100)
+    equal([d[k] for k in ("refuse.miss", "hits", "bytes")], [3, 2, 30 + 128], "two hits")
+    ctl("flush")
+    equal([d[k] for k in ("flows", "flows_peak", "end.flush")], [0, 1, 1], "flushed")
+    ctl("flow_limit=1000\nselect=mark:7")
+    equal([stats()[k] for k in ("flow_limit", "select")], [1000, "mark:0x7/0xffffffff"], "settings")
+    check(d["table_bytes"] < 0, "a smaller table")
+    equal(keys(), head + reasons, "keys")
+    for size in (1, 65536):
+        with opened(NET + "natflow", os.O_RDONLY) as fd:
+            got = b"".join(iter(lambda: os.read(fd, size), b"")).decode()
+        equal([line.split()[0] for line in got.splitlines()], head + reasons, f"read in pieces of {size}")
+
+
+def line_of(family, proto, orig, reply, counts, devices=("r0", "r1"), state="published", hw="off"):
+    """The line of a flow; a direction is src, dst, sport, dport as it comes in, then as it leaves."""
+    def tuples(t):
+        return " to ".join("src={} dst={} sport={} dport={}".format(*t[i:i + 4]) for i in (0, 4))
+    a, b = devices
+    return (f"ipv{family} {proto} state={state} idle=0 hw={hw} orig {tuples(orig)} in={a} out={b} packets={counts[0]} "
+            f"bytes={counts[1]} reply {tuples(reply)} in={b} out={a} packets={counts[2]} bytes={counts[3]}")
+
+
+def proc_flows(family):
+    c, s, r0, r1 = (ADDR[k, family] for k in ("c", "s", "r0", "r1"))
+    head = 28 if family == 4 else 48
+    to = f"{s}:7000" if family == 4 else f"[{s}]:7000"
+    rule(family, f"-A PREROUTING -i r0 -p udp --dport 80 -j DNAT --to-destination {to}", table="nat")
+    rule(family, "-A POSTROUTING -o r1 -p udp --sport 6000 -j MASQUERADE --to-ports 40000", table="nat")
+    select()
+    flow = Udp(family, to=(r0, 80), dport=7000, sport=6000)
+    flow.send()
+    flow.reply()
+    orig = (c, r0, 6000, 80, r1, s, 40000, 7000)
+    reply = (s, r1, 7000, 40000, r0, c, 80, 6000)
+    # The direction nobody has seen has no way out yet.
+    want = line_of(family, "udp", orig, reply, (0, 0, 0, 0), state="half").replace(" in=r0 out=r1", " in=- out=-")
+    equal(flows(), [want], "half known")
+    flow.learn()
+    d = Delta()
+    plain = Udp(family, dport=7003, sport=6003).learn()
+    sizes = [0, 1, 100, 1400]
+    for n in sizes:
+        flow.send(b"a" * n)
+        plain.reply(b"b" * n)
+    for n in sizes[1:]:
+        flow.reply(b"c" * n)
+    # learn() of a half known flow: one packet of the stack, then three hits; of a new one: a hit.
+    equal(d["hits"], 2 * len(sizes) + len(sizes), f"hits {d.changed()}")
+    total, one = len(sizes) * head + sum(sizes), head + 1
+    equal(sorted(re.sub(" idle=[0-9]+ ", " idle=0 ", f) for f in flows()), sorted([
+        line_of(family, "udp", orig, reply, (5, total + one, 5, total - head + 2 * one)),
+        line_of(family, "udp", (c, s, 6003, 7003) * 2, (s, c, 7003, 6003) * 2, (0, 0, 5, total + one))]), "lines")
+    conn = Tcp(family, dport=7004, sport=6004)
+    conn.pass_data(conn.client, conn.server, b"t" * 100000)
+    tcp = [f for f in flows() if " tcp " in f]
+    want = line_of(family, "tcp", (c, s, 6004, 7004) * 2, (s, c, 7004, 6004) * 2, (0, 0, 0, 0))
+    equal(re.sub(r"(packets|bytes|idle)=\d+", r"\1=0", tcp[0]), want, "TCP line")
+    counted = [int(n) for n in re.findall(r"bytes=(\d+)", tcp[0])]
+    check(counted[0] > 100000 > counted[1] > 0, f"TCP bytes: {tcp[0]}")
+    equal(sum(int(n) for f in flows() for n in re.findall(r"packets=(\d+)", f)), stats()["hits"], "packets and hits")
+    equal(sum(int(n) for f in flows() for n in re.findall(r"bytes=(\d+)", f)), stats()["bytes"], "bytes")
+
+
+def case_proc_flows_v4():
+    proc_flows(4)
+
+
+def case_proc_flows_v6():
+    proc_flows(6)
+
+
+def pieces(size, between=None):
+    """natflow_flows in reads of one size; between() runs after every whole line."""
+    text = b""
+    with opened(NET + "natflow_flows", os.O_RDONLY) as fd:
+        while True:
+            piece = os.read(fd, size)
+            if not piece:
+                return text.decode().splitlines()
+            text += piece
+            if between and piece.endswith(b"\n"):
+                between()
+
+
+def case_proc_flows_pieces():
+    """Read in pieces while flows come and go: those that stay are there, once, and no line is broken."""
+    select()
+    stay = [Udp(n % 2 and 6 or 4, dport=7100 + n, sport=7100 + n).learn() for n in range(20)]
+    want = sorted(7100 + n for n in range(len(stay)))
+    whole = sorted(re.sub(" idle=[0-9]+ ", " ", f) for f in flows())
+    for size in (1, 7, 4096, 65536):
+        equal(sorted(re.sub(" idle=[0-9]+ ", " ", f) for f in pieces(size)), whole, f"in pieces of {size}")
+    come = Udp(4, dport=7000, sport=6000)
+    turn = iter(range(1000000))
+
+    def churn():
+        ctl("flush dport=7000") if next(turn) % 2 else come.learn()
+    line = re.compile(r"ipv[46] udp state=(published|half|selected) idle=\d+ hw=off orig .* packets=\d+ bytes=\d+ "
+                      r"reply .* packets=\d+ bytes=\d+")
+    for size in (1, 100):
+        got = pieces(size, churn)
+        check(all(line.fullmatch(l) for l in got), f"{[l for l in got if not line.fullmatch(l)]}")
+        ports = [int(re.search(r"sport=(\d+)", l).group(1)) for l in got]
+        equal(sorted(p for p in ports if p >= 7100), want, f"flows that stay, in pieces of {size}")
+
+
+def case_proc_flows_half():
+    """The same for flows that are not published."""
+    select()
+    made = [Udp(4, dport=7100 + n, sport=7100 + n) for n in range(10)]
+    for flow in made:
+        flow.send()
+        flow.reply()
+    equal(stats()["flows_half"], 10, "half known flows")
+    seen = []
+
+    def drop():
+        seen.append(1)
+        if len(seen) == 3:
+            ctl("flush dport=7100\nflush dport=7101\nflush dport=7102")
+    ports = [int(re.search(r"sport=(\d+)", l).group(1)) for l in pieces(1, drop)]
+    equal(ports, [7100 + n for n in range(10)], "flows read")
+
+
+# -- tracepoints
+
+def case_tracepoints():
+    """natflow:refuse, learn and end say what the counters count."""
+    base = "/sys/kernel/tracing/"
+
+    def tracing(name, value):
+        with open(base + name, "w") as f:
+            f.write(value)
+
+    def events():
+        with open(base + "trace") as f:
+            lines = [l.split(": ", 1)[1].strip() for l in f if not l.startswith("#")]
+        tracing("trace", "")
+        return [l for l in lines if not re.search("reason=(not-for-us|not-ip|protocol)$", l)]
+    for name, fields in (("refuse", "ifindex len reason"), ("learn", "ct dir reason"), ("end", "ct reason")):
+        with open(f"{base}events/natflow/{name}/format") as f:
+            equal(re.findall(r"field:.*?(\w+);\s+offset:(?!.*common_)", f.read())[-len(fields.split()):],
+                  fields.split(), f"fields of {name}")
+    select()
+    with ns("r"):
+        index = {dev: socket.if_nametoindex(dev) for dev in ("r0", "r1")}
+    tracing("trace", "")
+    tracing("events/natflow/enable", "1")
+    try:
+        for family, head in ((4, 28), (6, 48)):
+            flow = Udp(family)
+            flow.learn()
+            got = events()
+            ct = re.findall(r"ct=(\S+) ", "\n".join(got))
+            check(ct, f"{got}")
+            a, b = f"refuse: ifindex={index['r0']} len={head + 1} reason=", f"refuse: ifindex={index['r1']} " \
+                f"len={head + 1} reason="
+            equal(got, [a + "miss", f"learn: ct={ct[0]} dir=0 reason=unconfirmed", b + "miss",
+                        f"learn: ct={ct[0]} dir=1 reason=half", a + "miss", f"learn: ct={ct[0]} dir=0 reason=ok"],
+                  f"events of the first packets, v{family}")
+            ctl("flush")
+            equal(events(), [f"end: ct={ct[0]} reason=flush"], "events of a flush")
+        flow.learn()
+        conn = Tcp()
+        events()
+        conn.close()
+        wait(lambda: stats()["end.tcp-flags"] == 1, "TCP ended")
+        check(any(re.fullmatch(r"end: ct=\S+ reason=tcp-flags", l) for l in events()), "end of TCP")
+        ctl("disabled=1")
+        equal([re.sub("ct=[^ ]+ ", "", l) for l in events()], ["end: reason=disabled"], "events of disabled=1")
+    finally:
+        tracing("events/natflow/enable", "0")
