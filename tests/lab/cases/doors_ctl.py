@@ -2,6 +2,8 @@
 """natflow_ctl: every command, every wrong line, everybody who may and may not write it."""
 import ctypes
 import errno
+import fcntl
+import mmap
 import os
 import random
 import re
@@ -103,6 +105,9 @@ def case_ctl_lines():
             os.write(two, bytes([b]))
         os.write(two, b"9\n")
     equal(settings()[1:3], ["delay_pkts=5", "flow_limit=999"], "settings")
+    with opened() as fd:
+        equal(os.write(fd, b"# a line\n" * 116508 + b"debug=2\n"), 1048580, "a megabyte in one write")
+    equal(settings()[4], "debug=2", "its last line")
     # The longest line that fits, and the next one.
     ctl("#" * 255)
     ctl(" " * 241 + "delay_pkts=123")
@@ -291,6 +296,13 @@ def case_ctl_update_magic():
 
 def case_ctl_group():
     """ifname_group_type 0 all, 1 only inside the group, 2 only outside; learned flows follow at once."""
+    def devices():
+        have = len(log())
+        ctl("list_net_device")
+        return {l.split()[1]: re.sub(r"^device \w+ ifindex=\d+ mtu=\d+ ", "", l) for l in log()[have:]}
+    ip("r", "link add br0 type bridge\nlink add inside type dummy\nlink set inside master br0")
+    equal(devices(), {"lo": "port=unsuitable group=0", "inside": "port=unsuitable group=0",
+                      **{dev: "port=idle group=0" for dev in ("r0", "r1", "br0")}}, "devices before there is a hook")
     select()
     some = [Udp(4), Udp(6)]
     for kind, group, fast in ((0, "r0 r1", 1), (1, "r0 r1", 1), (2, "r0 r1", 0), (1, "r0", 0), (2, "r0", 1),
@@ -302,16 +314,12 @@ def case_ctl_group():
             flow.learn()
             check(fast or d["learn.ifname-group"] >= 4, f"{d.changed()}")             # learn.ifname-group
             hits(flow, fast)
-    ctl("list_net_device")
-    lines = [l for l in log() if l.startswith("device ")]
-    equal([re.sub(r"ifindex=\d+ mtu=\d+", "", l) for l in lines],
-          ["device lo  port=unsuitable group=0", "device r0  port=hooked group=1", "device r1  port=hooked group=1"],
-          "devices listed")
+    equal(devices(), {"lo": "port=unsuitable group=0", "inside": "port=unsuitable group=0",
+                      "br0": "port=hooked group=0", "r0": "port=hooked group=1", "r1": "port=hooked group=1"}, "devices")
     # A device that takes a name of the group is in it.
     for old, new, member in (("r1", "other", 0), ("other", "eth1", 1)):
         sh("r", f"ip link set {old} down; ip link set {old} name {new}; ip link set {new} up")
-        ctl("list_net_device")
-        check(log()[-1].startswith(f"device {new} ") and log()[-1].endswith(f" group={member}"), log()[-1])
+        equal(devices()[new], f"port=hooked group={member}", new)
 
 
 def case_ctl_other():
@@ -329,8 +337,15 @@ def case_ctl_other():
         # The first packet comes before the flow is known, the one behind the delay publishes it.
         equal(d["hits"], 4, f"hits behind delay_pkts={delay}: {d.changed()}")
         check(d["learn.delay"] > delay - 4, f"{d.changed()}")                         # learn.delay
-    ctl("delay_pkts=0\nflow_limit=16")
-    equal([stats()[k] for k in ("flow_limit", "flows", "flows_half")], [16, 0, 0], "a new limit flushes")
+    ctl("delay_pkts=0\nflush")
+    some = [Udp(4).learn(), Udp(6).learn()]
+    for limit in (16, 4194304, 1000):
+        d = Delta()
+        ctl(f"flow_limit={limit}\nflow_limit={limit}")
+        equal([stats()[k] for k in ("flow_limit", "flows", "flows_half")], [limit, 0, 0], "a new limit flushes")
+        equal(d["end.disabled"], 2, f"{d.changed()}")
+        for flow in some:
+            hits(flow.learn())
 
 
 def case_permissions():
@@ -411,6 +426,8 @@ def case_nonsense():
         refuses(lambda: os.pwrite(fd, b"delay_pkts=9\n", 0), errno.ESPIPE)
         equal(LIBC.write(fd, ctypes.c_void_p(8), 100), -1, "writing from nowhere")
         equal(ctypes.get_errno(), errno.EFAULT, "errno")
+        refuses(lambda: fcntl.ioctl(fd, 0x5401), errno.ENOTTY)
+        refuses(lambda: mmap.mmap(fd, 4096), errno.ENODEV)
         poll = polling.poll()
         poll.register(fd, polling.POLLIN | polling.POLLOUT)
         equal(poll.poll(0), [(fd, polling.POLLIN | polling.POLLOUT)], "poll")

@@ -67,9 +67,14 @@ def target_counts(ipt, program, family):
         ipt(command)
         wait_rules(n)
     for n, command in ((3, "-D FORWARD 1"), (3, "-A FORWARD -j ACCEPT"), (2, "-D FORWARD -j FLOWOFFLOAD"),
-                       (1, "-F"), (0, "-t mangle -F")):
+                       (1, "-F"), (0, "-t mangle -F"), (1, "-A FORWARD -j FLOWOFFLOAD")):
         ipt(command)
         wait_rules(n)
+    if "nft" in program:
+        run("r", "nft flush ruleset")
+    else:
+        ipt("-R FORWARD 1 -j ACCEPT")
+    wait_rules(0)
     wait(lambda: stats()["hooked"] == 0, "hooks gone")
     # A restore that fails changes nothing.
     status, _ = run("r", ["sh", "-c", f"printf '*filter\\n-A FORWARD -j FLOWOFFLOAD\\n-A FORWARD -j NONE\\n"
@@ -226,7 +231,9 @@ def case_select_auto():
 
 def case_select_modes():
     rule(4, "-A PREROUTING -p udp --dport 7000 -j CONNMARK --set-mark 0x123", table="mangle")
-    rule(6, "-A PREROUTING -p udp --dport 7000 -j CONNMARK --set-mark 0x123", table="mangle")
+    run("r", ["nft", """add table ip6 t
+        add chain ip6 t c { type filter hook prerouting priority -150; }
+        add rule ip6 t c udp dport 7000 ct mark set 0x123"""])
     rule(4, "-A FORWARD -p udp --dport 7001 -j FLOWOFFLOAD")
     by = {(family, port): Udp(family, dport=port) for family in (4, 6) for port in (7000, 7001, 7002)}
     every = set(by)
@@ -241,10 +248,14 @@ def case_select_modes():
         for key, flow in by.items():
             hits(flow.learn(), key in want)
         equal(len(published()), len(want), f"flows with {mode}")
-    # A rule for one family only, and then none at all.
-    ctl("select=rules")
+    # Flows already chosen go on under any mode; then nothing is chosen any more.
     rule(4, "-F")
     wait_rules(0)
+    for mode in ("rules", "auto", "mark:5", "rules"):
+        ctl(f"select={mode}")
+        equal(len(published()), len(want), f"flows with {mode}, later")
+        for key, flow in by.items():
+            hits(flow.learn(), key in want)
     ctl("flush")
     for flow in by.values():
         hits(flow.learn(), 0)
