@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""natflow_ctl: every command, every wrong line, everybody who may and may not write it."""
+"""natflow_ctl: every command, every wrong line, every way to cut a text into writes."""
 import ctypes
 import errno
 import fcntl
@@ -9,8 +9,8 @@ import random
 import re
 import select as polling
 
-from natlab import (CTL, Delta, LIBC, NET, Tcp, Udp, check, ctl, equal, hits, ip, log, netns_add, ns, opened, published,
-                    reachable, read, refuses, run, select, settings, sh, start, stats, sysctl, up, wait)
+from natlab import (CTL, Delta, LIBC, Tcp, Udp, check, ctl, equal, hits, ip, log, netns_add, ns, opened, published,
+                    reachable, read, refuses, select, settings, sh, start, stats, sysctl, wait)
 
 DEFAULTS = ["select=auto", "delay_pkts=0", "flow_limit=65536", "ifname_group_type=0", "debug=3", "ifname_group_clear"]
 
@@ -315,7 +315,8 @@ def case_ctl_group():
             check(fast or d["learn.ifname-group"] >= 4, f"{d.changed()}")             # learn.ifname-group
             hits(flow, fast)
     equal(devices(), {"lo": "port=unsuitable group=0", "inside": "port=unsuitable group=0",
-                      "br0": "port=hooked group=0", "r0": "port=hooked group=1", "r1": "port=hooked group=1"}, "devices")
+                      "br0": "port=hooked group=0", "r0": "port=hooked group=1", "r1": "port=hooked group=1"},
+          "devices")
     # A device that takes a name of the group is in it.
     for old, new, member in (("r1", "other", 0), ("other", "eth1", 1)):
         sh("r", f"ip link set {old} down; ip link set {old} name {new}; ip link set {new} up")
@@ -346,70 +347,6 @@ def case_ctl_other():
         equal(d["end.disabled"], 2, f"{d.changed()}")
         for flow in some:
             hits(flow.learn())
-
-
-def case_permissions():
-    """natflow_ctl wants CAP_NET_ADMIN, also of root; the flows and the log are root's, the summary everybody's."""
-    equal(os.stat(CTL).st_mode & 0o7777, 0o600, "mode of natflow_ctl")
-    weak = "setpriv --bounding-set=-net_admin --inh-caps=-net_admin "
-    for how in ("< /dev/natflow_ctl", "> /dev/natflow_ctl", "<> /dev/natflow_ctl"):
-        status, out = run("r", (weak + "sh -c").split() + [": " + how], ok=False)
-        check(status and "Operation not permitted" in out, f"{how}: {status} {out}")
-    user = "setpriv --reuid=65534 --regid=65534 --clear-groups "
-    for name, word, allowed in (("/dev/natflow_ctl", None, ()), ("/proc/natflow_flows", None, ("weak",)),
-                                ("/proc/natflow_log", None, ("weak",)), ("/proc/natflow", "hits", ("weak", "user"))):
-        for kind, prefix in (("weak", weak), ("user", user)):
-            status, out = run("r", prefix + "cat " + name, ok=False)
-            equal(status == 0, kind in allowed, f"{kind} reads {name}: {out}")
-            check(not word or word in out, out)
-    for name in ("natflow", "natflow_flows", "natflow_log"):
-        def write():
-            with opened(NET + name, os.O_WRONLY) as fd:
-                os.write(fd, b"disabled=1\n")
-        refuses(write, errno.EACCES, errno.EIO, errno.EINVAL)
-    equal(settings(), DEFAULTS, "settings")
-
-
-def in_child(what):
-    """What what() returns, done by a process of its own that no longer is root of the machine."""
-    out, into = os.pipe()
-    pid = os.fork()
-    if not pid:
-        try:
-            os.setgroups([])
-            os.setresgid(65534, 65534, 65534)
-            os.setresuid(65534, 65534, 65534)
-            text = str(what())
-        except OSError as e:
-            text = errno.errorcode[e.errno]
-        os.write(into, text.encode())
-        os._exit(0)
-    os.close(into)
-    with os.fdopen(out) as f:
-        text = f.read()
-    os.waitpid(pid, 0)
-    return text
-
-
-def case_permissions_user_namespace():
-    """Where the mode lets anybody in, the capability in the user namespace of the network still decides."""
-    new_user, new_net = 0x10000000, 0x40000000
-
-    def change(flags):
-        def work():
-            if flags and LIBC.unshare(flags):
-                raise OSError(ctypes.get_errno(), "unshare")
-            fd = os.open(CTL, os.O_RDWR)
-            os.write(fd, b"delay_pkts=8\nselect=all\n")
-            return "delay_pkts=8" in os.read(fd, 65536).decode()
-        return work
-    equal(in_child(change(0)), "EACCES", "mode 0600")
-    os.chmod(CTL, 0o666)
-    with ns("r"):
-        equal(in_child(change(0)), "EPERM", "no capability")
-        equal(in_child(change(new_user)), "EPERM", "root of a user namespace in somebody else's network")
-        equal(in_child(change(new_user | new_net)), "True", "root of a user namespace in a network of its own")
-    equal(settings(), DEFAULTS, "settings of the gateway")
 
 
 def case_nonsense():
