@@ -81,6 +81,7 @@ struct natflow_net {
 	struct rhashtable by_ct;
 	spinlock_t flow_lock;		/* which flows can be found, and what they learned */
 	struct list_head halves;	/* selected but unpublished, oldest first; @flow_lock */
+	struct list_head *half_hand;	/* the one ageing looks at next; @flow_lock */
 	u32 half_count;			/* @flow_lock */
 	u32 flow_count;			/* all flow objects; @flow_lock */
 	u32 flow_peak;			/* @flow_lock */
