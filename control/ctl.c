@@ -205,6 +205,9 @@ static int ctl_release(struct inode *inode, struct file *filp)
 {
 	struct ctl_file *file = ((struct seq_file *)filp->private_data)->private;
 
+	/* echo -n: the end of the file ends its last line; what it says wrong is in the log. */
+	if (file->line.len || file->line.bad)
+		feed(file, "\n", 1);
 	door_put(file->door);
 	kfree(file);
 	return single_release(inode, filp);

@@ -68,7 +68,8 @@ static int show_log(struct seq_file *m, void *v)
 }
 
 /*
- * The flows, by position: first the slots of the table, then the unpublished.
+ * The flows, by position: first the slots of the table, then the unpublished
+ * by their numbers.
  * A position is stable however the table changes, so that a read in pieces
  * neither repeats nor loses a flow that stays.
  */
@@ -83,9 +84,9 @@ static struct natflow_flow *flow_in_slot(const struct natflow_table *table, loff
 						   natflow_dir_flow(dir, NFPROTO_IPV6);
 }
 
-/* The unpublished flow behind @before, or the one at @index if @before is none (any more). */
+/* The unpublished flow behind @before, or from @number on if @before is none (any more). */
 static struct natflow_flow *half_from(struct natflow_net *nn, struct natflow_flow *before,
-				      loff_t index)
+				      u64 number)
 {
 	struct natflow_flow *flow;
 
@@ -95,7 +96,7 @@ static struct natflow_flow *half_from(struct natflow_net *nn, struct natflow_flo
 		flow = list_next_entry(before, half);
 	} else {
 		list_for_each_entry(flow, &nn->halves, half)
-			if (!index--)
+			if (flow->number >= number)
 				break;
 	}
 	if (list_entry_is_head(flow, &nn->halves, half))
@@ -117,7 +118,10 @@ static struct natflow_flow *flow_from(struct natflow_net *nn, struct natflow_flo
 		if (flow)
 			return flow;
 	}
-	return half_from(nn, before, *pos - slots);
+	before = half_from(nn, before, *pos - slots);
+	if (before)
+		*pos = slots + before->number;
+	return before;
 }
 
 static void *flows_start(struct seq_file *m, loff_t *pos)

@@ -115,21 +115,22 @@ static void age_table(struct natflow_net *nn)
 	rcu_read_unlock();
 }
 
-/* The unpublished ones that were looked at longest ago. */
+/* Some of the unpublished ones, round and round; their order, by age, stays. */
 static void age_halves(struct natflow_net *nn)
 {
 	unsigned int n;
 
 	rcu_read_lock();
 	for (n = 0; n < HALVES_A_TICK; n++) {
-		struct natflow_flow *flow;
+		struct natflow_flow *flow = NULL;
 
 		spin_lock_bh(&nn->flow_lock);
-		flow = list_first_entry_or_null(&nn->halves, struct natflow_flow, half);
-		if (flow)
-			list_move_tail(&flow->half, &nn->halves);
-		if (n >= nn->half_count)
-			flow = NULL;
+		if (nn->half_hand == &nn->halves)
+			nn->half_hand = nn->halves.next;
+		if (n < nn->half_count) {
+			flow = list_entry(nn->half_hand, struct natflow_flow, half);
+			nn->half_hand = nn->half_hand->next;
+		}
 		spin_unlock_bh(&nn->flow_lock);
 		if (!flow)
 			break;

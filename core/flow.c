@@ -64,6 +64,18 @@ void natflow_flow_put(struct natflow_flow *flow)
 		call_rcu(&flow->rcu, flow_free_rcu);
 }
 
+/* @flow is published or ends: it is no half any more. */
+static void half_del(struct natflow_flow *flow)
+{
+	struct natflow_net *nn = flow->nn;
+
+	lockdep_assert_held(&nn->flow_lock);
+	if (nn->half_hand == &flow->half)
+		nn->half_hand = flow->half.next;
+	list_del(&flow->half);
+	nn->half_count--;
+}
+
 /* Take @flow out of every list. Return: false if somebody else did. */
 static bool unlink(struct natflow_flow *flow)
 {
@@ -79,8 +91,7 @@ static bool unlink(struct natflow_flow *flow)
 		natflow_table_remove(nn, table, natflow_flow_dir(flow, 0, family), family);
 		natflow_table_remove(nn, table, natflow_flow_dir(flow, 1, family), family);
 	} else {
-		list_del(&flow->half);
-		nn->half_count--;
+		half_del(flow);
 	}
 	rhashtable_remove_fast(&nn->by_ct, &flow->node, by_ct_params);
 	nn->flow_count--;
@@ -228,6 +239,7 @@ static int enter(struct natflow_net *nn, struct natflow_flow *flow)
 	err = rhashtable_lookup_insert_fast(&nn->by_ct, &flow->node, by_ct_params);
 	if (err)
 		return err;
+	flow->number = ++nn->flow_seq;
 	list_add_tail(&flow->half, &nn->halves);
 	nn->half_count++;
 	nn->flow_count++;
@@ -388,8 +400,7 @@ static enum natflow_reason publish(struct natflow_flow *flow, struct natflow_flo
 		natflow_table_remove(nn, table, dir[0], family);
 		return NATFLOW_LEARN_BUCKET;
 	}
-	list_del(&flow->half);
-	nn->half_count--;
+	half_del(flow);
 	set_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits);
 	return NATFLOW_OK;
 }
@@ -510,6 +521,7 @@ int natflow_flow_net_init(struct natflow_net *nn)
 		return -ENOMEM;
 	spin_lock_init(&nn->flow_lock);
 	INIT_LIST_HEAD(&nn->halves);
+	nn->half_hand = &nn->halves;
 	err = rhashtable_init(&nn->by_ct, &by_ct_params);
 	if (err) {
 		kvfree(table);

@@ -86,7 +86,8 @@ struct natflow_flow {
 	u32 slow_pkts;			/* packets seen by learn, for delay_pkts; racy by design */
 	unsigned long used;		/* jiffies of the last folded traffic */
 	struct llist_node active;
-	struct list_head half;		/* natflow_net.halves */
+	struct list_head half;		/* natflow_net.halves, by @number */
+	u64 number;			/* in order of birth; a listing in pieces finds its place by it */
 	struct rcu_head rcu;
 	atomic64_t packets[2], bytes[2];	/* folded so far; packets are skbs */
 	/*

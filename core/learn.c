@@ -46,11 +46,14 @@ enum natflow_reason natflow_learn_select(struct natflow_net *nn, struct sk_buff 
 {
 	enum ip_conntrack_info info;
 	struct nf_conn *ct = nf_ct_get(skb, &info);
+	enum natflow_reason reason = NATFLOW_LEARN_NO_CONNTRACK;
 	struct natflow_flow *flow;
 
-	if (!ct || nf_ct_is_template(ct))
-		return NATFLOW_LEARN_NO_CONNTRACK;
-	return natflow_flow_select(nn, ct, hw, &flow);
+	if (ct && !nf_ct_is_template(ct))
+		reason = natflow_flow_select(nn, ct, hw, &flow);
+	if (reason)
+		trace_learn(ct, CTINFO2DIR(info), reason);
+	return reason;
 }
 
 /* Does a setting choose this packet's flow, without a rule? */

@@ -81,9 +81,11 @@ struct natflow_net {
 	struct rhashtable by_ct;
 	spinlock_t flow_lock;		/* which flows can be found, and what they learned */
 	struct list_head halves;	/* selected but unpublished, oldest first; @flow_lock */
+	struct list_head *half_hand;	/* the one ageing looks at next; @flow_lock */
 	u32 half_count;			/* @flow_lock */
 	u32 flow_count;			/* all flow objects; @flow_lock */
 	u32 flow_peak;			/* @flow_lock */
+	u64 flow_seq;			/* number of the last flow object; @flow_lock */
 	u32 clock_hand;			/* next bucket to look for a victim; @flow_lock */
 	u32 slice, ticks;		/* next bucket of the ageing walk; only the tick */
 

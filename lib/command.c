@@ -102,6 +102,7 @@ static int parse_select(char *value, const struct verb *verb, struct natflow_com
 {
 	static const char * const modes[] = { "auto", "rules", "all" };
 	char *mask;
+	int err;
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
@@ -117,11 +118,13 @@ static int parse_select(char *value, const struct verb *verb, struct natflow_com
 	mask = strchr(value, '/');
 	if (mask) {
 		*mask = '\0';
-		if (kstrtou32(mask + 1, 0, &cmd->mask) || !cmd->mask)
-			return fail(cmd, mask + 1, verb->expected, -EINVAL);
+		err = kstrtou32(mask + 1, 0, &cmd->mask);
+		if (err || !cmd->mask)
+			return fail(cmd, mask + 1, verb->expected, err ?: -EINVAL);
 	}
-	if (kstrtou32(value + 5, 0, &cmd->mark) || cmd->mark & ~cmd->mask)
-		return fail(cmd, value + 5, verb->expected, -EINVAL);
+	err = kstrtou32(value + 5, 0, &cmd->mark);
+	if (err || cmd->mark & ~cmd->mask)
+		return fail(cmd, value + 5, verb->expected, err ?: -EINVAL);
 	return 0;
 }
 
@@ -130,6 +133,7 @@ static int parse_prefix(char *text, u8 *addr, u8 *family, u8 *len)
 {
 	char *slash = strchr(text, '/');
 	u32 bits, most;
+	int err;
 
 	if (slash)
 		*slash = '\0';
@@ -141,19 +145,23 @@ static int parse_prefix(char *text, u8 *addr, u8 *family, u8 *len)
 		return -EINVAL;
 	most = *family == NFPROTO_IPV4 ? 32 : 128;
 	bits = most;
-	if (slash && kstrtou32(slash + 1, 10, &bits))
-		return -EINVAL;
-	if (bits > most)
-		return -ERANGE;
-	*len = bits;
-	return 0;
+	err = slash ? kstrtou32(slash + 1, 10, &bits) : 0;
+	if (!err && bits > most)
+		err = -ERANGE;
+	if (!err)
+		*len = bits;
+	return err;
 }
 
 static int parse_port(const char *text, u32 *port)
 {
-	if (kstrtou32(text, 10, port) || !*port)
-		return -EINVAL;
-	return *port > 65535 ? -ERANGE : 0;
+	int err = kstrtou32(text, 10, port);
+
+	if (!err && !*port)
+		err = -EINVAL;
+	if (!err && *port > 65535)
+		err = -ERANGE;
+	return err;
 }
 
 static int parse_condition(char *word, struct natflow_filter *f)

@@ -8,8 +8,8 @@ TOP=$(cd "$(dirname "$0")/../.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/natflow
 K=$1 OUT=$2
 PROGRAMS="bash dash ip tc bridge iptables-legacy iptables-nft iptables-legacy-save iptables-legacy-restore
- iptables-nft-save iptables-nft-restore ip6tables-legacy ip6tables-legacy-save ip6tables-nft
- nft iperf3 conntrack ethtool curl kmod /usr/bin/python3 capsh setpriv"
+ iptables-nft-save iptables-nft-restore ip6tables-legacy ip6tables-legacy-save ip6tables-legacy-restore
+ ip6tables-nft ip6tables-nft-save ip6tables-nft-restore nft iperf3 conntrack ethtool curl kmod /usr/bin/python3 capsh setpriv"
 MODULES="veth dummy nf_conntrack nf_nat nf_flow_table nf_flow_table_inet nf_tables nft_flow_offload
  nft_chain_nat nft_nat nft_masq nft_ct nft_compat nf_conntrack_netlink ip_tables iptable_nat
  iptable_filter iptable_mangle iptable_raw ip6_tables ip6table_nat ip6table_filter ip6table_mangle
@@ -84,6 +84,7 @@ kernel_modules() {
 lab() {
 	mkdir -p "$T/lab" "$T/usr/lib/x86_64-linux-gnu/xtables"
 	cp -r "$TOP"/tests/lab/{natlab.py,cases,run-cases.py,demo.py,bench.py} "$T/lab/"
+	cp "$TOP/include/uapi/linux/natflow_reason.h" "$T/lab/"
 	cp "$TOP/build/$K"/*.ko "$T/lab/"
 	cp "$TOP/xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.so" "$T/usr/lib/x86_64-linux-gnu/xtables/"
 	[ ! -d "$TOP/build/tools" ] || cp "$TOP"/build/tools/* "$T/lab/"

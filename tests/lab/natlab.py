@@ -110,10 +110,14 @@ def sysctl(where, name, value):
 
 # -- natflow's doors
 
+CTL = "/dev/natflow_ctl"
+NET = "/proc/net/"
+
+
 def ctl(text, where="r"):
     """Write to natflow_ctl, in one write; OSError as the kernel says."""
     with ns(where):
-        fd = os.open("/dev/natflow_ctl", os.O_WRONLY)
+        fd = os.open(CTL, os.O_WRONLY)
     try:
         data = (text if text.endswith("\n") else text + "\n").encode()
         equal(os.write(fd, data), len(data), "bytes written")
@@ -156,6 +160,35 @@ def flows(where="r"):
 
 def published(where="r"):
     return [f for f in flows(where) if " state=published " in f]
+
+
+@contextlib.contextmanager
+def opened(path=CTL, flags=os.O_RDWR, where="r"):
+    with ns(where):
+        fd = os.open(path, flags)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def refuses(call, *numbers):
+    """call() fails with one of these errnos."""
+    try:
+        call()
+    except OSError as e:
+        check(e.errno in numbers, f"{e}, want {[errno.errorcode[n] for n in numbers]}")
+        return
+    check(False, f"succeeded, want {[errno.errorcode[n] for n in numbers]}")
+
+
+def settings(where="r"):
+    return [line for line in read(CTL, where).splitlines() if not line.startswith("#")]
+
+
+def log(where="r"):
+    with ns(where), open(NET + "natflow_log", "rb") as f:
+        return [re.sub(r"^\[\d+\.\d{3}\] ", "", line.decode("latin1")) for line in f.read().splitlines()]
 
 
 # -- topology
@@ -292,12 +325,18 @@ def select(where="r"):
     wait(lambda: stats(where)["hooked"] == 1, "hooks in place")
 
 
+def wait_rules(n, where="r"):
+    wait(lambda: stats(where)["rules"] == n, f"{n} rules")
+
+
 # -- traffic
 
 def udp_socket(where, family=4, address=None, port=0):
     with ns(where):
         sock = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
     sock.settimeout(PATIENCE)
+    if family == 6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     sock.bind((address or ("0.0.0.0" if family == 4 else "::"), port))
     return sock
 
@@ -345,6 +384,8 @@ class Tcp:
         with ns(server):
             self.listener = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == 6:
+            self.listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         self.listener.bind(("0.0.0.0" if family == 4 else "::", dport))
         self.listener.listen(64)
         with ns(client):
@@ -429,6 +470,17 @@ def second_link(where, dev, net, r_dev="r2"):
             link set {d} up""")
     for family, address in ((4, f"10.0.{net}.1"), (6, f"fd00:{net}::1")):
         wait(lambda: reachable(where, family, address), f"{address} reachable")
+
+
+
+def hits(flow, want=1, count=5, where="r"):
+    """Round trips with right bytes; all of them are hits, or none."""
+    d = Delta(where)
+    for i in range(count):
+        flow.send(b"there %d" % i)
+        flow.reply(b"back %d" % i)
+    equal(d["hits"], 2 * count * want, f"hits of {count} round trips: {d.changed()}")
+    return flow
 
 
 # -- crafted packets
