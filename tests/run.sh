@@ -42,8 +42,14 @@ prepare() {
 
 # boot KERNEL [PATTERN]: one VM, all cases.
 boot() {
-	TMO=${TMO:-1800} $LAB/vm.sh "$1" "build/lab/$1.cpio.gz" "/lab/run-cases.py${2:+,$2}" </dev/null |
-		tr -d '\r' | awk '{ print; fflush() } /^LAB-DONE/ { done = 1 } END { exit !done }'
+	TMO=${TMO:-2400} $LAB/vm.sh "$1" "build/lab/$1.cpio.gz" "/lab/run-cases.py${2:+,$2}" </dev/null | {
+		local line status=1
+		while IFS= read -r line; do
+			echo "${line//$'\r'/}"
+			[[ $line != LAB-DONE* ]] || status=0
+		done
+		return $status
+	}
 }
 
 # labs PATTERN KERNEL...: the lab on each, two VMs at a time.

@@ -87,7 +87,7 @@ lab() {
 	cp "$TOP/include/uapi/linux/natflow_reason.h" "$T/lab/"
 	cp "$TOP/build/$K"/*.ko "$T/lab/"
 	cp "$TOP/xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.so" "$T/usr/lib/x86_64-linux-gnu/xtables/"
-	[ ! -d "$TOP/build/tools" ] || cp "$TOP"/build/tools/* "$T/lab/"
+	gcc -O2 -Wall -Werror -o "$T/lab/ctprog" "$TOP/tests/lab/prog/ctprog.c" -lnetfilter_conntrack
 }
 
 mkdir -p "$TOP/build/lab"

@@ -4,7 +4,7 @@ import itertools
 import struct
 
 from natlab import (ADDR, Capture, Delta, Tcp, Udp, check, csum, equal, frame, inet, inject, ip, ip_packet, mac,
-                    nft_counter, published, reachable, rule, run, select, sh, tcp, udp, wait)
+                    nft_counter, published, reachable, rule, run, select, tcp, udp, wait)
 
 STATES = ("plain", "unnecessary", "complete", "partial")
 KINDS = ("plain", "nonlinear", "cloned", "shared", "nonlinear,cloned")
@@ -178,13 +178,15 @@ define("gso", gso)
 
 def case_mark_and_priority_do_not_leak():
     """What came in on the skb stays behind; what the stack's rules set is set on every packet."""
-    sh("r", """nft -f - <<END
-        table netdev watch { chain out { type filter hook egress device r1 priority 0;
+    run("r", ["nft", "-f", "-"], text="""table netdev watch {
+        chain out {
+            type filter hook egress device r1 priority 0
             meta mark 0x7 counter comment "leak"
             meta mark 0x5 counter comment "mark"
             meta priority 1:5 counter comment "class"
-        } }
-END""")
+        }
+    }
+    """)
     n = Nat(4, 17)
     there, wanted = n.pair(TAG)
     for _ in range(5):
