@@ -88,6 +88,7 @@ static void __net_exit net_exit_batch(struct list_head *nets)
 		natflow_hooks_exit(nn);
 		natflow_flow_flush(nn, NATFLOW_END_NETNS, NULL, NULL);
 		natflow_ageing_stop(nn);
+		cancel_work_sync(&nn->sync);	/* the tick may have queued it once more */
 	}
 	rcu_barrier();
 	list_for_each_entry(net, nets, exit_list)

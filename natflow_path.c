@@ -70,6 +70,11 @@ static __always_inline enum natflow_reason find(struct ctx *c, const u8 family)
 	c->dir = natflow_flow_find(c->nn, &c->pkt.key, family);
 	if (!c->dir)
 		return NATFLOW_MISS;
+	/* Whatever else is wrong: the other direction must not stay fast without conntrack. */
+	if (unlikely(c->pkt.tcp_flags & NATFLOW_TCP_SYN_FIN_RST)) {
+		natflow_flow_end(natflow_dir_flow(c->dir, family), NATFLOW_END_TCP);
+		return NATFLOW_TCP_FLAGS;
+	}
 	/* Pairs with write_dir(): the clock before the egress. */
 	if (unlikely(smp_load_acquire(&c->dir->clock) != natflow_clock(c->nn, family)))
 		return test_bit(NATFLOW_FLOW_AMBIGUOUS, &natflow_dir_flow(c->dir, family)->bits) ?
@@ -91,7 +96,7 @@ static __always_inline enum natflow_reason check_size(const struct ctx *c)
 	u32 len = c->pkt.len;
 
 	if (skb_is_gso(skb)) {
-		if (unlikely(skb_shinfo(skb)->gso_type & ~GSO_TYPES))
+		if (unlikely(!skb_shinfo(skb)->gso_type || skb_shinfo(skb)->gso_type & ~GSO_TYPES))
 			return NATFLOW_GSO_TYPE;
 		if (unlikely(len != skb->len))
 			return NATFLOW_IP_LENGTH;
@@ -117,8 +122,10 @@ static __always_inline enum natflow_reason check_fields(const struct ctx *c, con
 {
 	u8 ttl = READ_ONCE(c->dir->ttl);
 
-	if (unlikely(!ttl))
+	if (unlikely(!ttl)) {
+		smp_rmb();	/* pairs with write_dir(): the meta before the 0 */
 		ttl = READ_ONCE(meta_of(c, family)->ttl);
+	}
 	if (unlikely(c->pkt.ttl - 1 != ttl))
 		return NATFLOW_TTL_DIFFERS;
 	if (unlikely((c->pkt.tos ^ c->dir->tag) & NATFLOW_DSCP_MASK))
@@ -141,13 +148,8 @@ look_behind(struct natflow_flow *flow, struct natflow_dir *dir, struct natflow_e
 
 static __always_inline enum natflow_reason admit(struct ctx *c, const u8 family)
 {
-	enum natflow_reason reason;
+	enum natflow_reason reason = check_size(c);
 
-	if (unlikely(c->pkt.tcp_flags & NATFLOW_TCP_SYN_FIN_RST)) {
-		natflow_flow_end(natflow_dir_flow(c->dir, family), NATFLOW_END_TCP);
-		return NATFLOW_TCP_FLAGS;
-	}
-	reason = check_size(c);
 	if (likely(!reason))
 		reason = check_fields(c, family);
 	c->new_tick = READ_ONCE(c->dir->tick) != natflow_tick_now();

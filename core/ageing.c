@@ -10,6 +10,7 @@
 #include "ageing.h"
 #include "ct.h"
 #include "egress.h"
+#include "hooks.h"
 #include "table.h"
 
 #define TICK		(HZ / 8)
@@ -162,7 +163,10 @@ void natflow_ageing_tick(struct work_struct *work)
 		/* The last flow went: the hooks may have nothing to do any more. */
 		if (!READ_ONCE(nn->flow_count) && READ_ONCE(nn->forwarding) &&
 		    !READ_ONCE(nn->learning))
-			schedule_work(&nn->sync);
+			natflow_hooks_kick(nn);
+		/* The FIB may have changed too fast to be watched when it was tried. */
+		if (READ_ONCE(nn->learning) && !READ_ONCE(nn->fib6_watched))
+			natflow_hooks_kick(nn);
 	}
 	schedule_delayed_work(&nn->tick, TICK);
 }

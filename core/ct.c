@@ -158,15 +158,21 @@ void natflow_ct_after(const struct nf_conn *ct, unsigned int dir, union natflow_
  *
  * From now on slow packets of this flow (a FIN, a fragment) come with sequence
  * numbers far from the last ones tracked; they must not be INVALID.
+ *
+ * Return: false if TCP has begun to close meanwhile.
  */
-void natflow_ct_unblind(struct nf_conn *ct)
+bool natflow_ct_unblind(struct nf_conn *ct)
 {
+	bool established;
+
 	if (nf_ct_protonum(ct) != IPPROTO_TCP)
-		return;
+		return true;
 	spin_lock_bh(&ct->lock);
 	ct->proto.tcp.seen[0].flags |= IP_CT_TCP_FLAG_BE_LIBERAL;
 	ct->proto.tcp.seen[1].flags |= IP_CT_TCP_FLAG_BE_LIBERAL;
+	established = ct->proto.tcp.state == TCP_CONNTRACK_ESTABLISHED;
 	spin_unlock_bh(&ct->lock);
+	return established;
 }
 
 /**

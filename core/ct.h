@@ -18,7 +18,7 @@ void natflow_ct_put(struct nf_conn *ct);
 bool natflow_ct_alive(const struct nf_conn *ct);
 void natflow_ct_key(const struct nf_conn *ct, unsigned int dir, u32 port, union natflow_key *key);
 void natflow_ct_after(const struct nf_conn *ct, unsigned int dir, union natflow_key *key);
-void natflow_ct_unblind(struct nf_conn *ct);
+bool natflow_ct_unblind(struct nf_conn *ct);
 void natflow_ct_return(struct nf_conn *ct);
 void natflow_ct_account(struct nf_conn *ct, unsigned int dir, u64 packets, u64 bytes);
 void natflow_ct_refresh(struct nf_conn *ct);

@@ -215,23 +215,24 @@ void natflow_egress_keep_neighbours(struct natflow_net *nn)
 	const u16 second = HZ >> NATFLOW_TICK_SHIFT;
 	struct neighbour *batch[16];
 	struct natflow_egress *eg;
-	unsigned int i, bucket = 0, n;
+	unsigned int i, bucket, n;
 
 	/* neigh_event_send() may call back into neigh_update: never under our lock. */
-	while (bucket < HASH_SIZE(nn->egresses)) {
+	for (bucket = 0; bucket < HASH_SIZE(nn->egresses); bucket += n < ARRAY_SIZE(batch)) {
 		n = 0;
 		spin_lock_bh(&nn->egress_lock);
 		hlist_for_each_entry(eg, &nn->egresses[bucket], node) {
 			if ((u16)(natflow_tick_now() - READ_ONCE(eg->used)) <= second &&
-			    n < ARRAY_SIZE(batch))
+			    n < ARRAY_SIZE(batch)) {
 				batch[n++] = neigh_clone(eg->neigh);
+				WRITE_ONCE(eg->used, natflow_tick_now() - second - 1);
+			}
 		}
 		spin_unlock_bh(&nn->egress_lock);
 		for (i = 0; i < n; i++) {
 			neigh_event_send(batch[i], NULL);
 			neigh_release(batch[i]);
 		}
-		bucket++;
 	}
 }
 

@@ -164,7 +164,7 @@ static struct natflow_flow *find_victim(struct natflow_net *nn)
 	struct natflow_table *table = natflow_table_locked(nn);
 	unsigned int steps, i;
 
-	for (steps = 0; steps < 64; steps++) {
+	for (steps = min(64U, table->mask + 1); steps; steps--) {
 		struct natflow_bucket *b = &table->bucket[nn->clock_hand++ & table->mask];
 
 		for (i = 0; i < NATFLOW_BUCKET_SLOTS; i++) {
@@ -393,7 +393,8 @@ static enum natflow_reason publish(struct natflow_flow *flow, struct natflow_flo
 			return NATFLOW_LEARN_HALF;	/* the next packet finds the way clear */
 		*dead = other;
 	}
-	natflow_ct_unblind(flow->ct);
+	if (!natflow_ct_unblind(flow->ct))
+		return NATFLOW_LEARN_TCP_STATE;
 	if (!natflow_table_insert(nn, table, dir[0], family))
 		return NATFLOW_LEARN_BUCKET;
 	if (!natflow_table_insert(nn, table, dir[1], family)) {
@@ -473,6 +474,36 @@ enum natflow_reason natflow_flow_learn(struct natflow_flow *flow, unsigned int d
 	return reason;
 }
 
+/*
+ * One walk over all flows. A walk that is interrupted after it removed the
+ * object it stood at skips others when it goes on, and one during a resize
+ * may too: only a walk that ended nothing has seen all.
+ */
+static bool flush_once(struct natflow_net *nn, enum natflow_reason reason,
+		       bool (*match)(struct natflow_flow *flow, const void *arg), const void *arg)
+{
+	struct rhashtable_iter iter;
+	struct natflow_flow *flow;
+	bool ended = false;
+
+	rhashtable_walk_enter(&nn->by_ct, &iter);
+	do {
+		rhashtable_walk_start(&iter);
+		while ((flow = rhashtable_walk_next(&iter)) && !IS_ERR(flow)) {
+			if (!match || match(flow, arg)) {
+				natflow_flow_end(flow, reason);
+				ended = true;
+			}
+			if (need_resched())
+				break;
+		}
+		rhashtable_walk_stop(&iter);
+		cond_resched();
+	} while (flow);		/* -EAGAIN: the hash was resized, or it was time to yield */
+	rhashtable_walk_exit(&iter);
+	return ended;
+}
+
 /**
  * natflow_flow_flush() - end the flows that match
  * @nn: namespace
@@ -488,22 +519,8 @@ void natflow_flow_flush(struct natflow_net *nn, enum natflow_reason reason,
 			bool (*match)(struct natflow_flow *flow, const void *arg),
 			const void *arg)
 {
-	struct rhashtable_iter iter;
-	struct natflow_flow *flow;
-
-	rhashtable_walk_enter(&nn->by_ct, &iter);
-	do {
-		rhashtable_walk_start(&iter);
-		while ((flow = rhashtable_walk_next(&iter)) && !IS_ERR(flow)) {
-			if (!match || match(flow, arg))
-				natflow_flow_end(flow, reason);
-			if (need_resched())
-				break;
-		}
-		rhashtable_walk_stop(&iter);
-		cond_resched();
-	} while (flow);		/* -EAGAIN: the hash was resized, or it was time to yield */
-	rhashtable_walk_exit(&iter);
+	while (flush_once(nn, reason, match, arg))
+		;
 }
 
 /**

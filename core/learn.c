@@ -217,6 +217,10 @@ static enum natflow_reason learn(struct ctx *c)
 
 	c->lesson.clock = natflow_clock_sampled(c->nn, c->family);
 	reason = natflow_ct_eligible(c->ct);
+	/* It began to close with a packet whose flags the RX hook did not see. */
+	if (reason == NATFLOW_LEARN_TCP_STATE &&
+	    test_bit(NATFLOW_FLOW_PUBLISHED, &c->flow->bits))
+		natflow_flow_end(c->flow, NATFLOW_END_TCP);
 	if (!reason)
 		reason = check_route(c);
 	if (!reason)

@@ -40,6 +40,9 @@ natflow_xmit_make_private(struct sk_buff *skb, unsigned int len, unsigned int he
  */
 static __always_inline void natflow_xmit(struct sk_buff *skb, const struct natflow_egress *eg)
 {
+	if (unlikely(skb->destructor))
+		skb_orphan(skb);	/* a sender on this host, behind a veth */
+	skb_reset_redirect(skb);
 	skb_clear_tstamp(skb);
 	skb_forward_csum(skb);
 	skb_ext_reset(skb);

@@ -19,7 +19,8 @@ static int check(const struct xt_tgchk_param *par)
 {
 	const struct xt_flowoffload_target_info *info = par->targinfo;
 
-	if (info->flags & ~XT_FLOWOFFLOAD_MASK)
+	/* To ebtables "go on" is a verdict. */
+	if (info->flags & ~XT_FLOWOFFLOAD_MASK || par->family == NFPROTO_BRIDGE)
 		return -EINVAL;
 	natflow_rule_add(par->net);
 	return 0;

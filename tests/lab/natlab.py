@@ -69,13 +69,27 @@ def ns(name):
         os.close(before)
 
 
+STARTED = []
+
+
 def start(where, command, **kw):
     """Start a program in a namespace (None: where we are)."""
     words = command.split() if isinstance(command, str) else command
     kw.setdefault("stdout", subprocess.PIPE)
     kw.setdefault("stderr", subprocess.STDOUT)
     with ns(where) if where else contextlib.nullcontext():
-        return subprocess.Popen(words, text=True, stdin=kw.pop("stdin", subprocess.DEVNULL), **kw)
+        p = subprocess.Popen(words, text=True, stdin=kw.pop("stdin", subprocess.DEVNULL), **kw)
+    STARTED.append(p)
+    return p
+
+
+def stop_all():
+    """End what a case left running: it would keep its namespace."""
+    for p in STARTED:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+    STARTED.clear()
 
 
 def run(where, command, ok=True, seconds=120, text=None):
@@ -591,9 +605,9 @@ def conntrack(args, where="r"):
     return run(where, "conntrack " + args, ok=False)[1]
 
 
-def conntrack_entry(proto, where="r", **match):
+def conntrack_entry(proto, where="r", more="", **match):
     """The one entry that matches, as (line, {key: [orig, reply]})."""
-    lines = [l for l in conntrack(f"-L -p {proto}", where).splitlines()
+    lines = [l for l in conntrack(f"-L -p {proto} {more}", where).splitlines()
              if l.startswith(proto) and all(f"{k}={v} " in l for k, v in match.items())]
     equal(len(lines), 1, f"conntrack entries for {match}")
     pairs = {}

@@ -52,6 +52,7 @@ def run_one(case):
             problem += "\n" + "\n".join(natlab.flows()[:5]) + "\n" + natlab.read("/proc/net/natflow_log")
         except Exception:  # noqa: BLE001 - there may be no namespace to ask
             pass
+    natlab.stop_all()
     for name in namespaces():
         natlab.netns_del(name)
     try:

@@ -195,7 +195,8 @@ def case_mark_and_priority_do_not_leak():
     rule(4, "-A FORWARD -i r0 -j MARK --set-mark 5", table="mangle")
     rule(4, "-A POSTROUTING -o r1 -j CLASSIFY --set-class 1:5", table="mangle")
     run("r", ["sh", "-c", "echo update_magic > /dev/natflow_ctl"])
-    n.flow.learn()
+    inject("r0", there)     # learned again
+    n.capture.next()
     before = nft_counter("watch", "mark"), nft_counter("watch", "class")
     for _ in range(5):
         n.passes(there, wanted, "mark=7", "marked by the rules")
