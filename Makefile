@@ -10,7 +10,7 @@ CC ?= gcc
 K ?= 6.1
 
 KMAKE = $(MAKE) -C $(KDIR) M=$(CURDIR)
-KRELEASE = $(shell $(MAKE) -s -C $(KDIR) kernelrelease 2>/dev/null)
+KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
 LIBXT = xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.so
 
 all: modules $(LIBXT)
