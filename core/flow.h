@@ -87,7 +87,7 @@ struct natflow_flow {
 	unsigned long used;		/* jiffies of the last folded traffic */
 	struct llist_node active;
 	struct list_head half;		/* natflow_net.halves, by @number */
-	u64 number;			/* in order of birth; a listing in pieces finds its place by it */
+	u64 number;			/* in order of birth, for a listing in pieces */
 	struct rcu_head rcu;
 	atomic64_t packets[2], bytes[2];	/* folded so far; packets are skbs */
 	/*
