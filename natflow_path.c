@@ -80,8 +80,6 @@ static __always_inline enum natflow_reason find(struct ctx *c, const u8 family)
 		return test_bit(NATFLOW_FLOW_AMBIGUOUS, &natflow_dir_flow(c->dir, family)->bits) ?
 			NATFLOW_AMBIGUOUS : NATFLOW_CLOCK;
 	c->egress = rcu_dereference(c->dir->egress);
-	if (unlikely(!READ_ONCE(c->egress->alive)))
-		return NATFLOW_EGRESS;
 	return NATFLOW_OK;
 }
 
@@ -102,8 +100,9 @@ static __always_inline enum natflow_reason check_size(const struct ctx *c)
 			return NATFLOW_IP_LENGTH;
 		len = c->pkt.payload + skb_shinfo(skb)->gso_size;
 	}
-	if (unlikely(len > c->egress->mtu))
-		return NATFLOW_MTU;
+	/* Nothing fits a killed egress. */
+	if (unlikely(len > READ_ONCE(c->egress->mtu)))
+		return READ_ONCE(c->egress->alive) ? NATFLOW_MTU : NATFLOW_EGRESS;
 	/* Padding under an unfinished checksum could not be trimmed. */
 	if (skb->ip_summed == CHECKSUM_PARTIAL &&
 	    unlikely(skb_checksum_start_offset(skb) != c->pkt.l4 || c->pkt.len != skb->len))

@@ -82,6 +82,7 @@ static void kill(struct natflow_egress *eg)
 {
 	lockdep_assert_held(&eg->nn->egress_lock);
 	WRITE_ONCE(eg->alive, false);
+	WRITE_ONCE(eg->mtu, 0);
 	hash_del(&eg->node);
 	call_rcu(&eg->rcu, killed_rcu);
 }

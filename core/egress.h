@@ -8,8 +8,8 @@
  *
  * Lifetime: every flow direction that points here holds a reference. The
  * device and the neighbour are let go when the egress is killed, one grace
- * period later, even while flows still point to it: readers check @alive
- * inside their RCU section before they touch @dev.
+ * period later, even while flows still point to it: readers check @mtu,
+ * or @alive, inside their RCU section before they touch @dev.
  */
 #ifndef _NATFLOW_CORE_EGRESS_H
 #define _NATFLOW_CORE_EGRESS_H
@@ -28,7 +28,7 @@ struct natflow_egress {
 	/* The line the packet path reads. */
 	struct net_device *dev;		/* valid while @alive, under RCU */
 	seqcount_spinlock_t seq;	/* guards @header against a torn read */
-	u32 mtu;			/* bytes of L3 */
+	u32 mtu;			/* bytes of L3; 0 once killed, so that nothing fits */
 	u16 headroom;			/* bytes in front of L3 that @dev wants, L2 included */
 	u8 header_len;
 	bool alive;

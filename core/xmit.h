@@ -42,7 +42,6 @@ static __always_inline void natflow_xmit(struct sk_buff *skb, const struct natfl
 {
 	if (unlikely(skb->destructor))
 		skb_orphan(skb);	/* a sender on this host, behind a veth */
-	skb_reset_redirect(skb);
 	skb_clear_tstamp(skb);
 	skb_forward_csum(skb);
 	skb_ext_reset(skb);
