@@ -51,7 +51,8 @@ class Nat:
     def passes(self, there, wanted, flags, what):
         d = Delta()
         inject("r0", there, flags)
-        equal(d["hits"], 1, f"hit, {what}: {d.changed()}")
+        # The server's TCP, which hears no answer, may repeat itself meanwhile.
+        check(d["hits"] == 1 or self.proto == 6 and d["hits"] > 1, f"hit, {what}: {d.changed()}")
         for w in wanted if isinstance(wanted, list) else [wanted]:
             equal(self.capture.next().hex(), w.hex(), f"frame, {what}")
 
