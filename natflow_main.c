@@ -10,7 +10,6 @@
 #include <linux/tracepoint.h>
 #include <net/net_namespace.h>
 #include "control/ctl.h"
-#include "control/log.h"
 #include "control/proc.h"
 #include "control/settings.h"
 #include "core/ageing.h"
@@ -18,6 +17,7 @@
 #include "core/events.h"
 #include "core/flow.h"
 #include "core/hooks.h"
+#include "core/log.h"
 #include "core/netns.h"
 #include "natflow_path.h"
 

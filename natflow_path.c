@@ -161,8 +161,8 @@ static __always_inline enum natflow_reason admit(struct ctx *c, const u8 family)
 static __always_inline enum natflow_reason rewrite(struct ctx *c, const u8 family)
 {
 	const bool udp = natflow_key_tail(&c->pkt.key, family)->proto == IPPROTO_UDP;
-	const unsigned int len = c->pkt.l4 + (udp ? sizeof(struct udphdr) : sizeof(struct tcphdr));
-	struct sk_buff *skb = natflow_xmit_make_private(c->skb, len, c->egress->headroom);
+	struct sk_buff *skb = natflow_xmit_make_private(c->skb, natflow_pkt_pull_len(family),
+							c->egress->headroom);
 
 	if (unlikely(!skb))
 		return NATFLOW_NO_MEMORY;

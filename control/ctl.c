@@ -17,8 +17,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "ctl.h"
-#include "log.h"
 #include "settings.h"
+#include "../core/log.h"
 #include "../core/netns.h"
 #include "../lib/command.h"
 

@@ -5,12 +5,12 @@
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
-#include "log.h"
 #include "proc.h"
 #include "settings.h"
 #include "../core/ct.h"
 #include "../core/egress.h"
 #include "../core/flow.h"
+#include "../core/log.h"
 
 /* The lock waits for a change that is under way. */
 static bool hooks_in_place(struct natflow_net *nn)

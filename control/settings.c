@@ -2,12 +2,12 @@
 /* What the commands of natflow_ctl do. Each is applied as a whole or not at all. */
 #include <linux/rtnetlink.h>
 #include <linux/seq_file.h>
-#include "log.h"
 #include "settings.h"
 #include "../core/clock.h"
 #include "../core/ct.h"
 #include "../core/egress.h"
 #include "../core/hooks.h"
+#include "../core/log.h"
 #include "../core/port.h"
 #include "../core/table.h"
 #include "../lib/command.h"
@@ -228,7 +228,7 @@ void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 		 "#    flow_limit=N            flows the table holds; a new N flushes it\n"
 		 "#    ifname_group_type=0|1|2 0 all, 1 only inside the group, 2 only outside\n"
 		 "#    ifname_group_add=NAME   ifname_group_clear\n"
-		 "#    debug=0..63             1 errors 2 warnings 4 facts, in natflow_log\n"
+		 "#    debug=0..63             2 keeps warnings, 4 facts in natflow_log; errors always\n"
 		 "#    update_magic            look at every flow again\n"
 		 "#    flush [proto=tcp|udp] [src=A[/L]] [dst=A[/L]] [sport=N] [dport=N] [dev=NAME]\n"
 		 "#    list_net_device         to natflow_log\n");

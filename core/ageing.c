@@ -164,8 +164,7 @@ void natflow_ageing_tick(struct work_struct *work)
 		if (!READ_ONCE(nn->flow_count) && READ_ONCE(nn->forwarding) &&
 		    !READ_ONCE(nn->learning))
 			natflow_hooks_kick(nn);
-		/* The FIB may have changed too fast to be watched when it was tried. */
-		if (READ_ONCE(nn->learning) && !READ_ONCE(nn->fib6_watched))
+		if (READ_ONCE(nn->learning) && READ_ONCE(nn->incomplete))
 			natflow_hooks_kick(nn);
 	}
 	schedule_delayed_work(&nn->tick, TICK);

@@ -84,7 +84,7 @@ static int fib_event(struct notifier_block *nb, unsigned long event, void *ptr)
  * @nn: namespace
  *
  * Registering dumps the FIB to us and may lose a race against changes; it is
- * then tried again with the next change of settings or rules.
+ * then tried again once a second.
  *
  * Context: process, natflow_net.lock held, RTNL not held.
  */

@@ -14,6 +14,7 @@
 #include "flow.h"
 #include "hooks.h"
 #include "learn.h"
+#include "log.h"
 #include "port.h"
 
 /* May new flows be selected? */
@@ -50,6 +51,14 @@ static int hook_post_routing(struct natflow_net *nn)
 	return nf_register_net_hooks(nn->net, nn->post_ops, NATFLOW_FAMILIES);
 }
 
+/* Something could not be had, memory or a quiet FIB: the tick tries again. */
+static void note_incomplete(struct natflow_net *nn, const char *what)
+{
+	if (what && !nn->incomplete)
+		natflow_log(nn, NATFLOW_LOG_WARN, "%s, trying again", what);
+	WRITE_ONCE(nn->incomplete, what);
+}
+
 /* POST_ROUTING first, so that no flow is looked up before it can be learned. */
 static void place(struct natflow_net *nn)
 {
@@ -63,6 +72,9 @@ static void place(struct natflow_net *nn)
 	natflow_port_sync(nn);
 	rtnl_unlock();
 	natflow_ageing_start(nn);
+	note_incomplete(nn, !nn->fib6_watched ? "the IPv6 FIB is not watched" :
+			    !nn->tracked ? "conntrack does not track" :
+			    !nn->hooked ? "no POST_ROUTING hook" : NULL);
 }
 
 static void withdraw(struct natflow_net *nn)
@@ -94,12 +106,15 @@ void natflow_hooks_update(struct natflow_net *nn)
 	mutex_lock(&nn->lock);
 	WRITE_ONCE(nn->learning, may_learn(nn));
 	if (nn->learning) {
+		if (!nn->forwarding)
+			natflow_log(nn, NATFLOW_LOG_INFO, "hooks placed");
 		WRITE_ONCE(nn->forwarding, true);
 		place(nn);
 	} else if (nn->forwarding &&
 		   (nn->config.disabled || nn->dead || !READ_ONCE(nn->flow_count))) {
 		WRITE_ONCE(nn->forwarding, false);
 		withdraw(nn);
+		natflow_log(nn, NATFLOW_LOG_INFO, "hooks withdrawn");
 	}
 	mutex_unlock(&nn->lock);
 }

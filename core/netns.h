@@ -64,6 +64,7 @@ struct natflow_net {
 	bool hooked;			/* POST_ROUTING hooks are registered; under @lock */
 	bool tracked;			/* conntrack is asked for; under @lock */
 	bool fib6_watched;		/* @fib_nb is registered; under @lock */
+	bool incomplete;		/* learning, but one of these failed; retried by the tick */
 	bool dead;			/* pernet exit has begun: no hook is registered again */
 
 	/* Ports, by ifindex: written under RTNL, read under RCU. */

@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include "clock.h"
+#include "log.h"
 #include "port.h"
 
 /**
@@ -141,8 +142,8 @@ void natflow_port_sync(struct natflow_net *nn)
 		bool want = nn->forwarding && natflow_port_device_ok(dev);
 		bool have = natflow_port_find(nn, dev->ifindex);
 
-		if (want && !have)
-			natflow_port_add(nn, dev);
+		if (want && !have && natflow_port_add(nn, dev))
+			natflow_log(nn, NATFLOW_LOG_WARN, "%s not hooked", dev->name);
 		else if (have && !want)
 			natflow_port_remove(nn, dev);
 	}

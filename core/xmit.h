@@ -12,7 +12,7 @@ struct sk_buff *natflow_xmit_copy_headers(struct sk_buff *skb, unsigned int head
 /**
  * natflow_xmit_make_private() - make headers writable and room for L2
  * @skb: packet at its L3 header; consumed if a copy is returned
- * @len: bytes from the L3 header on that will be written, all linear
+ * @len: bytes from the L3 header on that may be written
  * @headroom: bytes wanted in front of the L3 header
  *
  * Context: BH disabled.

@@ -320,6 +320,16 @@ def case_proc_flows_half():
 
 # -- tracepoints
 
+def case_log_classes():
+    """Facts are kept from debug=4 on, in order and once; a setting that changes nothing says nothing."""
+    ctl("select=all")
+    equal(log(), [], "with debug=3")
+    ctl("debug=4\ndisabled=1\ndisabled=1\ndisabled=0\ndisabled=0")
+    equal(log(), ["hooks withdrawn", "hooks placed"], "with debug=4")
+    ctl("debug=3\ndisabled=1")
+    equal(len(log()), 2, "lines with debug=3 again")
+
+
 def case_tracepoints():
     """natflow:refuse, learn and end say what the counters count."""
     base = "/sys/kernel/tracing/"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A small ring of messages: what a write was refused for, and what was asked to be listed. */
+/* A small ring of messages: refused writes, things that failed, what was asked to be listed. */
 #include <linux/ktime.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include "log.h"
-#include "../core/netns.h"
+#include "netns.h"
 
 #define LINES	128
 #define WIDTH	240
