@@ -132,7 +132,7 @@ static __always_inline enum natflow_reason check_fields(const struct ctx *c, con
 	return NATFLOW_OK;
 }
 
-/* Once a tick: is the conntrack still there? */
+/* Once a tick: is the conntrack still there, and as it was? */
 static noinline enum natflow_reason
 look_behind(struct natflow_flow *flow, struct natflow_dir *dir, struct natflow_egress *eg)
 {
@@ -140,6 +140,9 @@ look_behind(struct natflow_flow *flow, struct natflow_dir *dir, struct natflow_e
 		natflow_flow_end(flow, NATFLOW_END_CT_GONE);
 		return NATFLOW_CT_GONE;
 	}
+	if (READ_ONCE(flow->ct->mark) !=
+	    READ_ONCE(flow->meta[dir->tag & NATFLOW_DIR_REPLY].ct_mark))
+		return NATFLOW_CT_MARK;
 	WRITE_ONCE(dir->tick, natflow_tick_now());
 	WRITE_ONCE(eg->used, natflow_tick_now());
 	return NATFLOW_OK;

@@ -52,6 +52,7 @@ static int show_summary(struct seq_file *m, void *v)
 		   sizeof(struct natflow_flow) + 2 * sizeof(struct natflow_dir4));
 	seq_printf(m, "flow_bytes_ipv6 %zu\n",
 		   sizeof(struct natflow_flow) + 2 * sizeof(struct natflow_dir6));
+	seq_printf(m, "missed_event %d\n", atomic_read(&nn->missed_events));
 	seq_printf(m, "hits %llu\n", sum->hits);
 	seq_printf(m, "bytes %llu\n", sum->bytes);
 	for (i = 1; i <= NATFLOW_REASON_MAX; i++)

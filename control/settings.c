@@ -49,13 +49,6 @@ static void set_select(struct natflow_net *nn, const struct natflow_command *cmd
 	natflow_hooks_update(nn);
 }
 
-/* Everything learned so far is looked at again at the next packet. */
-static void doubt_all(struct natflow_net *nn)
-{
-	natflow_clock_bump(nn, NFPROTO_IPV4);
-	natflow_clock_bump(nn, NFPROTO_IPV6);
-}
-
 static int group_add(struct natflow_net *nn, const char *name)
 {
 	int err;
@@ -163,7 +156,7 @@ int natflow_settings_apply(struct natflow_net *nn, const struct natflow_command 
 		return set_flow_limit(nn, cmd->value);
 	case NATFLOW_CMD_GROUP_TYPE:
 		WRITE_ONCE(nn->config.group_type, cmd->value);
-		doubt_all(nn);
+		natflow_clock_bump_all(nn);
 		break;
 	case NATFLOW_CMD_GROUP_ADD:
 		return group_add(nn, cmd->name);
@@ -174,7 +167,7 @@ int natflow_settings_apply(struct natflow_net *nn, const struct natflow_command 
 		WRITE_ONCE(nn->config.debug, cmd->value);
 		break;
 	case NATFLOW_CMD_UPDATE_MAGIC:
-		doubt_all(nn);
+		natflow_clock_bump_all(nn);
 		break;
 	case NATFLOW_CMD_FLUSH:
 		natflow_flow_flush(nn, NATFLOW_END_FLUSH, flow_matches, &cmd->filter);

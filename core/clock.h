@@ -7,7 +7,7 @@
  *   IPv4  rt_genid_ipv4(), bumped by rt_cache_flush() after every FIB, rule,
  *         address and policy change
  *   IPv6  fib6_sernum, bumped by fib6_add() and rt_genid_bump_ipv6(); deletions
- *         do not move it (net/ipv6/ip6_fib.c:fib6_del_route), core/events does
+ *         and rules do not move it, core/watch does
  *
  * Sample before you look up: a flow is stamped not with the clock at the time
  * it is learned but with the one this CPU saw when the packet entered the RX
@@ -44,6 +44,13 @@ static inline u32 natflow_clock_sampled(const struct natflow_net *nn, const u8 f
 static inline void natflow_clock_bump(struct natflow_net *nn, const u8 family)
 {
 	atomic_inc(&nn->clock_bias[natflow_family_index(family)]);
+}
+
+/* Everything learned so far is doubtful. Context: any. */
+static inline void natflow_clock_bump_all(struct natflow_net *nn)
+{
+	natflow_clock_bump(nn, NFPROTO_IPV4);
+	natflow_clock_bump(nn, NFPROTO_IPV6);
 }
 
 /*

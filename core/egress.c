@@ -22,35 +22,47 @@ bool natflow_egress_device_ok(const struct net_device *dev)
 	       !(dev->flags & IFF_LOOPBACK) && !netif_is_l3_master(dev);
 }
 
+static bool resolved(const struct natflow_egress *eg)
+{
+	return !eg->neigh->dead && READ_ONCE(eg->neigh->nud_state) & NUD_VALID;
+}
+
 /*
- * Write the L2 header the device itself would write. A scratch skb, because
+ * The L2 header the device itself would write now. Into a scratch skb, because
  * header_ops of stacked devices (VLAN without reorder) push more than Ethernet.
+ * Return: the skb, or NULL without memory.
  */
-static bool build_header(struct natflow_egress *eg)
+static struct sk_buff *header_of(const struct natflow_egress *eg)
 {
 	char ha[ALIGN(MAX_ADDR_LEN, sizeof(unsigned long))];
 	struct net_device *dev = eg->dev;
 	struct sk_buff *skb;
-	bool ok = false;
 
-	lockdep_assert_held(&eg->nn->egress_lock);
-	if (eg->neigh->dead || !(READ_ONCE(eg->neigh->nud_state) & NUD_VALID))
-		return false;
 	skb = alloc_skb(LL_RESERVED_SPACE(dev) + NATFLOW_L2_MAX, GFP_ATOMIC);
 	if (!skb)
-		return false;
+		return NULL;
 	skb_reserve(skb, LL_RESERVED_SPACE(dev) + NATFLOW_L2_MAX);
 	neigh_ha_snapshot(ha, eg->neigh, dev);
 	if (dev_hard_header(skb, dev, ntohs(eg->ethertype), ha, NULL, 0) >= 0 &&
-	    skb->len <= NATFLOW_L2_MAX) {
-		write_seqcount_begin(&eg->seq);
-		memcpy(eg->header, skb->data, skb->len);
-		WRITE_ONCE(eg->header_len, skb->len);
-		write_seqcount_end(&eg->seq);
-		ok = true;
-	}
+	    skb->len <= NATFLOW_L2_MAX)
+		return skb;
 	kfree_skb(skb);
-	return ok;
+	return NULL;
+}
+
+static bool build_header(struct natflow_egress *eg)
+{
+	struct sk_buff *skb = resolved(eg) ? header_of(eg) : NULL;
+
+	lockdep_assert_held(&eg->nn->egress_lock);
+	if (!skb)
+		return false;
+	write_seqcount_begin(&eg->seq);
+	memcpy(eg->header, skb->data, skb->len);
+	WRITE_ONCE(eg->header_len, skb->len);
+	write_seqcount_end(&eg->seq);
+	kfree_skb(skb);
+	return true;
 }
 
 static void free_rcu(struct rcu_head *rcu)
@@ -85,6 +97,27 @@ static void kill(struct natflow_egress *eg)
 	WRITE_ONCE(eg->mtu, 0);
 	hash_del(&eg->node);
 	call_rcu(&eg->rcu, killed_rcu);
+}
+
+/*
+ * Events keep an egress right; this finds out if one was missed. An event may
+ * be under way just now: only what differs twice, a second apart, counts.
+ */
+static void check(struct natflow_egress *eg)
+{
+	struct sk_buff *skb = header_of(eg);
+	bool same = !skb || (skb->len == eg->header_len &&
+			     !memcmp(skb->data, eg->header, skb->len));
+	bool right = same && resolved(eg) && netif_running(eg->dev);
+
+	lockdep_assert_held(&eg->nn->egress_lock);
+	kfree_skb(skb);
+	if (!right && eg->suspect) {
+		atomic_inc(&eg->nn->missed_events);
+		kill(eg);
+		return;
+	}
+	eg->suspect = !right;
 }
 
 /* Hash a new egress before its header is built: an update that comes in between finds it. */
@@ -216,18 +249,20 @@ void natflow_egress_keep_neighbours(struct natflow_net *nn)
 	const u16 second = HZ >> NATFLOW_TICK_SHIFT;
 	struct neighbour *batch[16];
 	struct natflow_egress *eg;
+	struct hlist_node *tmp;
 	unsigned int i, bucket, n;
 
 	/* neigh_event_send() may call back into neigh_update: never under our lock. */
 	for (bucket = 0; bucket < HASH_SIZE(nn->egresses); bucket += n < ARRAY_SIZE(batch)) {
 		n = 0;
 		spin_lock_bh(&nn->egress_lock);
-		hlist_for_each_entry(eg, &nn->egresses[bucket], node) {
-			if ((u16)(natflow_tick_now() - READ_ONCE(eg->used)) <= second &&
-			    n < ARRAY_SIZE(batch)) {
-				batch[n++] = neigh_clone(eg->neigh);
-				WRITE_ONCE(eg->used, natflow_tick_now() - second - 1);
-			}
+		hlist_for_each_entry_safe(eg, tmp, &nn->egresses[bucket], node) {
+			if ((u16)(natflow_tick_now() - READ_ONCE(eg->used)) > second ||
+			    n == ARRAY_SIZE(batch))
+				continue;
+			batch[n++] = neigh_clone(eg->neigh);
+			WRITE_ONCE(eg->used, natflow_tick_now() - second - 1);
+			check(eg);
 		}
 		spin_unlock_bh(&nn->egress_lock);
 		for (i = 0; i < n; i++) {

@@ -32,6 +32,7 @@ struct natflow_egress {
 	u16 headroom;			/* bytes in front of L3 that @dev wants, L2 included */
 	u8 header_len;
 	bool alive;
+	bool suspect;			/* differed from its neighbour a second ago; @egress_lock */
 	u8 header[NATFLOW_L2_MAX];
 	u16 used;			/* natflow_tick_now() of the last hit, for the neighbour */
 

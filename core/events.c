@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Kernel notifications. IPv4 routing needs none: its generation counter moves
- * after every change. IPv6 deletions do not move fib6_sernum, but their
- * notification comes after the route is unlinked
- * (net/ipv6/ip6_fib.c:fib6_del_route(), 6.1 to 7.3), so it may move our bias.
- */
+/* Kernel notifications of devices, neighbours and addresses. Routes: see watch.c. */
 #include <linux/netdevice.h>
 #include <net/addrconf.h>
-#include <net/fib_notifier.h>
 #include <net/netevent.h>
 #include "clock.h"
 #include "egress.h"
@@ -28,18 +22,19 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 	case NETDEV_DOWN:
 	case NETDEV_CHANGEMTU:
 	case NETDEV_CHANGEADDR:
-		/* fib6_ifdown() is silent: neither sernum nor a FIB notification moves. */
+		/* fib6_ifdown() and fib6_ifup() may be silent (net/ipv6/route.c). */
 		natflow_egress_dev_gone(nn, dev);
 		natflow_clock_bump(nn, NFPROTO_IPV6);
 		break;
 	case NETDEV_CHANGE:
-		if (!netif_carrier_ok(dev)) {
+		if (!netif_carrier_ok(dev))
 			natflow_egress_dev_gone(nn, dev);
-			natflow_clock_bump(nn, NFPROTO_IPV6);
-		}
+		natflow_clock_bump(nn, NFPROTO_IPV6);
 		break;
-	case NETDEV_REGISTER:
 	case NETDEV_UP:
+		natflow_clock_bump(nn, NFPROTO_IPV6);
+		fallthrough;
+	case NETDEV_REGISTER:
 	case NETDEV_CHANGEUPPER:
 		natflow_port_sync(nn);
 		break;
@@ -67,48 +62,6 @@ static int addr6_event(struct notifier_block *nb, unsigned long event, void *ptr
 
 	natflow_clock_bump(natflow_net(dev_net(ifa->idev->dev)), NFPROTO_IPV6);
 	return NOTIFY_DONE;
-}
-
-/* Context: atomic. Additions move fib6_sernum themselves. */
-static int fib_event(struct notifier_block *nb, unsigned long event, void *ptr)
-{
-	const struct fib_notifier_info *info = ptr;
-
-	if (info->family == AF_INET6)
-		natflow_clock_bump(container_of(nb, struct natflow_net, fib_nb), NFPROTO_IPV6);
-	return NOTIFY_DONE;
-}
-
-/**
- * natflow_events_watch_fib6() - let IPv6 route deletions move the clock
- * @nn: namespace
- *
- * Registering dumps the FIB to us and may lose a race against changes; it is
- * then tried again once a second.
- *
- * Context: process, natflow_net.lock held, RTNL not held.
- */
-void natflow_events_watch_fib6(struct natflow_net *nn)
-{
-	lockdep_assert_held(&nn->lock);
-	if (nn->fib6_watched)
-		return;
-	nn->fib_nb.notifier_call = fib_event;
-	nn->fib6_watched = !register_fib_notifier(nn->net, &nn->fib_nb, NULL, NULL);
-}
-
-/**
- * natflow_events_unwatch_fib6() - the reverse
- * @nn: namespace
- *
- * Context: process, natflow_net.lock held.
- */
-void natflow_events_unwatch_fib6(struct natflow_net *nn)
-{
-	lockdep_assert_held(&nn->lock);
-	if (nn->fib6_watched)
-		unregister_fib_notifier(nn->net, &nn->fib_nb);
-	nn->fib6_watched = false;
 }
 
 static struct notifier_block netdev_nb = { .notifier_call = netdev_event };

@@ -3,10 +3,6 @@
 #ifndef _NATFLOW_CORE_EVENTS_H
 #define _NATFLOW_CORE_EVENTS_H
 
-#include "netns.h"
-
-void natflow_events_watch_fib6(struct natflow_net *nn);
-void natflow_events_unwatch_fib6(struct natflow_net *nn);
 int natflow_events_init(void);
 void natflow_events_exit(void);
 

@@ -406,6 +406,21 @@ static enum natflow_reason publish(struct natflow_flow *flow, struct natflow_flo
 	return NATFLOW_OK;
 }
 
+/*
+ * The clock said that nothing has changed, and the stack sent this packet, for
+ * which the same rules apply, another way: an event was missed.
+ */
+static bool missed_event(struct natflow_flow *flow, unsigned int d,
+			 const struct natflow_lesson *l)
+{
+	const struct natflow_dir *dir = natflow_flow_dir(flow, d, natflow_flow_family(flow));
+	const struct natflow_egress *eg =
+		rcu_dereference_protected(dir->egress, lockdep_is_held(&flow->nn->flow_lock));
+
+	return eg != l->egress && READ_ONCE(eg->alive) && dir->clock == l->clock &&
+	       !((dir->tag ^ l->tos) & NATFLOW_DSCP_MASK) && flow->meta[d].mark == l->meta.mark;
+}
+
 /* The part of learning that needs the lock. */
 static enum natflow_reason learn_locked(struct natflow_flow *flow, unsigned int d,
 					struct natflow_lesson *lesson,
@@ -422,6 +437,8 @@ static enum natflow_reason learn_locked(struct natflow_flow *flow, unsigned int 
 			*dead = flow;
 			return NATFLOW_LEARN_HALF;
 		}
+		if (missed_event(flow, d, lesson))
+			atomic_inc(&flow->nn->missed_events);
 		*old = write_dir(flow, d, lesson);
 		return NATFLOW_OK;
 	}

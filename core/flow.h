@@ -96,6 +96,7 @@ struct natflow_flow {
 	 */
 	struct natflow_meta {
 		u32 mark, priority;
+		u32 ct_mark;	/* the conntrack's, meanwhile */
 		u8 ttl;
 	} meta[2];
 	int iif[2];			/* ingress ifindex, for display */

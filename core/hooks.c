@@ -10,12 +10,12 @@
 #include <linux/rtnetlink.h>
 #include "ageing.h"
 #include "ct.h"
-#include "events.h"
 #include "flow.h"
 #include "hooks.h"
 #include "learn.h"
 #include "log.h"
 #include "port.h"
+#include "watch.h"
 
 /* May new flows be selected? */
 static bool may_learn(const struct natflow_net *nn)
@@ -51,19 +51,16 @@ static int hook_post_routing(struct natflow_net *nn)
 	return nf_register_net_hooks(nn->net, nn->post_ops, NATFLOW_FAMILIES);
 }
 
-/* Something could not be had, memory or a quiet FIB: the tick tries again. */
-static void note_incomplete(struct natflow_net *nn, const char *what)
-{
-	if (what && !nn->incomplete)
-		natflow_log(nn, NATFLOW_LOG_WARN, "%s, trying again", what);
-	WRITE_ONCE(nn->incomplete, what);
-}
-
 /* POST_ROUTING first, so that no flow is looked up before it can be learned. */
 static void place(struct natflow_net *nn)
 {
+	const bool again = READ_ONCE(nn->incomplete);
+	const char *missing = NULL;
+
 	lockdep_assert_held(&nn->lock);
-	natflow_events_watch_fib6(nn);
+	WRITE_ONCE(nn->incomplete, false);	/* from here on the watch may set it */
+	if (!natflow_watch_start(nn))
+		missing = "route changes are not heard";
 	if (!nn->tracked)
 		nn->tracked = !natflow_ct_track(nn->net);
 	if (!nn->hooked)
@@ -72,9 +69,14 @@ static void place(struct natflow_net *nn)
 	natflow_port_sync(nn);
 	rtnl_unlock();
 	natflow_ageing_start(nn);
-	note_incomplete(nn, !nn->fib6_watched ? "the IPv6 FIB is not watched" :
-			    !nn->tracked ? "conntrack does not track" :
-			    !nn->hooked ? "no POST_ROUTING hook" : NULL);
+	if (!nn->tracked)
+		missing = "conntrack does not track";
+	if (!nn->hooked)
+		missing = "no POST_ROUTING hook";
+	if (missing)
+		WRITE_ONCE(nn->incomplete, true);
+	if (missing && !again)
+		natflow_log(nn, NATFLOW_LOG_WARN, "%s, trying again", missing);
 }
 
 static void withdraw(struct natflow_net *nn)
@@ -89,7 +91,7 @@ static void withdraw(struct natflow_net *nn)
 	if (nn->tracked)
 		natflow_ct_untrack(nn->net);
 	nn->tracked = false;
-	natflow_events_unwatch_fib6(nn);
+	natflow_watch_stop(nn);
 	synchronize_net();	/* a packet that still learns publishes before the flush */
 	natflow_flow_flush(nn, nn->dead ? NATFLOW_END_NETNS : NATFLOW_END_DISABLED, NULL, NULL);
 	natflow_ageing_stop(nn);

@@ -188,6 +188,7 @@ static enum natflow_reason note_headers(struct ctx *c)
 	}
 	l->meta.mark = c->skb->mark;
 	l->meta.priority = c->skb->priority;
+	l->meta.ct_mark = READ_ONCE(c->ct->mark);
 	return NATFLOW_OK;
 }
 

@@ -63,8 +63,8 @@ struct natflow_net {
 	bool learning;			/* new flows may be selected */
 	bool hooked;			/* POST_ROUTING hooks are registered; under @lock */
 	bool tracked;			/* conntrack is asked for; under @lock */
-	bool fib6_watched;		/* @fib_nb is registered; under @lock */
-	bool incomplete;		/* learning, but one of these failed; retried by the tick */
+	struct socket *watch;		/* hears of route changes; under @lock */
+	bool incomplete;		/* learning, but one of these failed: the tick retries */
 	bool dead;			/* pernet exit has begun: no hook is registered again */
 
 	/* Ports, by ifindex: written under RTNL, read under RCU. */
@@ -91,7 +91,7 @@ struct natflow_net {
 	u32 slice, ticks;		/* next bucket of the ageing walk; only the tick */
 
 	atomic_t clock_bias[NATFLOW_FAMILIES];	/* natflow's own part of the route clocks */
-	struct notifier_block fib_nb;
+	atomic_t missed_events;		/* changes only the backstops noticed: a bug each */
 
 	struct delayed_work tick;	/* ageing, folding, neighbours */
 	struct work_struct sync;	/* hooks follow settings and rules */

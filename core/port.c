@@ -158,8 +158,7 @@ static void regroup(struct natflow_net *nn)
 	ASSERT_RTNL();
 	hash_for_each(nn->ports, i, port, node)
 		WRITE_ONCE(port->in_group, in_group(nn, port->dev->name));
-	natflow_clock_bump(nn, NFPROTO_IPV4);
-	natflow_clock_bump(nn, NFPROTO_IPV6);
+	natflow_clock_bump_all(nn);
 }
 
 /**

@@ -43,6 +43,7 @@
 	X(refuse, GSO_TYPE, "gso-type", "a kind of super-packet only the stack can split") \
 	X(refuse, CSUM_START, "csum-start", "checksum offload that is not for exactly the L4 packet") \
 	X(refuse, CT_GONE, "conntrack-gone", "the conntrack was deleted or has expired") \
+	X(refuse, CT_MARK, "mark-changed", "the conntrack's mark changed, and rules may route by it") \
 	X(refuse, NO_MEMORY, "no-memory", "no memory for a private copy") \
 	X(learn, LEARN_DEFERRED, "deferred", "it waited in a queue; its route may be older than the clock") \
 	X(learn, LEARN_NO_CONNTRACK, "no-conntrack", "untracked or a template") \

@@ -388,7 +388,7 @@ def case_two_writers():
     script = "for n in $(busybox seq 100); do echo \"{0}=$(({1} + n % 2))\"; done"
     with opened() as shared:
         procs = [start("r", ["bash", "-c", script.format(*w) + " > /dev/natflow_ctl"]) for w in
-                 (("delay_pkts", 1000), ("flow_limit", 100), ("debug", 4), ("ifname_group_type", 1))]
+                 (("delay_pkts", 1000), ("flow_limit", 100), ("debug", 8), ("ifname_group_type", 1))]
         procs += [start("r", ["bash", "-c", script.format(*w)], stdout=shared)
                   for w in (("delay_pkts", 1000), ("disabled", 0))]
         for p in procs:
@@ -397,4 +397,4 @@ def case_two_writers():
     equal(log(), [], "log")
     got = dict(l.split("=") for l in settings() if "=" in l)
     equal([got[k] for k in ("delay_pkts", "flow_limit", "debug", "ifname_group_type", "disabled")],
-          ["1000", "100", "4", "1", "0"], "what was written last")
+          ["1000", "100", "8", "1", "0"], "what was written last")

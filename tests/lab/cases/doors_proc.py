@@ -169,7 +169,8 @@ def case_proc_summary():
     with open("/lab/natflow_reason.h") as f:
         reasons = [f"{group}.{key}" for group, key in re.findall(r'X\((refuse|learn|end), \w+, "([^"]+)"', f.read())]
     head = ["version", "disabled", "select", "rules", "learning", "hooked", "flows", "flows_half", "flows_peak",
-            "flow_limit", "table_bytes", "flow_bytes_ipv4", "flow_bytes_ipv6", "hits", "bytes"]
+            "flow_limit", "table_bytes", "flow_bytes_ipv4", "flow_bytes_ipv6", "missed_event", "hits",
+            "bytes"]
     check(len(reasons) > 60 and len(set(reasons)) == len(reasons), "reasons in the header")
 
     def keys():
