@@ -2,6 +2,7 @@
 /* The exported door of rules. */
 #include <linux/module.h>
 #include "api.h"
+#include "../core/clock.h"
 #include "../core/hooks.h"
 #include "../core/learn.h"
 #include "../core/netns.h"
@@ -34,6 +35,9 @@ void natflow_rule_remove(struct net *net)
 	struct natflow_net *nn = natflow_net(net);
 
 	atomic_dec(&nn->rules);
+	/* iptables replaces a whole table: its old rules go when the new ones are in force. */
+	if (READ_ONCE(nn->config.revalidate))
+		natflow_clock_bump_all(nn);
 	natflow_hooks_kick(nn);
 }
 EXPORT_SYMBOL_GPL(natflow_rule_remove);

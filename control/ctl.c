@@ -33,7 +33,12 @@ struct ctl_file {
 	struct natflow_door *door;
 	struct mutex lock;	/* one writer at a time, so that lines stay whole */
 	struct natflow_line line;
+	struct natflow_command *held;	/* between begin and commit, else NULL */
+	unsigned int held_count;
+	bool spoiled;			/* one of them was refused */
 };
+
+#define HELD_MAX 256	/* lines of a transaction */
 
 static void door_put(struct natflow_door *door)
 {
@@ -78,28 +83,80 @@ void natflow_ctl_net_exit(struct natflow_net *nn)
 	door_put(door);
 }
 
-/* One whole line, or one that was not fit to be one. */
-static int run_line(struct natflow_net *nn, struct natflow_line *line, int complete)
+static void drop_held(struct ctl_file *file)
 {
-	struct natflow_command cmd;
+	kvfree(file->held);
+	file->held = NULL;
+}
+
+static int begin(struct ctl_file *file)
+{
+	if (file->held)
+		return -EBUSY;
+	file->held = kvmalloc_array(HELD_MAX, sizeof(*file->held), GFP_KERNEL);
+	file->held_count = 0;
+	file->spoiled = false;
+	return file->held ? 0 : -ENOMEM;
+}
+
+static int commit(struct ctl_file *file)
+{
 	int err;
+
+	if (!file->held)
+		return -ENOENT;
+	err = file->spoiled ? -ECANCELED :
+		natflow_settings_apply(file->door->nn, file->held, file->held_count);
+	drop_held(file);
+	return err;
+}
+
+static int hold(struct ctl_file *file, const struct natflow_command *cmd)
+{
+	if (file->held_count == HELD_MAX)
+		return -E2BIG;
+	file->held[file->held_count++] = *cmd;
+	return 0;
+}
+
+/* Context: the door's lock held, its namespace alive. */
+static int run_command(struct ctl_file *file, const struct natflow_command *cmd)
+{
+	if (cmd->verb == NATFLOW_CMD_BEGIN)
+		return begin(file);
+	if (cmd->verb == NATFLOW_CMD_COMMIT)
+		return commit(file);
+	if (cmd->verb == NATFLOW_CMD_NONE)
+		return 0;
+	if (file->held)
+		return hold(file, cmd);
+	return natflow_settings_apply(file->door->nn, cmd, 1);
+}
+
+/* One whole line, or one that was not fit to be one. */
+static int run_line(struct ctl_file *file, int complete)
+{
+	struct natflow_net *nn = file->door->nn;
+	struct natflow_line *line = &file->line;
+	struct natflow_command cmd;
+	int err = complete < 0 ? complete : natflow_command_parse(line->text, &cmd);
 
 	if (complete < 0) {
 		natflow_log(nn, NATFLOW_LOG_ERROR,
 			    "natflow_ctl line %u: expected at most %u printable bytes",
 			    line->number, NATFLOW_LINE_MAX - 1);
-		return complete;
-	}
-	err = natflow_command_parse(line->text, &cmd);
-	if (err) {
+	} else if (err) {
 		natflow_log(nn, NATFLOW_LOG_ERROR, "natflow_ctl line %u: '%.40s': expected %s",
 			    line->number, cmd.word, cmd.expected);
-		return err;
+	} else {
+		err = run_command(file, &cmd);
+		if (err)
+			natflow_log(nn, NATFLOW_LOG_ERROR,
+				    "natflow_ctl line %u: not applied, error %d",
+				    line->number, err);
 	}
-	err = natflow_settings_apply(nn, &cmd);
 	if (err)
-		natflow_log(nn, NATFLOW_LOG_ERROR, "natflow_ctl line %u: not applied, error %d",
-			    line->number, err);
+		file->spoiled = true;
 	return err;
 }
 
@@ -115,7 +172,7 @@ static int feed(struct ctl_file *file, const char *text, size_t len)
 		int complete = natflow_line_push(&file->line, text[i]);
 
 		if (complete)
-			err = run_line(file->door->nn, &file->line, complete);
+			err = run_line(file, complete);
 	}
 	mutex_unlock(&file->door->lock);
 	return err;
@@ -124,6 +181,7 @@ static int feed(struct ctl_file *file, const char *text, size_t len)
 /*
  * A write may hold many lines or a part of one. The first line that fails ends
  * it with its error: lines before it are in force, it and those behind are not.
+ * Between begin and commit nothing is in force, and commit fails if a line did.
  */
 static ssize_t ctl_write(struct file *filp, const char __user *user, size_t len, loff_t *pos)
 {
@@ -208,6 +266,7 @@ static int ctl_release(struct inode *inode, struct file *filp)
 	/* echo -n: the end of the file ends its last line; what it says wrong is in the log. */
 	if (file->line.len || file->line.bad)
 		feed(file, "\n", 1);
+	drop_held(file);	/* never committed */
 	door_put(file->door);
 	kfree(file);
 	return single_release(inode, filp);

@@ -12,21 +12,13 @@
 #include "../core/table.h"
 #include "../lib/command.h"
 
-static int set_flow_limit(struct natflow_net *nn, u32 limit)
+static void set_flow_limit(struct natflow_net *nn, struct natflow_table *table)
 {
-	struct natflow_table *table;
-
-	if (limit == READ_ONCE(nn->config.flow_limit))
-		return 0;
-	table = natflow_table_alloc(limit);
-	if (!table)
-		return -ENOMEM;
 	mutex_lock(&nn->lock);
-	WRITE_ONCE(nn->config.flow_limit, limit);
+	WRITE_ONCE(nn->config.flow_limit, table->limit);
 	natflow_table_replace(nn, table);
 	natflow_flow_flush(nn, NATFLOW_END_DISABLED, NULL, NULL);
 	mutex_unlock(&nn->lock);
-	return 0;
 }
 
 static void set_disabled(struct natflow_net *nn, bool disabled)
@@ -49,14 +41,19 @@ static void set_select(struct natflow_net *nn, const struct natflow_command *cmd
 	natflow_hooks_update(nn);
 }
 
-static int group_add(struct natflow_net *nn, const char *name)
+static void set_revalidate(struct natflow_net *nn, bool revalidate)
 {
-	int err;
+	mutex_lock(&nn->lock);
+	WRITE_ONCE(nn->config.revalidate, revalidate);
+	mutex_unlock(&nn->lock);
+	natflow_hooks_update(nn);
+}
 
+static void group_add(struct natflow_net *nn, const char *name)
+{
 	rtnl_lock();
-	err = natflow_port_group_add(nn, name);
+	natflow_port_group_add(nn, name);
 	rtnl_unlock();
-	return err;
 }
 
 static void group_clear(struct natflow_net *nn)
@@ -128,21 +125,57 @@ static bool flow_matches(struct natflow_flow *flow, const void *arg)
 	       (!*f->dev || passes_device(flow, f->dev));
 }
 
-/**
- * natflow_settings_apply() - do what a parsed line says
- * @nn: namespace
- * @cmd: from natflow_command_parse()
- *
- * When it returns 0 the change is in force for the next packet.
- *
- * Context: process, may sleep, no lock of natflow held.
- * Return: 0 or an errno; then nothing has changed.
- */
-int natflow_settings_apply(struct natflow_net *nn, const struct natflow_command *cmd)
+/* Would the group have room after all of these? */
+static int check_group(struct natflow_net *nn, const struct natflow_command *cmd,
+		       unsigned int count)
+{
+	char (*name)[IFNAMSIZ] = kcalloc(NATFLOW_GROUP_MAX, IFNAMSIZ, GFP_KERNEL);
+	unsigned int names = nn->groups, i, k;
+	int err = 0;
+
+	if (!name)
+		return -ENOMEM;
+	memcpy(name, nn->group, sizeof(nn->group));
+	for (i = 0; i < count && !err; i++) {
+		if (cmd[i].verb == NATFLOW_CMD_GROUP_CLEAR)
+			names = 0;
+		if (cmd[i].verb != NATFLOW_CMD_GROUP_ADD)
+			continue;
+		for (k = 0; k < names && strcmp(name[k], cmd[i].name); k++)
+			;
+		if (k == NATFLOW_GROUP_MAX)
+			err = -ENOSPC;
+		else if (k == names)
+			strscpy(name[names++], cmd[i].name, IFNAMSIZ);
+	}
+	kfree(name);
+	return err;
+}
+
+/* Everything that can fail. @table: for the last flow_limit= that changes something. */
+static int prepare(struct natflow_net *nn, const struct natflow_command *cmd, unsigned int count,
+		   struct natflow_table **table)
+{
+	u32 limit = nn->config.flow_limit;
+	unsigned int i;
+	int err = check_group(nn, cmd, count);
+
+	*table = NULL;
+	if (err)
+		return err;
+	for (i = 0; i < count; i++)
+		if (cmd[i].verb == NATFLOW_CMD_FLOW_LIMIT)
+			limit = cmd[i].value;
+	if (limit == nn->config.flow_limit)
+		return 0;
+	*table = natflow_table_alloc(limit);
+	return *table ? 0 : -ENOMEM;
+}
+
+/* One command; nothing here can fail. */
+static void apply(struct natflow_net *nn, const struct natflow_command *cmd)
 {
 	switch (cmd->verb) {
-	case NATFLOW_CMD_NONE:
-		break;
 	case NATFLOW_CMD_DISABLED:
 		set_disabled(nn, cmd->value);
 		break;
@@ -152,19 +185,21 @@ int natflow_settings_apply(struct natflow_net *nn, const struct natflow_command 
 	case NATFLOW_CMD_DELAY_PKTS:
 		WRITE_ONCE(nn->config.delay_pkts, cmd->value);
 		break;
-	case NATFLOW_CMD_FLOW_LIMIT:
-		return set_flow_limit(nn, cmd->value);
 	case NATFLOW_CMD_GROUP_TYPE:
 		WRITE_ONCE(nn->config.group_type, cmd->value);
 		natflow_clock_bump_all(nn);
 		break;
 	case NATFLOW_CMD_GROUP_ADD:
-		return group_add(nn, cmd->name);
+		group_add(nn, cmd->name);
+		break;
 	case NATFLOW_CMD_GROUP_CLEAR:
 		group_clear(nn);
 		break;
 	case NATFLOW_CMD_DEBUG:
 		WRITE_ONCE(nn->config.debug, cmd->value);
+		break;
+	case NATFLOW_CMD_REVALIDATE:
+		set_revalidate(nn, cmd->value);
 		break;
 	case NATFLOW_CMD_UPDATE_MAGIC:
 		natflow_clock_bump_all(nn);
@@ -178,7 +213,36 @@ int natflow_settings_apply(struct natflow_net *nn, const struct natflow_command 
 	case NATFLOW_CMD_GO_SLOWPATH:
 		natflow_log(nn, NATFLOW_LOG_ERROR, "go_slowpath_if_no_qos: no effect");
 		break;
+	default:
+		break;
 	}
+}
+
+/**
+ * natflow_settings_apply() - do what parsed lines say, all of it or nothing
+ * @nn: namespace
+ * @cmd: from natflow_command_parse()
+ * @count: of @cmd
+ *
+ * When it returns 0 the change is in force for the next packet.
+ *
+ * Context: process, may sleep, only the door's lock held, which keeps other
+ * writers out.
+ * Return: 0 or an errno; then nothing has changed.
+ */
+int natflow_settings_apply(struct natflow_net *nn, const struct natflow_command *cmd,
+			   unsigned int count)
+{
+	struct natflow_table *table;
+	unsigned int i;
+	int err = prepare(nn, cmd, count, &table);
+
+	if (err)
+		return err;
+	if (table)
+		set_flow_limit(nn, table);
+	for (i = 0; i < count; i++)
+		apply(nn, &cmd[i]);
 	return 0;
 }
 
@@ -222,9 +286,11 @@ void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 		 "#    ifname_group_type=0|1|2 0 all, 1 only inside the group, 2 only outside\n"
 		 "#    ifname_group_add=NAME   ifname_group_clear\n"
 		 "#    debug=0..63             2 keeps warnings, 4 facts in natflow_log; errors always\n"
+		 "#    revalidate=0|1          1 has every flow pass the firewall again after it changed\n"
 		 "#    update_magic            look at every flow again\n"
 		 "#    flush [proto=tcp|udp] [src=A[/L]] [dst=A[/L]] [sport=N] [dport=N] [dev=NAME]\n"
-		 "#    list_net_device         to natflow_log\n");
+		 "#    list_net_device         to natflow_log\n"
+		 "#    begin ... commit        all lines in between, or none\n");
 	/* Writing disabled=0 is a choice of its own: only who made it gets it replayed. */
 	if (c->disabled || c->enabled_once)
 		seq_printf(m, "disabled=%d\n", c->disabled);
@@ -235,6 +301,7 @@ void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 	seq_printf(m, "flow_limit=%u\n", c->flow_limit);
 	seq_printf(m, "ifname_group_type=%u\n", c->group_type);
 	seq_printf(m, "debug=%u\n", c->debug);
+	seq_printf(m, "revalidate=%d\n", c->revalidate);
 	seq_puts(m, "ifname_group_clear\n");
 	rtnl_lock();
 	for (i = 0; i < nn->groups; i++)

@@ -60,7 +60,7 @@ static void place(struct natflow_net *nn)
 	lockdep_assert_held(&nn->lock);
 	WRITE_ONCE(nn->incomplete, false);	/* from here on the watch may set it */
 	if (!natflow_watch_start(nn))
-		missing = "route changes are not heard";
+		missing = "changes of routes or rules are not heard";
 	if (!nn->tracked)
 		nn->tracked = !natflow_ct_track(nn->net);
 	if (!nn->hooked)

@@ -41,6 +41,7 @@ enum natflow_group_type {
 struct natflow_config {
 	bool disabled;
 	bool enabled_once;	/* somebody wrote disabled=0 */
+	bool revalidate;	/* a change of firewall rules sends every flow once to the stack */
 	u8 select;		/* enum natflow_select */
 	u8 group_type;		/* enum natflow_group_type */
 	u32 mark, mark_mask;	/* for NATFLOW_SELECT_MARK */
@@ -63,7 +64,7 @@ struct natflow_net {
 	bool learning;			/* new flows may be selected */
 	bool hooked;			/* POST_ROUTING hooks are registered; under @lock */
 	bool tracked;			/* conntrack is asked for; under @lock */
-	struct socket *watch;		/* hears of route changes; under @lock */
+	struct socket *routes, *rulesets;	/* heard by core/watch; under @lock */
 	bool incomplete;		/* learning, but one of these failed: the tick retries */
 	bool dead;			/* pernet exit has begun: no hook is registered again */
 

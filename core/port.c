@@ -166,19 +166,15 @@ static void regroup(struct natflow_net *nn)
  * @nn: namespace
  * @name: name of a device that exists or may come
  *
- * Context: RTNL.
- * Return: 0, also if it was in already, or -ENOSPC.
+ * Context: RTNL. Nothing happens if it was in already, or there is no room.
  */
-int natflow_port_group_add(struct natflow_net *nn, const char *name)
+void natflow_port_group_add(struct natflow_net *nn, const char *name)
 {
 	ASSERT_RTNL();
-	if (in_group(nn, name))
-		return 0;
-	if (nn->groups == NATFLOW_GROUP_MAX)
-		return -ENOSPC;
+	if (in_group(nn, name) || nn->groups == NATFLOW_GROUP_MAX)
+		return;
 	strscpy(nn->group[nn->groups++], name, IFNAMSIZ);
 	regroup(nn);
-	return 0;
 }
 
 /**

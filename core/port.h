@@ -30,7 +30,7 @@ bool natflow_port_device_ok(struct net_device *dev);
 int natflow_port_add(struct natflow_net *nn, struct net_device *dev);
 void natflow_port_remove(struct natflow_net *nn, const struct net_device *dev);
 void natflow_port_sync(struct natflow_net *nn);
-int natflow_port_group_add(struct natflow_net *nn, const char *name);
+void natflow_port_group_add(struct natflow_net *nn, const char *name);
 void natflow_port_group_clear(struct natflow_net *nn);
 void natflow_port_renamed(struct natflow_net *nn, struct net_device *dev);
 

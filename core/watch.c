@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Route changes that the kernel's own counters do not show: IPv6 deletions and
- * rules, and nexthop objects that lose or change a member.
+ * Changes that the kernel's own counters do not show: IPv6 deletions and
+ * rules, nexthop objects that lose or change a member, and, when asked for,
+ * new generations of nftables' rules.
  *
- * Heard where every routing daemon hears them, as rtnetlink's messages, because
+ * Heard where every routing daemon hears them, as netlink's messages, because
  * those are sent for all of them, after the change, before the command that
  * made it returns. The FIB notifier chain is silent about a route that was not
  * the first of its node, and speaks before the fact about multipath routes and
@@ -11,6 +12,7 @@
  * __ip6_del_rt_siblings(), net/core/fib_rules.c:fib_newrule(), 6.1 to 7.3).
  */
 #include <linux/net.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/random.h>
 #include <linux/rtnetlink.h>
@@ -37,9 +39,10 @@ static void heard(struct sock *sk)
 	skb_queue_walk(&sk->sk_receive_queue, skb) {
 		u16 type = nlmsg_hdr(skb)->nlmsg_type;
 
-		if (type == RTM_NEWNEXTHOP || type == RTM_DELNEXTHOP)
-			natflow_clock_bump(nn, NFPROTO_IPV4);
 		natflow_clock_bump(nn, NFPROTO_IPV6);
+		if (sk->sk_protocol != NETLINK_ROUTE || type == RTM_NEWNEXTHOP ||
+		    type == RTM_DELNEXTHOP)
+			natflow_clock_bump(nn, NFPROTO_IPV4);
 	}
 	skb_queue_splice_init(&sk->sk_receive_queue, &done);
 	spin_unlock_irqrestore(&sk->sk_receive_queue.lock, flags);
@@ -55,50 +58,50 @@ static void lost(struct sock *sk)
 	WRITE_ONCE(nn->incomplete, true);
 }
 
-static int join(struct socket *sock)
+static int join(struct socket *sock, const int *group)
 {
-	static const int groups[] = { RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP };
 	/* Not a number that a program would choose, which takes its process id. */
 	struct sockaddr_nl self = { .nl_family = AF_NETLINK, .nl_pid = get_random_u32() | BIT(31) };
-	unsigned int i;
 	int err;
 
 	/* Unbound, it would not hear what the kernel does on its own. */
 	err = sock->ops->bind(sock, (void *)&self, sizeof(self));
-	for (i = 0; i < ARRAY_SIZE(groups) && !err; i++) {
-		int group = groups[i];
+	for (; *group && !err; group++) {
+		int number = *group;
 
 		err = sock->ops->setsockopt(sock, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP,
-					    KERNEL_SOCKPTR(&group), sizeof(group));
+					    KERNEL_SOCKPTR(&number), sizeof(number));
 	}
 	return err;
 }
 
-/**
- * natflow_watch_start() - begin to hear of route changes, or go on after a loss
- * @nn: namespace
- *
- * Context: process, may sleep, natflow_net.lock held, RTNL not held.
- * Return: false if there is no memory; nothing is heard then.
- */
-bool natflow_watch_start(struct natflow_net *nn)
+static void hang_up(struct socket **sock)
+{
+	if (*sock)
+		sock_release(*sock);	/* waits for deliveries under way */
+	*sock = NULL;
+}
+
+/* Listen, or listen anew if something was lost. @group: ends with 0. */
+static bool listen(struct natflow_net *nn, struct socket **sock, int protocol, const int *group)
 {
 	struct sock *sk;
 
-	lockdep_assert_held(&nn->lock);
-	if (nn->watch && !nn->watch->sk->sk_err)
+	if (*sock && !(*sock)->sk->sk_err)
 		return true;
-	natflow_watch_stop(nn);
-	if (sock_create_kern(nn->net, PF_NETLINK, SOCK_RAW, NETLINK_ROUTE, &nn->watch))
+	hang_up(sock);
+	if (sock_create_kern(nn->net, PF_NETLINK, SOCK_RAW, protocol, sock)) {
+		*sock = NULL;
 		return false;
-	sk = nn->watch->sk;
+	}
+	sk = (*sock)->sk;
 	write_lock_bh(&sk->sk_callback_lock);
 	sk->sk_user_data = nn;
 	sk->sk_data_ready = heard;
 	sk->sk_error_report = lost;
 	write_unlock_bh(&sk->sk_callback_lock);
-	if (join(nn->watch)) {
-		natflow_watch_stop(nn);
+	if (join(*sock, group)) {
+		hang_up(sock);
 		return false;
 	}
 	natflow_clock_bump_all(nn);	/* what happened until now was not heard */
@@ -106,7 +109,31 @@ bool natflow_watch_start(struct natflow_net *nn)
 }
 
 /**
- * natflow_watch_stop() - the reverse
+ * natflow_watch_start() - hear of what the settings ask for, or go on after a loss
+ * @nn: namespace
+ *
+ * Context: process, may sleep, natflow_net.lock held, RTNL not held.
+ * Return: false if something cannot be heard, for lack of memory.
+ */
+bool natflow_watch_start(struct natflow_net *nn)
+{
+	static const int routes[] = {
+		RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP, 0
+	};
+	static const int rulesets[] = { NFNLGRP_NFTABLES, 0 };
+	bool ok;
+
+	lockdep_assert_held(&nn->lock);
+	ok = listen(nn, &nn->routes, NETLINK_ROUTE, routes);
+	if (nn->config.revalidate)
+		ok &= listen(nn, &nn->rulesets, NETLINK_NETFILTER, rulesets);
+	else
+		hang_up(&nn->rulesets);
+	return ok;
+}
+
+/**
+ * natflow_watch_stop() - hear nothing any more
  * @nn: namespace
  *
  * Context: process, may sleep, natflow_net.lock held.
@@ -114,7 +141,6 @@ bool natflow_watch_start(struct natflow_net *nn)
 void natflow_watch_stop(struct natflow_net *nn)
 {
 	lockdep_assert_held(&nn->lock);
-	if (nn->watch)
-		sock_release(nn->watch);	/* waits for deliveries under way */
-	nn->watch = NULL;
+	hang_up(&nn->routes);
+	hang_up(&nn->rulesets);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Route changes that the kernel's own counters do not show. */
+/* Changes of routes and firewall rules that the kernel's own counters do not show. */
 #ifndef _NATFLOW_CORE_WATCH_H
 #define _NATFLOW_CORE_WATCH_H
 

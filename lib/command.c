@@ -217,6 +217,9 @@ static const struct verb verbs[] = {
 	{ "flush", NATFLOW_CMD_FLUSH, parse_filter, 0, 0,
 	  "proto=tcp|udp, src=ADDR[/LEN], dst=ADDR[/LEN], sport=N, dport=N or dev=NAME" },
 	{ "list_net_device", NATFLOW_CMD_LIST_NET_DEVICE, parse_nothing, 0, 0, "nothing" },
+	{ "revalidate=", NATFLOW_CMD_REVALIDATE, parse_number, 0, 1, "0 or 1" },
+	{ "begin", NATFLOW_CMD_BEGIN, parse_nothing, 0, 0, "nothing" },
+	{ "commit", NATFLOW_CMD_COMMIT, parse_nothing, 0, 0, "nothing" },
 	{ "go_slowpath_if_no_qos=", NATFLOW_CMD_GO_SLOWPATH, parse_number, 0, 1, "0 or 1" },
 };
 

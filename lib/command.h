@@ -33,6 +33,9 @@ enum natflow_verb {
 	NATFLOW_CMD_FLUSH,
 	NATFLOW_CMD_LIST_NET_DEVICE,
 	NATFLOW_CMD_GO_SLOWPATH,
+	NATFLOW_CMD_REVALIDATE,
+	NATFLOW_CMD_BEGIN,	/* hold back what follows ... */
+	NATFLOW_CMD_COMMIT,	/* ... and do all of it, or nothing */
 };
 
 /* Which flows; compared with the original direction as it comes in. */

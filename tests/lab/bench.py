@@ -11,7 +11,7 @@ import json
 import sys
 
 sys.path.insert(0, "/lab")
-from natlab import IPT, check, equal, flows as flows_of, frame, ip_packet, run, select, sh, stats, sysctl, udp, wait  # noqa: E402
+from natlab import IPT, check, equal, flows as flows_of, frame, ip_packet, run, sh, stats, sysctl, udp, wait  # noqa: E402
 
 COUNT = 16384
 FLOWS = [int(n) for n in sys.argv[1:]] or [1, 1000]

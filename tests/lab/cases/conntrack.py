@@ -4,8 +4,9 @@ import re
 import socket
 import struct
 
-from natlab import (ADDR, Capture, Delta, Tcp, Udp, both, check, conntrack, conntrack_entry, equal, exchange, frame,
-                    inject, ip, ip_packet, mac, ns, published, rule, run, select, start, sysctl, tcp, wait)
+from natlab import (Capture, Delta, Tcp, Udp, both, check, conntrack, conntrack_entry, equal, exchange, frame,
+                    inject, ip, ip_packet, mac, ns, published, rule, run, select, start, sysctl,
+                    tcp, wait)
 
 MEGA = bytes(range(256)) * 4096     # 1 MiB
 

@@ -9,10 +9,11 @@ import random
 import re
 import select as polling
 
-from natlab import (CTL, Delta, LIBC, Tcp, Udp, check, ctl, equal, hits, ip, log, netns_add, ns, opened, published,
+from natlab import (CTL, Delta, LIBC, Tcp, Udp, check, ctl, equal, hits, ip, log, netns_add, no_memory, ns, opened, published,
                     reachable, read, refuses, select, settings, sh, start, stats, sysctl, wait)
 
-DEFAULTS = ["select=auto", "delay_pkts=0", "flow_limit=65536", "ifname_group_type=0", "debug=3", "ifname_group_clear"]
+DEFAULTS = ["select=auto", "delay_pkts=0", "flow_limit=65536", "ifname_group_type=0", "debug=3", "revalidate=0",
+            "ifname_group_clear"]
 
 BAD = (
     ("disabled=2", errno.ERANGE, "'2': expected 0 or 1"),
@@ -85,7 +86,7 @@ def case_ctl_lines():
     """However a text is cut into writes, it means the same."""
     text = b"\r\n\n  # comment\n\tdelay_pkts=7 \t\r\nselect=mark:0xff/0xff\n   flow_limit=1000\ndebug=1   \n#\n \n"
     want = ["select=mark:0xff/0xff", "delay_pkts=7", "flow_limit=1000", "ifname_group_type=0", "debug=1",
-            "ifname_group_clear"]
+            "revalidate=0", "ifname_group_clear"]
     rnd = random.Random(1)
     for cut in (1, 2, 3, 255, 256, 257, 4096, None):
         ctl("\n".join(DEFAULTS))
@@ -185,7 +186,7 @@ def case_ctl_identity():
     equal([stats()[k] for k in ("learning", "hooked")], [0, 0], "writing it back chose nothing")
     for change, shown in (("delay_pkts=1000000", None), ("flow_limit=16", None), ("flow_limit=100000", None),
                           ("ifname_group_type=1", None), ("ifname_group_type=2", None), ("debug=63", None),
-                          ("debug=0", None), ("select=rules", None), ("select=all", None), ("select=auto", None),
+                          ("debug=0", None), ("revalidate=1", None), ("revalidate=0", None), ("select=rules", None), ("select=all", None), ("select=auto", None),
                           ("select=mark:1", "select=mark:0x1/0xffffffff"),
                           ("select=mark:0xffffffff/0xffffffff", None), ("ifname_group_add=r0", None),
                           ("ifname_group_add=abcdefghijklmno", None), ("ifname_group_add=r0", None),
@@ -203,6 +204,45 @@ def case_ctl_identity():
     equal(log()[-1], "natflow_ctl line 1: not applied, error -28", "log")
     ctl("ifname_group_add=eth31")
     same("full group")
+
+
+def case_ctl_transaction():
+    """begin ... commit: all lines or none; nobody sees a part; what is not committed never was."""
+    good = "begin\ndelay_pkts=9\nifname_group_add=a\nflow_limit=777\nselect=all\n"
+    new = ["select=all", "delay_pkts=9", "flow_limit=777", "ifname_group_type=0", "debug=3", "revalidate=0",
+           "ifname_group_clear", "ifname_group_add=a"]
+    with opened() as fd:
+        os.write(fd, good.encode())
+        equal(settings(), DEFAULTS, "before commit")
+        equal(stats()["hooked"], 0, "hooked before commit")
+        os.write(fd, b"commit\n")
+        equal(settings(), new, "after commit")
+        equal(stats()["hooked"], 1, "hooked when commit returned")
+        refuses(lambda: os.write(fd, b"commit\n"), errno.ENOENT)
+        os.write(fd, b"begin\n")
+        refuses(lambda: os.write(fd, b"begin\n"), errno.EBUSY)
+        refuses(lambda: os.write(fd, b"commit\n"), errno.ECANCELED)
+    ctl("begin\n" + "\n".join(DEFAULTS) + "\nifname_group_add=b\nifname_group_clear\ncommit")
+    equal(settings(), DEFAULTS, "back by a transaction")
+    for bad, number in (("delay_pkts=x", errno.EINVAL), ("flow_limit=1", errno.ERANGE), ("bogus", errno.EINVAL)):
+        with opened() as fd:
+            refuses(lambda: os.write(fd, f"{good}{bad}\n".encode()), number)
+            os.write(fd, b"delay_pkts=8\n")
+            refuses(lambda: os.write(fd, b"commit\ndelay_pkts=7\n"), errno.ECANCELED)
+            equal(settings(), DEFAULTS, f"with {bad}")
+        ctl("delay_pkts=0")
+    refuses(lambda: ctl(good + "\n".join(f"ifname_group_add=e{i}" for i in range(32)) + "\ncommit"), errno.ENOSPC)
+    equal(settings(), DEFAULTS, "one name too many")
+    refuses(lambda: ctl("begin\n" + "delay_pkts=3\n" * 257 + "commit"), errno.E2BIG)
+    equal(settings(), DEFAULTS, "one line too many")
+    ctl("begin\n" + "delay_pkts=3\n" * 255 + "delay_pkts=4\ncommit")
+    check("delay_pkts=4" in settings(), "as many as there may be")
+    ctl(good)
+    check("delay_pkts=4" in settings(), "closed without commit")
+    with no_memory("natflow_table_alloc", 1) as works:
+        if works:
+            refuses(lambda: ctl(good + "commit"), errno.ENOMEM)
+    check("delay_pkts=4" in settings(), "without memory for the table")
 
 
 def case_ctl_replay_keeps_flows():

@@ -6,7 +6,7 @@ import re
 import socket
 import struct
 
-from natlab import (Delta, IPT, LIBC, Tcp, Udp, check, ctl, equal, flows, hits, ip, ns, published, refuses, rule, run,
+from natlab import (Delta, IPT, LIBC, Tcp, Udp, check, ctl, equal, flows, hits, ns, published, refuses, rule, run,
                     select, stats, wait, wait_rules)
 
 

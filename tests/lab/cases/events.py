@@ -4,13 +4,15 @@
 The client's far address C and the server's far address S are both reached over two links; a case changes the
 way to one of them. "Old" is the link that was used before the event.
 """
+import errno
 import re
 import socket
 import struct
 import time
 
-from natlab import (IPT, Capture, Delta, Udp, both, check, conntrack, ctl, equal, fast, flows, ip, learned, mac, ns, reachable, rule,
-                    run, second_link, select, sh, start, stats, sysctl, wait)
+from natlab import (ADDR, IPT, Capture, Delta, Failure, Udp, both, check, conntrack, ctl, equal, fast, flows, ip,
+                    learned, mac, nft_counter, ns, reachable, run, second_link, select, stats,
+                    sysctl, wait)
 
 FAR = {("c", 4): "10.8.8.8", ("s", 4): "10.9.9.9", ("c", 6): "fd08::8", ("s", 6): "fd09::9"}
 NET = {("c", 4): "10.8.0.0/16", ("s", 4): "10.9.0.0/16", ("c", 6): "fd08::/32", ("s", 6): "fd09::/32"}
@@ -124,6 +126,8 @@ def case(prepare, event, moves=True, families=(4, 6)):
     return made if families == (4, 6) else made[families[0] == 6]
 
 
+# -- routes
+
 ONE = "{ip} route add {dst} {way}"
 TWO = "{ip} route add {dst} {way} metric 10; {ip} route add {dst} {new_way} metric 20"
 
@@ -185,3 +189,397 @@ def marked(side):
 case_connmark_v4, case_connmark_v6 = case(
     ONE + "; {ip} route add {dst} {new_way} table {mark}; {ip} rule add fwmark {mark} table {mark}; "
     "{ipt} -w -t mangle -A PREROUTING -j CONNMARK --restore-mark", marked)
+
+
+# -- firewall rules
+
+def rules_changed(family, command, revalidate):
+    """A new DROP: established flows go on as before, or with revalidate=1 it bites on the next packet."""
+    ctl(f"revalidate={revalidate}")
+    flow = learned(Udp(family))
+    d = Delta()
+    arrived = Capture("s", "s0", lambda f: f.endswith(b"dropped?"))
+    run("r", command)
+    for _ in range(ROUNDS):
+        flow.client.send(b"dropped?")
+    if revalidate:
+        arrived.none()
+        equal(d["hits"], 0, "hits")
+        flow.server.settimeout(0.001)
+        refused = False
+        try:
+            flow.server.recv(100)
+        except OSError:
+            refused = True
+        check(refused, "nothing arrived")
+    else:
+        equal(d["hits"], ROUNDS, f"hits {d.changed()}")
+    arrived.close()
+    return flow
+
+
+def revalidate_case(add, remove):
+    def test(family):
+        words = {"legacy": f"{IPT[family]} -w", "nft": IPT[family].replace("legacy", "nft")}
+        run("r", "nft add table inet other")
+        run("r", "nft add chain inet other f { type filter hook forward priority 0; }")
+        ctl("select=all") if "legacy" not in add else select()
+        for revalidate in (0, 1):
+            flow = rules_changed(family, add.format(**words), revalidate)
+            run("r", remove.format(**words))
+            flow.close()
+            fast(learned(Udp(family)))
+        equal(stats()["missed_event"], 0, "missed events")
+    return both(test)
+
+
+case_revalidate_legacy_v4, case_revalidate_legacy_v6 = revalidate_case(
+    "{legacy} -I FORWARD -p udp -j DROP", "{legacy} -D FORWARD -p udp -j DROP")
+case_revalidate_iptables_nft_v4, case_revalidate_iptables_nft_v6 = revalidate_case(
+    "{nft} -I FORWARD -p udp -j DROP", "{nft} -D FORWARD -p udp -j DROP")
+case_revalidate_nft_v4, case_revalidate_nft_v6 = revalidate_case(
+    "nft add rule inet other f meta l4proto udp drop", "nft flush chain inet other f")
+
+
+# -- neighbours
+
+def frame_to(capture):
+    return ":".join(f"{b:02x}" for b in capture.next()[:6])
+
+
+def neighbour_edited(family):
+    """The gateway's entry is replaced by hand: the next frame carries the new address."""
+    select()
+    flow = learned(Udp(family))
+    sent = Capture("r", "r1", lambda f: f.endswith(b"where?"), sent=True)
+    for lladdr in ("02:00:00:00:00:99", "02:00:00:00:00:77"):
+        run("r", f"ip neigh replace {address(2, family)} lladdr {lladdr} dev r1 nud permanent")
+        d = Delta()
+        for _ in range(ROUNDS):
+            flow.client.send(b"where?")
+            equal(frame_to(sent), lladdr, "destination")
+        equal(d["hits"], ROUNDS, f"hits {d.changed()}")
+    equal(stats()["missed_event"], 0, "missed events")
+    sent.close()
+
+
+case_neighbour_edited_v4, case_neighbour_edited_v6 = both(neighbour_edited)
+
+
+def neighbour_announced(family):
+    """The server's address moves to another MAC, which announces itself, as VRRP does: no packet is lost."""
+    select()
+    flow = learned(Udp(family))
+    sysctl("s", "net.ipv4.conf.s0.arp_notify", 1)
+    sysctl("s", "net.ipv6.conf.s0.ndisc_notify", 1)
+    for lladdr in ("02:00:00:00:00:99", "02:00:00:00:00:77"):
+        run("s", f"ip link set s0 address {lladdr}")
+        wait(lambda: lladdr in run("r", f"ip neigh show {address(2, family)} dev r1"), "announcement heard")
+        sent = Capture("r", "r1", is_to(flow), sent=True)
+        d = Delta()
+        for i in range(ROUNDS):
+            flow.send(b"to the new one %d" % i)
+            equal(frame_to(sent), lladdr, "destination")
+        equal(d["hits"], ROUNDS, f"hits {d.changed()}")
+        sent.close()
+    equal(stats()["missed_event"], 0, "missed events")
+
+
+def is_to(flow):
+    port = struct.pack("!H", flow.server.getsockname()[1])
+    return lambda f: (f[36:38] if f[12:14] == b"\x08\x00" else f[56:58]) == port
+
+
+case_neighbour_announced_v4, case_neighbour_announced_v6 = both(neighbour_announced)
+
+
+def neighbour_lost(family):
+    """Failed or deleted: the next packet takes the stack, which resolves it again."""
+    select()
+    flow = learned(Udp(family))
+    for event in ("change {} dev r1 nud failed", "del {} dev r1"):
+        run("r", "ip neigh " + event.format(address(2, family)))
+        d = Delta()
+        flow.send()
+        equal(d["refuse.egress-down"], 1, f"{event}: {d.changed()}")
+        learned(flow)
+    equal(stats()["missed_event"], 0, "missed events")
+
+
+case_neighbour_lost_v4, case_neighbour_lost_v6 = both(neighbour_lost)
+
+
+def gateway_dies(family):
+    """The next hop falls silent under accelerated one-way traffic: it is probed, found dead, and left.
+
+    An IPv4 router with fib_multipath_use_neigh then takes the other one. An IPv6 router goes on trying (it asks for
+    reachable next hops only as a host, net/ipv6/route.c:ip6_pol_route()); that is its stack's word, and ours.
+    """
+    far_network(family)
+    side = Side("s", family)
+    sysctl("r", "net.ipv4.fib_multipath_use_neigh", 1)
+    for dev in ("r1", "r3"):
+        for key, value in (("delay_first_probe_time", 1), ("base_reachable_time_ms", 500), ("retrans_time_ms", 100)):
+            sysctl("r", f"net.ipv{family}.neigh.{dev}.{key}", value)
+    side.run("{ip} route add {dst} nexthop {way} nexthop {new_way}")
+    run("r", f"ip -{family} route add {FAR['c', family]} via {address(3, family)}")
+    select()
+    flow = learned(far_flow(family))
+    side.find(flow)
+    # It swallows what it gets, and says nothing any more.
+    run("s", "nft add table netdev dead")
+    for hook in ("ingress", "egress"):
+        run("s", f"nft add chain netdev dead {hook} {{ type filter hook {hook} device {side.words['host_dev']} priority 0; "
+                 "policy drop; }")
+    new = Capture("r", side.new_dev, is_ours, sent=True)
+    d = Delta()
+
+    def moved():
+        flow.client.send(b"still there?")
+        try:
+            new.next(0.05)
+        except Failure:
+            return False
+        return True
+    wait(lambda: moved() or family == 6 and d["refuse.egress-down"], "the dead gateway is left")
+    check(d["hits"] > 5, f"accelerated into the silence: {d.changed()}")
+    if family == 6:
+        return
+    old = Capture("r", side.dev, is_ours, sent=True)
+    flow.server.setblocking(True)
+    for i in range(ROUNDS):
+        flow.client.send(b"after %d" % i)
+        check(new.next().endswith(b"after %d" % i), "by the other gateway")
+    old.none()
+    equal(stats()["missed_event"], 0, "missed events")
+    old.close()
+    new.close()
+
+
+case_gateway_dies_v4, case_gateway_dies_v6 = both(gateway_dies)
+
+
+# -- devices
+
+def mtu_lowered(family):
+    """The next packet that does not fit any more is the stack's, which tells the sender."""
+    select()
+    flow = learned(Udp(family))
+    flow.client.setsockopt(*((socket.IPPROTO_IP, 10) if family == 4 else (socket.IPPROTO_IPV6, 23)), 2)  # MTU_DISCOVER
+    flow.send(bytes(1400))
+    run("r", "ip link set r1 mtu 1300")
+    sent = Capture("r", "r1", is_to(flow), sent=True)
+    flow.client.send(bytes(1400))
+
+    def told():
+        try:
+            flow.client.send(bytes(1400))
+        except OSError as e:
+            return e.errno == errno.EMSGSIZE
+        return False
+    wait(told, "too big")
+    sent.none()
+    sent.close()
+    flow.client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)      # takes what was told later off
+    learned(flow)
+    flow.send(bytes(1200))
+    equal(stats()["missed_event"], 0, "missed events")
+
+
+case_mtu_lowered_v4, case_mtu_lowered_v6 = both(mtu_lowered)
+
+
+def address_deleted(family):
+    """The masquerading address goes: the conntrack is deleted, and within a tick nothing leaves with that source."""
+    run("r", f"{IPT[family]} -w -t nat -A POSTROUTING -o r1 -j MASQUERADE")
+    select()
+    flow = learned(Udp(family))
+    gone = ADDR["r1", family]
+    run("r", f"ip addr del {gone}/{24 if family == 4 else 64} dev r1")
+    run("r", f"ip addr add {address(2, family, 9)}/{24 if family == 4 else 64} dev r1" + (" nodad" if family == 6 else ""))
+    wait(lambda: gone not in conntrack(f"-L -f ipv{family} -p udp"), "conntrack deleted")
+    time.sleep(0.07)        # a tick, within which a deleted conntrack is noticed
+    sent = Capture("r", "r1", lambda f: socket.inet_pton(flow.server.family, gone) in f[14:54] and f.endswith(b"whose?"),
+                   sent=True)
+    for _ in range(ROUNDS):
+        flow.client.send(b"whose?")
+    for _ in range(ROUNDS):
+        got, peer = flow.server.recvfrom(100)
+        equal((got, peer[0]), (b"whose?", address(2, family, 9)), "source")
+    sent.none()
+    sent.close()
+    equal(stats()["missed_event"], 0, "missed events")
+
+
+case_address_deleted_v4, case_address_deleted_v6 = both(address_deleted)
+
+
+def renamed(family):
+    """A new name means nothing to a flow; a device that was down comes back by itself."""
+    select()
+    flow = learned(Udp(family))
+    ip("r", """link set r1 down
+        link set r1 name wan
+        link set wan up""")
+    if family == 6:
+        ip("r", "addr replace fd00:2::1/64 dev wan nodad")
+    wait(lambda: reachable("r", family, ADDR["s", family]), "the link is back")
+    learned(flow)
+    check("out=wan" in flows()[0], flows())
+    equal(stats()["missed_event"], 0, "missed events")
+
+
+case_renamed_v4, case_renamed_v6 = both(renamed)
+
+
+# -- bridges
+
+def bridged(family):
+    """The client moves behind a bridge of the gateway: two links to it, one MAC address. Returns the flow."""
+    # The client's two devices are one station that roams between two ports.
+    run("r", "ip link add br0 type bridge ageing_time 30000")
+    ip(None, "link add c2 netns c type veth peer name r2 netns r")
+    # The second is silent for now, but has a carrier.
+    sysctl("c", "net.ipv6.conf.c2.disable_ipv6", 1)
+    sysctl("c", "net.ipv4.conf.c2.arp_ignore", 1)
+    ip("c", f"""link set c2 address {mac('c', 'c0')}
+        link set c2 up""")
+    ip("r", """addr flush dev r0
+        link set r0 master br0
+        link set r2 master br0
+        addr add 10.0.1.1/24 dev br0
+        addr add fd00:1::1/64 dev br0 nodad
+        link set r2 up
+        link set br0 up""")
+    run("c", "ip neigh flush dev c0")
+    wait(lambda: reachable("c", family, ADDR["r0", family]), "the bridge")
+    wait(lambda: reachable("s", family, ADDR["c", family]), "the client")
+    select()
+    return learned(Udp(family))
+
+
+def reply_leaves_by(flow, ports):
+    """Packets to the client, accelerated but for one at most, and where they leave the bridge."""
+    here, there = (Capture("r", dev, lambda f: f.endswith(b"roaming?"), sent=True) for dev in ("r0", "r2"))
+    d = Delta()
+    for _ in range(ROUNDS):
+        flow.server.sendto(b"roaming?", flow.peer)
+        for capture, dev in ((here, "r0"), (there, "r2")):
+            if dev in ports:
+                capture.next()
+    here.none()
+    there.none()
+    check(d["hits"] >= ROUNDS - 1, f"hits {d.changed()}")
+    here.close()
+    there.close()
+
+
+def roaming(family):
+    """The forwarding table, its edits, a flush, a blocked port: the very next packet leaves by the right port."""
+    flow = bridged(family)
+    station = mac("c", "c0")
+    reply_leaves_by(flow, ["r0"])
+    run("r", f"bridge fdb replace {station} dev r2 master static sticky")
+    reply_leaves_by(flow, ["r2"])
+    run("r", f"bridge fdb del {station} dev r2 master")
+    run("r", "ip link set br0 type bridge fdb_flush")
+    reply_leaves_by(flow, ["r0", "r2"])
+    run("r", "bridge link set dev r2 state 0")       # disabled; blocking is for whoever runs STP
+    reply_leaves_by(flow, ["r0"])
+    run("r", "bridge link set dev r2 state 3")
+    # It roams: the link that it used goes, the same addresses appear on the other, and it speaks first.
+    flow.client.setblocking(True)
+    gate = ADDR["r0", family]
+    run("c", "ip link set c0 down")
+    sysctl("c", "net.ipv6.conf.c2.disable_ipv6", 0)
+    run("c", "ip addr flush dev c0")
+    run("c", f"ip addr add {ADDR['c', family]}/{24 if family == 4 else 64} dev c2" + (" nodad" if family == 6 else ""))
+    run("c", f"ip -{family} route add default via {gate}")
+    wait(lambda: reachable("c", family, gate), "the gateway, by the other port")
+    reply_leaves_by(flow, ["r2"])
+    equal(stats()["missed_event"], 0, "missed events")
+
+
+case_roaming_v4, case_roaming_v6 = both(roaming)
+
+
+# -- hooks and queues of others
+
+def others(family):
+    """Whatever is hung into the way of a live flow sees every packet from then on: tc, qdisc, nft, both ends."""
+    select()
+    flow = learned(Udp(family))
+    run("r", "tc qdisc add dev r0 clsact")
+    run("r", "tc filter add dev r0 ingress matchall action ok")
+    run("r", "tc qdisc replace dev r1 root fq")
+    run("r", "nft add table netdev look")
+    for dev, hook in (("r0", "ingress"), ("r1", "egress")):
+        run("r", f"nft add chain netdev look {hook} {{ type filter hook {hook} device {dev} priority 0; }}")
+        run("r", f"nft add rule netdev look {hook} meta l4proto udp counter comment {hook}")
+
+    def seen():
+        """tc ingress, the queue, nft ingress, nft egress."""
+        filters = run("r", "tc -s filter show dev r0 ingress")
+        queue = run("r", "tc -s qdisc show dev r1")
+        return [int(re.search(r"Sent \d+ bytes (\d+) pkt", filters).group(1)),
+                int(re.search(r"qdisc fq .*?Sent \d+ bytes (\d+) pkt", queue, re.S).group(1)),
+                nft_counter("look", "ingress"), nft_counter("look", "egress")]
+    before, d = seen(), Delta()
+    for i in range(20):
+        flow.send(b"counted")
+    equal(d["hits"], 20, f"hits {d.changed()}")
+    after = seen()
+    equal([b - a for a, b in zip(before, after)], [20] * 4, "seen")
+    run("r", "nft add rule netdev look ingress udp dport != 0 drop")
+    d = Delta()
+    flow.client.send(b"dropped")
+    wait(lambda: nft_counter("look", "ingress") == after[2] + 1, "the dropped one counted")
+    equal(d["hits"], 0, "hits")
+
+
+case_others_v4, case_others_v6 = both(others)
+
+
+# -- router advertisements
+
+def advertise(dev, lifetime, preference):
+    """A router advertisement (RFC 4861 section 4.2, preference: RFC 4191) of the server's end dev."""
+    with ns("s"), socket.socket(socket.AF_INET6, socket.SOCK_RAW, 58) as sock:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        sock.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, preference << 3, lifetime, 0, 0),
+                    ("ff02::1", 0, 0, socket.if_nametoindex(dev)))
+
+
+def case_router_advertisement_v6():
+    """Two routers advertise themselves; the better one takes its word back, and later the other one."""
+    far_network(6)
+    for dev in ("r1", "r3"):
+        sysctl("r", f"net.ipv6.conf.{dev}.accept_ra", 2)
+        sysctl("r", f"net.ipv6.conf.{dev}.accept_ra_defrtr", 1)
+    for where, dev in (("s", "s0"), ("s", "s2")):
+        sysctl(where, f"net.ipv6.conf.{dev}.forwarding", 1)
+    side = Side("s", 6)
+    run("r", f"ip -6 route add {FAR['c', 6]} via {address(3, 6)}")
+
+    def routes():
+        return re.findall(r"default via \S+ dev (\S+) proto ra", run("r", "ip -6 route show default"))
+    for dev, preference in (("s0", 1), ("s2", 0)):
+        advertise(dev, 1800, preference)
+    wait(lambda: sorted(routes()) == ["r1", "r3"], "both routers known")
+    select()
+    flow = learned(far_flow(6))
+
+    def taken_back():
+        advertise("s0", 0, 1)
+        wait(lambda: routes() == ["r3"], "its route is gone")
+    moves_to(flow, side, taken_back)
+    # Again two, and the one that is not in use goes: nothing moves.
+    advertise("s0", 1800, 3)
+    wait(lambda: sorted(routes()) == ["r1", "r3"], "both routers known")
+    learned(flow)
+
+    def other_taken_back():
+        advertise("s0", 0, 3)
+        wait(lambda: routes() == ["r3"], "its route is gone")
+    side.dev, side.new_dev = side.new_dev, side.dev
+    moves_to(flow, side, other_taken_back, moves=False)

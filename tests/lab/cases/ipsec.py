@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Law 10, never in clear: what came or leaves through IPsec is left to the stack."""
-from natlab import ADDR, Capture, Delta, Udp, check, equal, rule, select, sh, sysctl
+from natlab import ADDR, Capture, Delta, Udp, check, equal, select, sh
 
 AUTH = "auth 'hmac(sha1)' 0x" + "11" * 20 + " enc 'cbc(aes)' 0x" + "22" * 16
 COUNT = 10

@@ -2,8 +2,8 @@
 """Every reason why a packet goes up the stack: counted once under its name, and then exactly what the stack does."""
 import struct
 
-from natlab import (ADDR, Capture, Delta, Tcp, Udp, check, conntrack, equal, frame, inject, ip_packet, mac,
-                    no_memory, published, rule, run, select, sh, sysctl, tcp, trouble, udp, wait)
+from natlab import (ADDR, Capture, Delta, Tcp, Udp, check, equal, frame, inject, ip_packet, mac, no_memory,
+                    published, rule, run, select, sh, tcp, udp, wait)
 
 DATA = b"natflow refuses politely"
 
