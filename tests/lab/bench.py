@@ -14,7 +14,6 @@ sys.path.insert(0, "/lab")
 from natlab import IPT, check, equal, flows as flows_of, frame, ip_packet, run, sh, stats, sysctl, udp, wait  # noqa: E402
 
 COUNT = 16384
-FLOWS = [int(n) for n in sys.argv[1:]] or [1, 1000]
 MAC = {"in0": "02:00:00:00:00:01", "out0": "02:00:00:00:00:02"}
 PEER = {"in0": "02:00:00:00:01:01", "out0": "02:00:00:00:02:02"}
 ADDR = {4: ("10.0.1.2", "10.0.2.2", "10.0.2.1"), 6: ("fd00:1::2", "fd00:2::2", "fd00:2::1")}
@@ -92,6 +91,7 @@ def flowtable():
 
 
 def main():
+    counts = [int(n) for n in sys.argv[1:]] or [1, 1000]
     run(None, "modprobe -a nf_conntrack dummy nf_flow_table_inet nft_flow_offload xt_MASQUERADE iptable_nat ip6table_nat")
     run(None, "insmod /lab/natlab.ko")
     setup()
@@ -109,7 +109,7 @@ def main():
                 run("r", f"{IPT[family]} -w -I FORWARD -j FLOWOFFLOAD")
             wait(lambda: stats("r")["hooked"] == 1, "hooks in place")
         for family in (4, 6):
-            for flows in FLOWS:
+            for flows in counts:
                 measure(path, family, flows, floor)
     now = stats("r")
     check(now["flow_limit"] == 65536, "default limit")
@@ -119,4 +119,5 @@ def main():
     print("LAB-DONE", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
