@@ -17,6 +17,7 @@
 #define FOLD_TICKS	4
 #define SLICES		8
 #define HALVES_A_TICK	256
+#define BUCKETS_AT_ONCE	512U
 
 /**
  * natflow_ageing_join() - a flow had a hit in a new tick of the packet path
@@ -99,21 +100,35 @@ static void check_bucket(struct natflow_bucket *b)
 	}
 }
 
-/* One slice of the published flows. */
-static void age_table(struct natflow_net *nn)
+/* A part of a slice. Return: how many buckets a whole slice has. */
+static u32 age_buckets(struct natflow_net *nn)
 {
 	struct natflow_table *table;
-	u32 n;
+	unsigned int n;
+	u32 slice;
 
 	rcu_read_lock();
 	table = rcu_dereference(nn->table);
-	for (n = table->mask / SLICES + 1; n; n--) {
+	slice = table->mask / SLICES + 1;
+	for (n = 0; n < min(slice, BUCKETS_AT_ONCE); n++) {
 		struct natflow_bucket *b = &table->bucket[nn->slice++ & table->mask];
 
 		if (READ_ONCE(b->tags))
 			check_bucket(b);
 	}
 	rcu_read_unlock();
+	return slice;
+}
+
+/* One slice of the published flows. */
+static void age_table(struct natflow_net *nn)
+{
+	u32 done = 0;
+
+	do {
+		done += BUCKETS_AT_ONCE;
+		cond_resched();
+	} while (age_buckets(nn) > done);
 }
 
 /* Some of the unpublished ones, round and round; their order, by age, stays. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Kernel notifications of devices, neighbours and addresses. Routes: see watch.c. */
 #include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
 #include <net/addrconf.h>
 #include <net/netevent.h>
 #include "clock.h"
@@ -98,10 +99,19 @@ err_netdev:
 /**
  * natflow_events_exit() - stop listening
  *
- * Unregistering replays NETDEV_UNREGISTER for every device: all ports go.
+ * Unregistering replays NETDEV_UNREGISTER for every device: all ports go, and
+ * no worker adds one that nobody would remove any more.
  */
 void natflow_events_exit(void)
 {
+	struct net *net;
+
+	rtnl_lock();
+	down_read(&net_rwsem);
+	for_each_net(net)
+		WRITE_ONCE(natflow_net(net)->dead, true);
+	up_read(&net_rwsem);
+	rtnl_unlock();
 	unregister_inet6addr_notifier(&addr6_nb);
 	unregister_netevent_notifier(&neigh_nb);
 	unregister_netdevice_notifier(&netdev_nb);

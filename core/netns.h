@@ -66,7 +66,7 @@ struct natflow_net {
 	bool tracked;			/* conntrack is asked for; under @lock */
 	struct socket *routes, *rulesets;	/* heard by core/watch; under @lock */
 	bool incomplete;		/* learning, but one of these failed: the tick retries */
-	bool dead;			/* pernet exit has begun: no hook is registered again */
+	bool dead;			/* namespace or module goes: no hook is registered again */
 
 	/* Ports, by ifindex: written under RTNL, read under RCU. */
 	DECLARE_HASHTABLE(ports, 6);

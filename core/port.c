@@ -139,7 +139,7 @@ void natflow_port_sync(struct natflow_net *nn)
 
 	ASSERT_RTNL();
 	for_each_netdev(nn->net, dev) {
-		bool want = nn->forwarding && natflow_port_device_ok(dev);
+		bool want = nn->forwarding && !nn->dead && natflow_port_device_ok(dev);
 		bool have = natflow_port_find(nn, dev->ifindex);
 
 		if (want && !have && natflow_port_add(nn, dev))

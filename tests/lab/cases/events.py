@@ -319,7 +319,7 @@ def gateway_dies(family):
     side = Side("s", family)
     sysctl("r", "net.ipv4.fib_multipath_use_neigh", 1)
     for dev in ("r1", "r3"):
-        for key, value in (("delay_first_probe_time", 1), ("base_reachable_time_ms", 500), ("retrans_time_ms", 100)):
+        for key, value in (("delay_first_probe_time", 3), ("base_reachable_time_ms", 4000), ("retrans_time_ms", 100)):
             sysctl("r", f"net.ipv{family}.neigh.{dev}.{key}", value)
     side.run("{ip} route add {dst} nexthop {way} nexthop {new_way}")
     run("r", f"ip -{family} route add {FAR['c', family]} via {address(3, family)}")

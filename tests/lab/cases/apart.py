@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What must not be mixed up: namespaces, zones and VRFs with the same addresses; floods and the flows beside them."""
+import bench
+from natlab import (ADDR, Delta, IPT, Udp, check, conntrack, ctl, equal, fast, flows, ip, learned, netns_add,
+                    netns_del, reachable, rule, run, select, settings, start, stats, sysctl, udp_socket,
+                    wait)
+
+MANY = 64
+
+
+def gateway(name):
+    """A gateway between two dummy devices, with the addresses that all of them have."""
+    netns_add(name)
+    ip(name, "".join(f"""link add {dev} address {bench.MAC[dev]} type dummy
+        link set {dev} arp on up
+        addr add 10.0.{n}.1/24 dev {dev}
+        neigh add 10.0.{n}.2 lladdr {bench.PEER[dev]} dev {dev} nud permanent
+        """ for dev, n in (("in0", 1), ("out0", 2))))
+    sysctl(name, "net.ipv4.ip_forward", 1)
+    for dev in ("all", "in0", "out0"):
+        sysctl(name, f"net.ipv4.conf.{dev}.rp_filter", 0)
+    rule(4, where=name)
+    run(name, f"{IPT[4]} -w -t nat -A POSTROUTING -o out0 -j MASQUERADE")
+
+
+def inject(name, count, wait_for_it=True):
+    data = bench.original(4).hex()
+    p = start(name, ["sh", "-c", f"echo 'in0 4 4 {count} {data}' > /proc/natlab_bench"])
+    if wait_for_it:
+        p.wait()
+    return p
+
+
+def answer(name, count):
+    run(name, ["sh", "-c", f"echo 'out0 14 {count} {count} {bench.reply(4).hex()}' > /proc/natlab_bench"])
+
+
+def case_many_namespaces():
+    """64 gateways, alike to the last bit: each forwards its own; half of them go while packets are on their way."""
+    names = [f"n{i}" for i in range(MANY)]
+    for name in names:
+        gateway(name)
+    for name in names:
+        wait(lambda: stats(name)["hooked"] == 1, "hooks in place")
+        for _ in range(2):
+            inject(name, 4)
+            answer(name, 4)
+    before = {name: stats(name)["hits"] for name in names}
+    for i, name in enumerate(names):
+        inject(name, 100 + i)
+    equal([stats(name)["hits"] - before[name] for name in names], [100 + i for i in range(MANY)], "hits of each")
+    equal({stats(name)["flows"] for name in names}, {4}, "flows of each")
+    running = [inject(name, 20000, False) for name in names[::2]]
+    for name in names[::2]:
+        netns_del(name)
+    for p in running:
+        p.wait()
+    for name in names[1::2]:
+        d = Delta(name)
+        inject(name, 64)
+        equal(d["hits"], 64, "hits of those that stay")
+        netns_del(name)
+
+
+case_many_namespaces.bare = True
+
+
+def second_client():
+    """Another client behind r2, with the address of the first, told apart by zone and mark."""
+    netns_add("x")
+    ip(None, "link add x0 netns x type veth peer name r2 netns r")
+    ip("x", """addr add 10.0.1.2/24 dev x0
+        link set x0 up
+        route add default via 10.0.1.1""")
+    sysctl("r", "net.ipv4.conf.r2.rp_filter", 0)
+    ip("r", """addr add 10.0.1.1/24 dev r2 noprefixroute
+        link set r2 up
+        route add 10.0.1.0/24 dev r0 table 1
+        route add 10.0.1.0/24 dev r2 table 2
+        rule add fwmark 1 table 1 priority 10
+        rule add fwmark 2 table 2 priority 10""")
+
+
+def case_zones():
+    """Two customers with one address and one port, in zones by ingress: both fast, neither sees the other's."""
+    second_client()
+    for n, dev in ((1, "r0"), (2, "r2")):
+        rule(4, f"-A PREROUTING -i {dev} -j CT --zone-orig {n}", table="raw")
+        rule(4, f"-A PREROUTING -i {dev} -j CONNMARK --set-mark {n}", table="mangle")
+    rule(4, "-A PREROUTING -j CONNMARK --restore-mark", table="mangle")
+    rule(4, "-A POSTROUTING -o r1 -j MASQUERADE", table="nat")
+    select()
+    one = Udp(dport=7000, sport=5000)
+    two = udp_socket("x", port=5000)
+    two.connect((ADDR["s", 4], 7000))
+    learned(one)
+    for _ in range(3):
+        two.send(b"two")
+        got, peer = one.server.recvfrom(100)
+        equal(got, b"two", "from the second")
+        one.server.sendto(b"to two", peer)
+        equal(two.recv(100), b"to two", "to the second")
+    check(peer != one.peer, "two ports after NAT")
+    equal(stats()["flows"], 2, "flows")
+    d = Delta()
+    for i in range(5):
+        one.send(b"one %d" % i)
+        one.reply(b"to one %d" % i)
+        two.send(b"two %d" % i)
+        equal(one.server.recvfrom(100), (b"two %d" % i, peer), "from the second")
+        one.server.sendto(b"to two %d" % i, peer)
+        equal(two.recv(100), b"to two %d" % i, "to the second")
+    equal(d["hits"], 20, f"hits {d.changed()}")
+    equal([d["refuse.zone-ambiguous"], d["learn.zone-ambiguous"]], [0, 0], "ambiguous")
+
+
+def case_vrf():
+    """Devices of a VRF are no ports: overlapping tuples are the stack's, and right."""
+    select()
+    fast(learned(Udp()))
+    netns_add("x")
+    netns_add("y")
+    ip(None, """link add x0 netns x type veth peer name r2 netns r
+        link add y0 netns y type veth peer name r3 netns r""")
+    for name, dev, n in (("x", "x0", 1), ("y", "y0", 2)):
+        ip(name, f"""addr add 10.0.{n}.2/24 dev {dev}
+            link set {dev} up
+            route add default via 10.0.{n}.1""")
+    ip("r", """link add blue type vrf table 7
+        link set blue up
+        link set r2 master blue
+        link set r3 master blue
+        addr add 10.0.1.1/24 dev r2
+        addr add 10.0.2.1/24 dev r3
+        link set r2 up
+        link set r3 up""")
+    for dev in ("r2", "r3"):
+        sysctl("r", f"net.ipv4.conf.{dev}.rp_filter", 0)
+    wait(lambda: reachable("x", 4, "10.0.2.2"), "y")
+    one, two = learned(Udp(dport=7000, sport=5000)), Udp(dport=7000, sport=5000, client="x", server="y")
+    d = Delta()
+    two.learn()
+    two.learn()
+    equal(d["hits"], 0, f"hits {d.changed()}")
+    fast(one)
+
+
+def flood(answered):
+    """Tuples nobody has seen, far more than the table holds, beside flows with traffic, which never leave it."""
+    bench.setup()
+    select()
+    bench.nat()
+    ctl("flow_limit=256")
+    check("flow_limit=256" in settings(), "limit")
+    bench.establish(4, 16)
+    equal(stats()["flows"], 16, "flows")
+    live = bench.original(4)
+    # The same client's next ports, in pieces, and traffic on the live flows in between.
+    for _ in range(8):
+        d = Delta()
+        bench.generate("in0", 4, 16, 512, live)
+        equal(d["hits"], 512, f"hits of the flows that live: {d.changed()}")
+        other = bench.frame(bench.MAC["in0"], bench.PEER["in0"], bench.ip_packet(4, "10.0.1.77", "10.0.2.2", 17, bench.udp(
+            4, "10.0.1.77", "10.0.2.2", 1024, 9, bytes(18))))
+        bench.generate("in0", 4, 4096, 4096, other)
+        if answered:
+            bench.generate("out0", 14, 8192, 8192, bench.reply(4))
+            bench.generate("in0", 4, 4096, 4096, other)
+        now = stats()
+        check(now["flows"] + now["flows_half"] <= 256, f"bounded: {now['flows']} and {now['flows_half']}")
+
+
+def flood_case(answered):
+    def test():
+        flood(answered)
+    test.bare = True
+    return test
+
+
+case_flood_unanswered = flood_case(False)
+case_flood_answered = flood_case(True)
+
+
+def case_conntrack_full():
+    """No room for another conntrack: what is accelerated stays, and is not dropped early."""
+    select()
+    some = [learned(Udp()) for _ in range(8)]
+    for flow in some:
+        wait(lambda: "ASSURED" in conntrack(f"-L -p udp --sport {flow.client.getsockname()[1]}") or fast(flow), "assured")
+    with open("/proc/sys/net/nf_conntrack_max", "r+") as f:
+        before = f.read()
+        try:
+            f.write("16")
+            f.flush()
+            client = udp_socket("c")
+            for n in range(200):
+                try:
+                    client.sendto(b"flood", (ADDR["s", 4], 20000 + n))
+                except OSError:
+                    pass
+            for flow in some:
+                fast(flow)
+            equal(len(flows()), 8, "flows")
+        finally:
+            f.seek(0)
+            f.write(before)
