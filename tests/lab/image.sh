@@ -11,7 +11,7 @@ PROGRAMS="bash dash ip tc bridge iptables-legacy iptables-nft iptables-legacy-sa
  iptables-nft-save iptables-nft-restore ip6tables-legacy ip6tables-legacy-save ip6tables-legacy-restore
  ip6tables-nft ip6tables-nft-save ip6tables-nft-restore nft iperf3 conntrack ethtool curl kmod /usr/bin/python3 capsh setpriv"
 MODULES="veth dummy nf_conntrack nf_nat nf_flow_table nf_flow_table_inet nf_tables nft_flow_offload
- nft_chain_nat nft_nat nft_masq nft_ct nft_compat nf_conntrack_netlink ip_tables iptable_nat
+ nft_chain_nat nft_objref nft_nat nft_masq nft_ct nft_compat nf_conntrack_netlink ip_tables iptable_nat
  iptable_filter iptable_mangle iptable_raw ip6_tables ip6table_nat ip6table_filter ip6table_mangle
  ip6table_raw xt_MASQUERADE xt_nat xt_conntrack xt_mark xt_connmark xt_comment xt_tcpudp xt_state
  xt_TCPMSS xt_multiport xt_dscp xt_statistic xt_CT xt_DSCP xt_HL xt_CLASSIFY ipt_REJECT ip6t_REJECT bridge br_netfilter
