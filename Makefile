@@ -59,7 +59,7 @@ test:
 test-all:
 	@tests/run.sh long
 
-check test-unit fuzz test-lab test-hostile bench:
+check test-unit fuzz test-lab test-hostile mutants bench:
 	@T=$(T) K=$(K) CASE="$(CASE)" tests/run.sh $@
 
 help:
@@ -73,7 +73,8 @@ help:
 	@echo 'make fuzz T=60       parsers, T seconds each'
 	@echo 'make test-lab        lab cases; K=6.1|6.12|newest CASE=regex'
 	@echo 'make test-hostile    the same on the debug kernel'
+	@echo 'make mutants         natflow broken in known ways: a case notices each'
 	@echo 'make bench           instructions per packet'
 
 .PHONY: all modules check-config install uninstall clean demo shell test test-all check \
-	test-unit fuzz test-lab test-hostile bench help
+	test-unit fuzz test-lab test-hostile mutants bench help

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# run.sh short|long|check|test-unit|fuzz|test-lab|test-hostile|bench: the test
+# run.sh short|long|check|test-unit|fuzz|test-lab|test-hostile|mutants|bench: the test
 # ladder. Every ring prints TAP; the last line is "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -76,6 +76,7 @@ short | long)
 	# Ten times as slow: here the engine and conntrack, all cases with test-all or test-hostile.
 	if [ "$1" = short ]; then labs '^(nat|refuse|ipsec|conntrack)' debug; else labs "" debug; fi
 	[ "$1" = short ] || ring fuzz tests/fuzz.sh 300
+	[ "$1" = short ] || ring mutants tests/mutants.py
 	[ "$1" = long ] || ring fuzz tests/fuzz.sh 10
 	ring bench $LAB/bench.sh
 	;;
@@ -84,6 +85,7 @@ test-unit) rm -f "$TAP"/*; ring unit tests/unit.sh ;;
 fuzz) rm -f "$TAP"/*; ring fuzz tests/fuzz.sh "${T:-60}" ;;
 test-lab) rm -f "$TAP"/*; labs "${CASE:-}" "${K:-6.1}" ;;
 test-hostile) rm -f "$TAP"/*; labs "${CASE:-}" debug ;;
+mutants) rm -f "$TAP"/*; ring mutants tests/mutants.py ;;
 bench) rm -f "$TAP"/*; ring bench $LAB/bench.sh ;;
 *) echo "run.sh: what is $1?" >&2; exit 2 ;;
 esac

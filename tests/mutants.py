@@ -1,0 +1,96 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""mutants.py [N...]: break natflow in known ways, one at a time; a case must notice each. Prints TAP.
+
+A mutant is a file, a text in it, what to put there instead, and the cases that are to fail on stock 6.1.
+"""
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+WORK = TOP / "build/mutants"
+KERNEL = "6.1"
+
+MUTANTS = (
+    ("lib/nat.h", "\t\tiph->ttl--;\n", "", "nat.routed_v4"),
+    ("lib/nat.h", "\t\tiph->hop_limit--;\n", "", "nat.routed_v6"),
+    ("lib/nat.h", "\t\tif (udp && !check)\n\t\t\treturn;", "\t\tif (udp && !check)\n\t\t\tcheck = 0;", "skb.udp_checksum_zero"),
+    ("lib/nat.h", "(u32)check + sums.addr)", "(u32)check + sums.addr + sums.ports)", "skb.checksums_v4_tcp"),
+    ("lib/pkt.h", "htons(IP_MF | IP_OFFSET)", "htons(IP_OFFSET)", "refuse.ip4_only"),
+    ("natflow_path.c", "skb->pkt_type != PACKET_HOST", "skb->pkt_type == PACKET_LOOPBACK", "refuse.plain_v4"),
+    ("natflow_path.c", "unlikely(skb->_nfct | skb->_skb_refdst)", "unlikely(skb->_skb_refdst)", "refuse.plain|containers_br"),
+    ("natflow_path.c", "!= natflow_clock(c->nn, family)", "== natflow_clock(c->nn, family) + 77", "events.route_replace_v4"),
+    ("natflow_path.c", "len > READ_ONCE(c->egress->mtu)", "!READ_ONCE(c->egress->mtu)", "refuse.mtu"),
+    ("natflow_path.c", "c->pkt.ttl - 1 != ttl", "!ttl", "refuse.relearn_v4"),
+    ("natflow_path.c", "\tif (!natflow_ct_alive(flow->ct)) {", "\tif (!flow->ct) {", "refuse.conntrack_gone"),
+    ("natflow_path.c", "\tskb->mark = 0;\n", "", "skb.mark_and_priority"),
+    ("natflow_path.c", "& NATFLOW_TCP_SYN_FIN_RST", "& 0x02", "conntrack.half_close_v4"),
+    ("natflow_path.c", "\t\treturn NATFLOW_CT_MARK;", "\t\treturn NATFLOW_OK;", "events.connmark_v4"),
+    ("core/xmit.h", "\tskb_clear_tstamp(skb);\n", "", "skb.timestamp"),
+    ("core/watch.c", "\t\tnatflow_clock_bump(nn, NFPROTO_IPV6);\n", "", "events.(rule_delete|sibling_deleted)_v6"),
+    ("core/watch.c", "type == RTM_NEWNEXTHOP ||", "type == 0xffff ||", "events.group_member_deleted_v4"),
+    ("core/egress.c", "\t\tif (eg->neigh == neigh && !build_header(eg))", "\t\tif (eg->neigh == neigh && !resolved(eg))",
+     "events.neighbour_edited_v4"),
+    ("core/events.c", "\tcase NETDEV_CHANGEMTU:\n", "", "events.mtu_lowered_v6"),
+    ("core/ct.c", "\t\tct->proto.tcp.seen[i].td_maxwin = 0;\n", "", "conntrack.far_behind"),
+    ("core/ct.c", "\tif (nfct_help(ct))", "\tif (nfct_help(ct) == (void *)1)", "learn.helper_v4"),
+    ("core/ct.c", "\tWRITE_ONCE(ct->timeout, nfct_time_stamp + timeout);", "\t(void)timeout;", "conntrack.udp_life_v4"),
+    ("core/flow.c", "\t\tnatflow_ct_account(", "\t\tif (i == 2)\n\t\t\tnatflow_ct_account(", "conntrack.counters_v4"),
+    ("core/flow.c", "if (!test_and_clear_bit(NATFLOW_FLOW_SECOND_CHANCE, &flow->bits))", "if (flow)", "apart.flood_answered"),
+    ("core/flow.c", "if (nn->half_count >= clamp(", "if (nn->half_count > 3 * clamp(", "end.half_evicted_v4"),
+    ("core/learn.c", "\tif (dst_xfrm(dst))", "\tif (!dst)", "ipsec"),
+    ("core/learn.c", "\tif (is_deferred(c->nn, c->skb))", "\tif (!c->nn)", "learn.deferred_v4"),
+    ("control/ctl.c", "err = file->spoiled ? -ECANCELED :", "err =", "doors_ctl.ctl_transaction"),
+    ("control/api.c", "\tif (READ_ONCE(nn->config.revalidate))", "\tif (!nn)", "events.revalidate_legacy_v4"),
+)
+
+
+def run(tree, *command, **kw):
+    return subprocess.run(command, cwd=tree, capture_output=True, text=True, errors="replace", **kw)
+
+
+def mutate(number, tree):
+    """Returns why the mutant lives, or None."""
+    name, old, new, cases = MUTANTS[number]
+    run(TOP, "rsync", "-a", "--delete", "--exclude", ".git", "--exclude", "build", f"{TOP}/", f"{tree}/", check=True)
+    text = (tree / name).read_text()
+    if old not in text:
+        return "its text is not there any more"
+    (tree / name).write_text(text.replace(old, new, 1))
+    for command in (("tests/lab/build.sh", KERNEL), ("tests/lab/image.sh", KERNEL, f"build/lab/{KERNEL}.cpio.gz")):
+        p = run(tree, *command, env={**os.environ, "WERROR": ""})
+        if p.returncode:
+            return "it cannot be built: " + (p.stdout + p.stderr)[-500:]
+    p = run(tree, "tests/lab/vm.sh", KERNEL, f"build/lab/{KERNEL}.cpio.gz", f"/lab/run-cases.py,{cases}",
+            stdin=subprocess.DEVNULL, env={**os.environ, "TMO": "600"})
+    points = re.findall(r"^(ok|not ok) \d+ - \S+\.", p.stdout, re.M)
+    if not points:
+        return f"no case {cases}"
+    return None if "not ok" in points or "LAB-DONE" not in p.stdout else f"{cases} did not notice"
+
+
+def worker(place, numbers):
+    tree = WORK / place
+    (tree / "build/lab").mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        problem = mutate(number, tree)
+        name, old, *_ = MUTANTS[number]
+        print(f"{'not ok' if problem else 'ok'} {number + 1} - mutant {name}: {' '.join(old.split())}" +
+              (f"\n# {problem}" if problem else ""), flush=True)
+
+
+def main():
+    chosen = [int(n) - 1 for n in sys.argv[1:]] or range(len(MUTANTS))
+    print(f"1..{len(chosen)}", flush=True)
+    subprocess.run(["tests/lab/setup.sh", "tools", f"kernel:{KERNEL}"], cwd=TOP, check=True, stdout=sys.stderr)
+    headers = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / f"natflow/k/{KERNEL}/headers"
+    subprocess.run(["make", "-s", f"KDIR={headers}", "xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.so"], cwd=TOP, check=True)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(worker, "ab", (chosen[0::2], chosen[1::2])))
+
+
+main()
