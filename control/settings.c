@@ -16,8 +16,7 @@ static void set_flow_limit(struct natflow_net *nn, struct natflow_table *table)
 {
 	mutex_lock(&nn->lock);
 	WRITE_ONCE(nn->config.flow_limit, table->limit);
-	natflow_table_replace(nn, table);
-	natflow_flow_flush(nn, NATFLOW_END_DISABLED, NULL, NULL);
+	natflow_flow_resize(nn, table);
 	mutex_unlock(&nn->lock);
 }
 
@@ -282,7 +281,7 @@ void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 		 "#    disabled=0|1            1 sends everything to the stack at once\n"
 		 "#    select=auto|rules|all|mark:V[/M]  which flows are accelerated\n"
 		 "#    delay_pkts=N            leave a flow's first N packets to the stack\n"
-		 "#    flow_limit=N            flows the table holds; a new N flushes it\n"
+		 "#    flow_limit=N            flows the table holds; those that fit stay\n"
 		 "#    ifname_group_type=0|1|2 0 all, 1 only inside the group, 2 only outside\n"
 		 "#    ifname_group_add=NAME   ifname_group_clear\n"
 		 "#    debug=0..63             2 keeps warnings, 4 facts in natflow_log; errors always\n"

@@ -540,6 +540,48 @@ void natflow_flow_flush(struct natflow_net *nn, enum natflow_reason reason,
 		;
 }
 
+/* Is @flow in the table, now that it is another one? Publishes it there if there is room. */
+static bool has_no_place(struct natflow_flow *flow, const void *unused)
+{
+	struct natflow_net *nn = flow->nn;
+	u8 family = natflow_flow_family(flow);
+	struct natflow_table *table;
+	bool ok = true;
+	unsigned int i;
+
+	spin_lock_bh(&nn->flow_lock);
+	table = natflow_table_locked(nn);
+	if (test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits) &&
+	    !test_bit(NATFLOW_FLOW_DEAD, &flow->bits)) {
+		ok = nn->flow_count <= table->limit;
+		for (i = 0; i < 2 && ok; i++) {
+			struct natflow_dir *dir = natflow_flow_dir(flow, i, family), *twin;
+
+			twin = natflow_table_find(nn, table, natflow_dir_key(dir), family);
+			ok = twin ? twin == dir : natflow_table_insert(nn, table, dir, family);
+		}
+	}
+	spin_unlock_bh(&nn->flow_lock);
+	return !ok;
+}
+
+/**
+ * natflow_flow_resize() - move all flows to a table of another size
+ * @nn: namespace
+ * @table: new and empty; owned by @nn from here on
+ *
+ * One flow at a time: until it is its turn, a flow's packets miss and take the
+ * stack. Flows beyond the new limit end.
+ *
+ * Context: process, may sleep, natflow_net.lock held.
+ */
+void natflow_flow_resize(struct natflow_net *nn, struct natflow_table *table)
+{
+	lockdep_assert_held(&nn->lock);
+	natflow_table_replace(nn, table);
+	natflow_flow_flush(nn, NATFLOW_END_DISABLED, has_no_place, NULL);
+}
+
 /**
  * natflow_flow_net_init() - an empty flow table for a namespace
  * @nn: namespace with config.flow_limit set

@@ -230,6 +230,7 @@ void natflow_flow_fold(struct natflow_flow *flow);
 void natflow_flow_flush(struct natflow_net *nn, enum natflow_reason reason,
 			bool (*match)(struct natflow_flow *flow, const void *arg),
 			const void *arg);
+void natflow_flow_resize(struct natflow_net *nn, struct natflow_table *table);
 
 int natflow_flow_net_init(struct natflow_net *nn);
 void natflow_flow_net_exit(struct natflow_net *nn);

@@ -12,12 +12,18 @@
 #define OVERFLOW_SHIFT 56
 #define OVERFLOW_MAX 0xffULL	/* sticks: the second bucket is looked at for ever */
 
+/*
+ * A bucket with so many entries gives new ones away to an emptier second
+ * bucket. Before that all are where readers look first; from then on choice
+ * keeps buckets even, and none fills up before the table is at its limit.
+ */
+#define CROWDED 3
+
 /**
  * natflow_table_alloc() - a table for a number of flows
  * @limit: flows, two directions each
  *
- * Sized for two thirds of all slots in use when @limit is reached; then fewer
- * than one key in a million finds both its buckets full.
+ * Sized for at most two thirds of all slots in use when @limit is reached.
  *
  * Context: process, may sleep.
  * Return: an empty table with fresh hash secrets, or NULL.
@@ -59,6 +65,15 @@ static int slot_of(struct natflow_net *nn, struct natflow_bucket *b, const struc
 		if (rcu_dereference_protected(b->slot[i], lockdep_is_held(&nn->flow_lock)) == dir)
 			return i;
 	return -1;
+}
+
+static unsigned int used(struct natflow_net *nn, struct natflow_bucket *b)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < NATFLOW_BUCKET_SLOTS; i++)
+		n += !!rcu_dereference_protected(b->slot[i], lockdep_is_held(&nn->flow_lock));
+	return n;
 }
 
 static void overflow_add(struct natflow_bucket *b, int n)
@@ -114,22 +129,22 @@ bool natflow_table_insert(struct natflow_net *nn, struct natflow_table *table,
 			  struct natflow_dir *dir, u8 family)
 {
 	u64 hash = hash_of(table, natflow_dir_key(dir), family);
-	unsigned int second;
+	struct natflow_bucket *first = bucket_of(table, hash, false);
+	struct natflow_bucket *second = bucket_of(table, hash, true);
+	struct natflow_bucket *b = first;
+	int i;
 
-	for (second = 0; second < 2; second++) {
-		struct natflow_bucket *b = bucket_of(table, hash, second);
-		int i = slot_of(nn, b, NULL);
-
-		if (i < 0)
-			continue;
-		if (second)
-			overflow_add(bucket_of(table, hash, false), 1);
-		/* The tag after the pointer; a reader that is early compares the key anyway. */
-		rcu_assign_pointer(b->slot[i], dir);
-		WRITE_ONCE(b->tags, b->tags | tag_byte(hash) << (8 * i));
-		return true;
-	}
-	return false;
+	if (used(nn, first) >= CROWDED && used(nn, second) < used(nn, first))
+		b = second;
+	i = slot_of(nn, b, NULL);
+	if (i < 0)
+		return false;
+	if (b != first)
+		overflow_add(first, 1);
+	/* The tag after the pointer; a reader that is early compares the key anyway. */
+	rcu_assign_pointer(b->slot[i], dir);
+	WRITE_ONCE(b->tags, b->tags | tag_byte(hash) << (8 * i));
+	return true;
 }
 
 /**
@@ -171,7 +186,7 @@ static void table_free_rcu(struct rcu_head *rcu)
  * @nn: namespace
  * @table: new and empty, or NULL when no hook can run any more
  *
- * Flows of the old table are not moved: end them all afterwards.
+ * Flows of the old table are not moved; see natflow_flow_resize().
  *
  * Context: process; natflow_net.lock held or no other user left.
  */

@@ -17,7 +17,7 @@ KERNEL = "6.1"
 
 MUTANTS = (
     ("lib/nat.h", "\t\tiph->ttl--;\n", "", "nat.routed_v4"),
-    ("lib/nat.h", "\t\tiph->hop_limit--;\n", "", "nat.routed_v6"),
+    ("lib/nat.h", "\t\tiph->hop_limit--;\n", "", "skb.fields_v6_udp"),
     ("lib/nat.h", "\t\tif (udp && !check)\n\t\t\treturn;", "\t\tif (udp && !check)\n\t\t\tcheck = 0;", "skb.udp_checksum_zero"),
     ("lib/nat.h", "(u32)check + sums.addr)", "(u32)check + sums.addr + sums.ports)", "skb.checksums_v4_tcp"),
     ("lib/pkt.h", "htons(IP_MF | IP_OFFSET)", "htons(IP_OFFSET)", "refuse.ip4_only"),

@@ -74,7 +74,7 @@ short | long)
 	labs "" 6.1 6.12
 	labs "" newest
 	# Ten times as slow: here the engine and conntrack, all cases with test-all or test-hostile.
-	if [ "$1" = short ]; then labs '^(nat|refuse|ipsec|conntrack)' debug; else labs "" debug; fi
+	if [ "$1" = short ]; then labs '^(nat|refuse|ipsec|conntrack|memory)' debug; else labs "" debug; fi
 	[ "$1" = short ] || ring fuzz tests/fuzz.sh 300
 	[ "$1" = short ] || ring mutants tests/mutants.py
 	[ "$1" = long ] || ring fuzz tests/fuzz.sh 10

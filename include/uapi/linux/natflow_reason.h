@@ -79,7 +79,7 @@
 	X(end, END_EVICTED, "evicted", "idle, and its place was needed") \
 	X(end, END_REPLACED, "replaced", "it came in by another port") \
 	X(end, END_FLUSH, "flush", "the flush command") \
-	X(end, END_DISABLED, "disabled", "disabled=1 or a new flow_limit") \
+	X(end, END_DISABLED, "disabled", "disabled=1, or beyond a new flow_limit") \
 	X(end, END_HALF, "half-evicted", "never saw its other direction, and its place was needed") \
 	X(end, END_NETNS, "netns", "the namespace or the module goes away")
 

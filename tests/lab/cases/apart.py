@@ -145,6 +145,31 @@ def case_vrf():
     fast(one)
 
 
+def case_resize():
+    """The table changes its size while packets come: none is lost, no flow ends, and all are fast again at once."""
+    bench.setup()
+    select()
+    bench.nat()
+    for family in (4, 6):
+        bench.establish(family, 256)
+    for limit in (4096, 600, 1000000, 700, 65536) * 4:
+        before, d = bench.sent(), Delta()
+        running = inject("r", 16384, False)
+        ctl(f"flow_limit={limit}")
+        running.wait()
+        check(0 <= bench.sent() - before - 16384 <= 4, "packets sent")
+        for family in (4, 6):
+            bench.generate("in0", family, 256, 512, bench.original(family))
+        equal([stats()["flows"], stats()["flow_limit"]], [512, limit], f"{d.changed()}")
+        check(d["hits"] >= 16384, f"hits {d.changed()}")
+    d = Delta()
+    bench.generate("in0", 4, 256, 2048, bench.original(4))
+    equal(d["hits"], 2048, f"hits {d.changed()}")
+
+
+case_resize.bare = True
+
+
 def flood(answered):
     """Tuples nobody has seen, far more than the table holds, beside flows with traffic, which never leave it."""
     bench.setup()

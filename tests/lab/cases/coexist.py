@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Beside other people's shapers, hooks, bridges and flow tables: they see every packet, and every byte is right."""
+import os
 import re
 
 from natlab import (ADDR, Delta, IPT, Tcp, Udp, both, check, ctl, equal, fast, ip, learned, modprobe, netns_add,
@@ -54,8 +55,8 @@ def bridge_of_containers(filtered):
     """
     if filtered:
         modprobe("br_netfilter")
-        with open("/proc/sys/net/bridge/bridge-nf-call-iptables", "w") as f:
-            f.write("1")
+    if os.path.exists("/proc/sys/net/bridge"):
+        sysctl("r", "net.bridge.bridge-nf-call-iptables", int(filtered))
     netns_add("x")
     ip(None, "link add x0 netns x type veth peer name p0 netns r")
     ip("r", """link add docker0 type bridge
@@ -99,11 +100,7 @@ def case_containers():
 
 
 def case_containers_br_netfilter():
-    try:
-        bridge_of_containers(True)
-    finally:
-        with open("/proc/sys/net/bridge/bridge-nf-call-iptables", "w") as f:
-            f.write("0")
+    bridge_of_containers(True)
 
 
 def beside_flowtable(family):

@@ -85,10 +85,11 @@ def case_disabled():
     ctl("disabled=0")
     for flow in flows:
         learned(flow)
-    ctl("flow_limit=1000")
-    equal((d["end.disabled"], len(published())), (4, 0), f"{d.changed()}")
+    flows += [learned(Udp(4 + i % 2 * 2)) for i in range(18)]
+    ctl("flow_limit=16")
+    equal((d["end.disabled"], len(published())), (6, 16), f"beyond the new limit: {d.changed()}")
     for flow in flows:
-        learned(flow)
+        exchange(flow)
 
 
 def case_netns():

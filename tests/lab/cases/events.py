@@ -320,7 +320,7 @@ def gateway_dies(family):
     side = Side("s", family)
     sysctl("r", "net.ipv4.fib_multipath_use_neigh", 1)
     for dev in ("r1", "r3"):
-        for key, value in (("delay_first_probe_time", 3), ("base_reachable_time_ms", 4000), ("retrans_time_ms", 100)):
+        for key, value in (("delay_first_probe_time", 3), ("base_reachable_time_ms", 10000), ("retrans_time_ms", 100)):
             sysctl("r", f"net.ipv{family}.neigh.{dev}.{key}", value)
     side.run("{ip} route add {dst} nexthop {way} nexthop {new_way}")
     run("r", f"ip -{family} route add {FAR['c', family]} via {address(3, family)}")
@@ -328,10 +328,10 @@ def gateway_dies(family):
     flow = learned(far_flow(family))
     side.find(flow)
     # It swallows what it gets, and says nothing any more.
-    run("s", "nft add table netdev dead")
-    for hook in ("ingress", "egress"):
-        run("s", f"nft add chain netdev dead {hook} {{ type filter hook {hook} device {side.words['host_dev']} priority 0; "
-                 "policy drop; }")
+    run("s", ["nft", "-f", "-"], text="".join(f"""table netdev dead {{
+        chain {hook} {{ type filter hook {hook} device {side.words["host_dev"]} priority 0; policy drop; }}
+        }}
+        """ for hook in ("ingress", "egress")))
     new = Capture("r", side.new_dev, is_ours, sent=True)
     d = Delta()
 
