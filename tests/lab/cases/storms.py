@@ -88,8 +88,8 @@ def weather(kind):
         print(f"# storm {kind}: {storm.events / SECONDS:.0f} events/s, {packets / SECONDS:.0f} packets/s, {share:.1%} "
               f"accelerated, longest burst {rough * 1e3:.0f} ms ({calm * 1e3:.0f} in calm weather)", flush=True)
         check(storm.events > 0, "no event")
-        # An event may send one packet of each flow to the stack: with few packets an event there is no share to speak of.
-        check(share >= 0.8 or packets < 15 * storm.events, f"share {share} {d.changed()}")
+        # Where there are few packets to an event there is no share to speak of: then each costs a few packets at most.
+        check(share >= 0.8 or packets - d["hits"] <= 4 * storm.events, f"share {share} {d.changed()}")
         equal([stats()["missed_event"], len(flows()), stats()["flows"]], [0, 2 * FLOWS, 2 * FLOWS], "flows afterwards")
     test.bare = True
     return test
