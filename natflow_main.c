@@ -158,6 +158,8 @@ static void __exit natflow_exit(void)
 
 module_init(natflow_init);
 module_exit(natflow_exit);
+/* So that listening for rule sets never has to wait for a module to be loaded. */
+MODULE_SOFTDEP("pre: nfnetlink");
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Forwarding fast path: established flows without the network stack");
 MODULE_VERSION(NATFLOW_VERSION);

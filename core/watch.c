@@ -37,7 +37,8 @@ static void heard(struct sock *sk)
 	__skb_queue_head_init(&done);
 	spin_lock_irqsave(&sk->sk_receive_queue.lock, flags);
 	skb_queue_walk(&sk->sk_receive_queue, skb) {
-		u16 type = nlmsg_hdr(skb)->nlmsg_type;
+		/* Anybody with CAP_NET_ADMIN may send us something shorter. */
+		u16 type = skb->len < NLMSG_HDRLEN ? 0 : nlmsg_hdr(skb)->nlmsg_type;
 
 		natflow_clock_bump(nn, NFPROTO_IPV6);
 		if (sk->sk_protocol != NETLINK_ROUTE || type == RTM_NEWNEXTHOP ||
