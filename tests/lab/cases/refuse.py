@@ -266,6 +266,22 @@ def case_conntrack_gone():
     check(gone, "no packet ever noticed, only ageing did")
 
 
+def case_mark_changed():
+    """Somebody changes the conntrack's mark: within a tick each direction passes the stack, and its rules, once."""
+    select()
+    flow = Udp().learn()
+    flow.learn()
+    run("r", f"conntrack -U -f ipv4 -p udp --orig-port-src {flow.client.getsockname()[1]} --mark 5")
+    time.sleep(0.07)
+    d = Delta()
+    flow.send()
+    flow.reply()
+    equal([d["refuse.mark-changed"], d["hits"]], [2, 0], f"{d.changed()}")            # refuse.mark-changed
+    flow.send()
+    flow.reply()
+    equal(d["hits"], 2, f"{d.changed()}")
+
+
 def case_tcp_flags():
     """RST and SYN end the flow; conntrack sees them."""
     select()
