@@ -158,13 +158,33 @@ void natflow_flow_fold(struct natflow_flow *flow)
 	}
 }
 
-/* The second hand: an idle flow, or one that lost its second chance. */
+/* Had this direction a hit in this tick of the packet path, or in one of the last two? */
+static bool is_busy(const struct natflow_dir *dir)
+{
+	return (u16)(natflow_tick_now() - READ_ONCE(dir->tick)) <= 2;
+}
+
+/*
+ * A flow is looked at once a turn of the hand, at its original direction. It
+ * has a second chance if it had traffic since the last turn; and however fast
+ * the hand is turned, traffic of the last 128 ms saves it.
+ */
+static bool is_victim(struct natflow_flow *flow)
+{
+	u8 family = natflow_flow_family(flow);
+
+	return !test_and_clear_bit(NATFLOW_FLOW_SECOND_CHANCE, &flow->bits) &&
+	       !is_busy(natflow_flow_dir(flow, 0, family)) &&
+	       !is_busy(natflow_flow_dir(flow, 1, family));
+}
+
 static struct natflow_flow *find_victim(struct natflow_net *nn)
 {
 	struct natflow_table *table = natflow_table_locked(nn);
 	unsigned int steps, i;
 
-	for (steps = min(64U, table->mask + 1); steps; steps--) {
+	/* Two turns of a small table: the first may only take chances away. */
+	for (steps = min(64U, 2 * (table->mask + 1)); steps; steps--) {
 		struct natflow_bucket *b = &table->bucket[nn->clock_hand++ & table->mask];
 
 		for (i = 0; i < NATFLOW_BUCKET_SLOTS; i++) {
@@ -173,12 +193,12 @@ static struct natflow_flow *find_victim(struct natflow_net *nn)
 							  lockdep_is_held(&nn->flow_lock));
 			struct natflow_flow *flow;
 
-			if (!dir)
+			if (!dir || dir->tag & NATFLOW_DIR_REPLY)
 				continue;
 			flow = natflow_dir_is(dir, NFPROTO_IPV4) ?
 				natflow_dir_flow(dir, NFPROTO_IPV4) :
 				natflow_dir_flow(dir, NFPROTO_IPV6);
-			if (!test_and_clear_bit(NATFLOW_FLOW_SECOND_CHANCE, &flow->bits))
+			if (is_victim(flow))
 				return flow;
 		}
 	}

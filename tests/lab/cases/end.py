@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every way a flow goes back to the stack for good: counted once, and the stack carries on with every byte."""
+import time
+
 from natlab import (Delta, Udp, both, ctl, equal, exchange, fast, learned, netns_del, published, rule, run,
                     second_link, select, stats, up, wait)
 
@@ -12,6 +14,7 @@ def evicted(family):
     ctl("flow_limit=16")
     select()
     flows = [Udp(family).learn() for _ in range(16)]
+    time.sleep(0.3)         # idle is what had no packet for 128 ms
     d = Delta()
     flows.append(Udp(family).learn())
     equal((d["end.evicted"], d["learn.table-full"]), (1, 0), f"{d.changed()}")

@@ -388,7 +388,7 @@ def tunnel(family, gateway, server):
     mode, inner = ("ipip", "10.0.9.2") if family == 4 else ("sit", "fd00:9::2")
     modprobe(mode)
     for n, a, b in (("r", "r1", "s"), ("s", "s", "r1")):
-        sh(n, f"""ip tunnel add tnl mode {mode} local {ADDR[a, 4]} remote {ADDR[b, 4]}
+        sh(n, f"""ip link add tnl type {mode} local {ADDR[a, 4]} remote {ADDR[b, 4]}
             ip link set tnl up""")
     run("s", f"ip addr add {inner}/{32 if family == 4 else 128} dev tnl")
     run("r", f"{ROUTE[family]} add {inner} " + ("dev tnl" if gateway else f"via {ADDR['s', family]} dev r1"))
