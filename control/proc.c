@@ -81,8 +81,7 @@ static struct natflow_flow *flow_in_slot(const struct natflow_table *table, loff
 
 	if (!dir || dir->tag & NATFLOW_DIR_REPLY)
 		return NULL;
-	return natflow_dir_is(dir, NFPROTO_IPV4) ? natflow_dir_flow(dir, NFPROTO_IPV4) :
-						   natflow_dir_flow(dir, NFPROTO_IPV6);
+	return natflow_dir_owner(dir);
 }
 
 /* The unpublished flow behind @before, or from @number on if @before is none (any more). */

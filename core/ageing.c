@@ -93,8 +93,7 @@ static void check_bucket(struct natflow_bucket *b)
 
 		if (!dir)
 			continue;
-		flow = natflow_dir_is(dir, NFPROTO_IPV4) ? natflow_dir_flow(dir, NFPROTO_IPV4) :
-							   natflow_dir_flow(dir, NFPROTO_IPV6);
+		flow = natflow_dir_owner(dir);
 		if (!natflow_ct_alive(flow->ct))
 			natflow_flow_end(flow, NATFLOW_END_CT_GONE);
 	}

@@ -195,9 +195,7 @@ static struct natflow_flow *find_victim(struct natflow_net *nn)
 
 			if (!dir || dir->tag & NATFLOW_DIR_REPLY)
 				continue;
-			flow = natflow_dir_is(dir, NFPROTO_IPV4) ?
-				natflow_dir_flow(dir, NFPROTO_IPV4) :
-				natflow_dir_flow(dir, NFPROTO_IPV6);
+			flow = natflow_dir_owner(dir);
 			if (is_victim(flow))
 				return flow;
 		}

@@ -168,6 +168,13 @@ natflow_dir_flow(struct natflow_dir *dir, const u8 family)
 	return (struct natflow_flow *)((void *)dir - before) - 1;
 }
 
+/* The same for whoever does not know the family, off the hot path. */
+static inline struct natflow_flow *natflow_dir_owner(struct natflow_dir *dir)
+{
+	return natflow_dir_is(dir, NFPROTO_IPV4) ? natflow_dir_flow(dir, NFPROTO_IPV4) :
+						   natflow_dir_flow(dir, NFPROTO_IPV6);
+}
+
 static inline bool natflow_flow_learned(const struct natflow_flow *flow, unsigned int dir)
 {
 	return test_bit(NATFLOW_FLOW_LEARNED0 + dir, &flow->bits);
