@@ -18,6 +18,7 @@
 #include <linux/ipv6.h>
 #include <linux/kernel.h>
 #include <linux/math64.h>
+#include <linux/prefetch.h>
 #include <linux/string.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
@@ -51,6 +52,7 @@ typedef __u64 u64;
 #define __aligned(n) __attribute__((__aligned__(n)))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#define prefetch(p) __builtin_prefetch(p)
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define BUILD_BUG_ON(cond) _Static_assert(!(cond), #cond)
 

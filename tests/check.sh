@@ -55,6 +55,7 @@ layers() {
 	awk '
 	function level(p) {
 		if (p ~ /uapi/) return 0; if (p ~ /^lib\//) return 1; if (p ~ /^core\//) return 2
+		if (p ~ /^policy\// || p ~ /^natflow_urllogger/) return 3; if (p ~ /^natflowctl\//) return 6
 		if (p ~ /^natflow_path/) return 4; if (p ~ /^control\//) return 5; if (p ~ /^xt_FLOWOFFLOAD\//) return 6
 		if (p ~ /^natflow_main/) return 7; return -1
 	}

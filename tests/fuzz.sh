@@ -4,16 +4,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tests/lab/setup.sh tools check >&2
-targets="pkt command"
+targets="pkt command tls quic dns http h2"
 mkdir -p build/fuzz
 echo "1..$(wc -w <<<"$targets")"
 n=0
 for t in $targets; do
 	n=$((n + 1))
 	clang -std=gnu11 -g -O1 -Wall -Werror -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o build/fuzz/$t tests/unit/fuzz_$t.c lib/command.c
+		-o build/fuzz/$t tests/unit/fuzz_$t.c lib/*.c -lnettle
 	mkdir -p build/fuzz/corpus-$t
-	if build/fuzz/$t -max_total_time="$1" -max_len=512 -print_final_stats=1 -artifact_prefix=build/fuzz/ \
+	if build/fuzz/$t -max_total_time="$1" -max_len=4096 -print_final_stats=1 -artifact_prefix=build/fuzz/ \
 		build/fuzz/corpus-$t tests/unit/corpus/$t >build/fuzz/$t.log 2>&1; then
 		echo "ok $n - fuzz $t: $(sed -n 's/stat::number_of_executed_units: *//p' build/fuzz/$t.log) inputs in $1 s"
 	else

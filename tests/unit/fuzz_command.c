@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			continue;
 		if (strlen(line.text) >= NATFLOW_LINE_MAX)
 			abort();
-		err = natflow_command_parse(line.text, &cmd);
+		err = natflow_command_parse(data[0] & 1 ? &natflow_grammar_hostacl : &natflow_grammar_ctl,
+					    line.text, &cmd);
 		if (err && (!cmd.word || !cmd.expected || cmd.word < line.text ||
 			    cmd.word > line.text + NATFLOW_LINE_MAX))
 			abort();

@@ -342,7 +342,7 @@ static int parse_line(const char *text, struct natflow_command *cmd)
 	static char line[NATFLOW_LINE_MAX];
 
 	strcpy(line, text);
-	return natflow_command_parse(line, cmd);
+	return natflow_command_parse(&natflow_grammar_ctl, line, cmd);
 }
 
 static void test_command_good(void **state)

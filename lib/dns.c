@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* DNS messages: the question, the answers, the response code. */
+#include "dns.h"
+
+#define HEADER NATFLOW_DNS_QUESTION	/* RFC 1035 section 4.1.1 */
+#define RECORD 10	/* type, class, TTL, RDLENGTH; section 4.1.3 */
+#define LABEL_MAX 63	/* section 2.3.4 */
+#define NAME_MAX_WIRE 255	/* section 2.3.4; hence at most 127 labels */
+#define POINTER 0xc0	/* section 4.1.4 */
+#define CLASS_IN 1
+#define TYPE_OPT 41	/* RFC 6891 section 6.1.1 */
+
+static unsigned int be16(const u8 *p)
+{
+	return p[0] << 8 | p[1];
+}
+
+static u32 be32(const u8 *p)
+{
+	return (u32)be16(p) << 16 | be16(p + 2);
+}
+
+/*
+ * Every pointer goes to before the labels it ends, not merely to before itself:
+ * so following always comes to an end. Return: where to, or 0 if that is wrong.
+ */
+static unsigned int follow(const u8 *pointer, unsigned int before)
+{
+	unsigned int to = be16(pointer) & ~(POINTER << 8);
+
+	return to >= HEADER && to < before ? to : 0;
+}
+
+/*
+ * Go to behind a name that must end before @len; its pointers must go to before
+ * @before and are not followed.
+ */
+static enum natflow_parsed skip_name(struct natflow_dns_cursor *c, unsigned int len,
+				     unsigned int *end, unsigned int before)
+{
+	unsigned int at = *end;
+	u8 n;
+
+	do {
+		if (at >= len)
+			return NATFLOW_PARSE_MORE;
+		n = c->msg[at];
+		if (n >= POINTER) {
+			if (len - at < 2)
+				return NATFLOW_PARSE_MORE;
+			if (!follow(c->msg + at, before))
+				return NATFLOW_PARSE_MALFORMED;
+			at += 2;
+			break;
+		}
+		at += 1 + n;
+		if (n > LABEL_MAX || at - *end > NAME_MAX_WIRE)
+			return NATFLOW_PARSE_MALFORMED;
+	} while (n);
+	c->spent += (at - *end) / 2;
+	*end = at;
+	return NATFLOW_PARSED;
+}
+
+/* Append a label and a dot. A dot inside would make two different names look the same. */
+static bool copy_label(u8 *text, const u8 *label, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		u8 ch = label[i];
+
+		if (ch == '.')
+			return false;
+		text[i] = ch;
+	}
+	text[n] = '.';
+	return true;
+}
+
+/**
+ * natflow_dns_name_read() - read a name, with what its pointers stand for
+ * @c: a cursor after natflow_dns_begin()
+ * @at: offset of the name, from a record
+ * @host: where to; empty for the root
+ *
+ * Return: false, with @host empty, for a name that is wrong or too long, that
+ * is no natflow_hostname (a blank, "." in a label, ...), or when @c has spent
+ * NATFLOW_DNS_BUDGET. The message is to be taken for malformed then.
+ */
+bool natflow_dns_name_read(struct natflow_dns_cursor *c, unsigned int at,
+			   struct natflow_hostname *host)
+{
+	u8 text[NAME_MAX_WIRE - 1];	/* the root's byte is not in it */
+	unsigned int start = at, size = 0, n;
+
+	natflow_hostname_set(host, c->msg, 0);
+	while (at < c->len && c->spent++ < NATFLOW_DNS_BUDGET) {
+		n = c->msg[at];
+		if (!n)
+			return natflow_hostname_set(host, text, size) || !size;
+		if (n >= POINTER) {
+			start = c->len - at < 2 ? 0 : follow(c->msg + at, start);
+			if (!start)
+				return false;
+			at = start;
+			continue;
+		}
+		if (n > LABEL_MAX || n >= c->len - at || size + n + 1 > sizeof(text) ||
+		    !copy_label(text + size, c->msg + at + 1, n))
+			return false;
+		c->spent += n;
+		size += n + 1;
+		at += n + 1;
+	}
+	return false;
+}
+
+static enum natflow_parsed read_record(struct natflow_dns_cursor *c, struct natflow_dns_record *r)
+{
+	const unsigned int start = c->at;
+	enum natflow_parsed ret;
+	const u8 *fixed;
+	unsigned int n;
+
+	ret = skip_name(c, c->len, &c->at, start);
+	if (ret != NATFLOW_PARSED)
+		return ret;
+	if (c->len - c->at < RECORD)
+		return NATFLOW_PARSE_MORE;
+	fixed = c->msg + c->at;
+	n = be16(fixed + 8);
+	c->at += RECORD;
+	c->spent += RECORD / 2;
+	if (c->len - c->at < n)
+		return NATFLOW_PARSE_MORE;
+	memset(r, 0, sizeof(*r));
+	r->owner = c->msg[start] < POINTER ? start : follow(c->msg + start, start);
+	r->type = be16(fixed);
+	r->class = be16(fixed + 2);
+	r->ttl = be32(fixed + 4);
+	r->data = c->at;
+	c->at += n;
+	r->end = c->at;
+	c->left--;
+	return NATFLOW_PARSED;
+}
+
+/*
+ * What RFC 9460 sections 7 and 8 say of a value's length. That the keys of
+ * "mandatory" are there is left to who wants to connect.
+ */
+static const struct { u16 least, most, unit; } shapes[] = {
+	[NATFLOW_DNS_MANDATORY] = { 2, 0xffff, 2 },
+	[NATFLOW_DNS_ALPN] = { 2, 0xffff, 1 },
+	[NATFLOW_DNS_NO_DEFAULT_ALPN] = { 0, 0, 1 },
+	[NATFLOW_DNS_PORT] = { 2, 2, 1 },
+	[NATFLOW_DNS_IPV4HINT] = { 4, 0xffff, 4 },
+	[NATFLOW_DNS_ECH] = { 1, 0xffff, 1 },
+	[NATFLOW_DNS_IPV6HINT] = { 16, 0xffff, 16 },
+};
+
+static bool good_value(const u8 *value, u16 key, unsigned int len)
+{
+	unsigned int i;
+
+	if (key >= ARRAY_SIZE(shapes))
+		return true;
+	if (len < shapes[key].least || len > shapes[key].most || len % shapes[key].unit)
+		return false;
+	if (key != NATFLOW_DNS_ALPN)
+		return true;
+	for (i = 0; i < len && value[i]; )
+		i += 1 + value[i];
+	return i == len;
+}
+
+/**
+ * natflow_dns_param_next() - take the next SvcParam
+ * @c: the cursor that gave @r
+ * @r: a record of type SVCB or HTTPS; its @data moves on
+ * @p: where to. Hints are whole addresses in network order, ALPN is a list of
+ * strings that are not empty, each behind a byte of its length; others are raw.
+ *
+ * Return: false at the end.
+ */
+bool natflow_dns_param_next(const struct natflow_dns_cursor *c, struct natflow_dns_record *r,
+			    struct natflow_dns_param *p)
+{
+	const u8 *param = c->msg + r->data;
+
+	if (r->end - r->data < 4)
+		return false;
+	p->key = be16(param);
+	p->len = be16(param + 2);
+	p->at = r->data + 4;
+	if (p->len > r->end - p->at || !good_value(param + 4, p->key, p->len))
+		return false;
+	r->data = p->at + p->len;
+	return true;
+}
+
+/* RFC 9460 section 2.2: the target has no pointers; section 2.4.2: an alias, no parameters. */
+static bool read_service(struct natflow_dns_cursor *c, struct natflow_dns_record *r)
+{
+	if (r->end - r->data < 2)
+		return false;
+	r->priority = be16(c->msg + r->data);
+	r->data += 2;
+	r->target = r->data;
+	if (skip_name(c, r->end, &r->data, 0) != NATFLOW_PARSED)
+		return false;
+	if (!r->priority)
+		r->data = r->end;
+	return true;
+}
+
+static bool read_address(const struct natflow_dns_cursor *c, struct natflow_dns_record *r,
+			 unsigned int size)
+{
+	if (r->end - r->data != size)
+		return false;
+	memcpy(r->addr, c->msg + r->data, size);
+	return true;
+}
+
+static bool read_data(struct natflow_dns_cursor *c, struct natflow_dns_record *r)
+{
+	unsigned int at = r->data;
+
+	if (r->ttl >> 31)
+		r->ttl = 0;	/* RFC 2181 section 8 */
+	switch (r->type) {
+	case NATFLOW_DNS_A:
+		return read_address(c, r, 4);
+	case NATFLOW_DNS_AAAA:
+		return read_address(c, r, 16);
+	case NATFLOW_DNS_CNAME:
+		r->target = at;
+		return skip_name(c, r->end, &at, at) == NATFLOW_PARSED && at == r->end;
+	case NATFLOW_DNS_SVCB:
+	case NATFLOW_DNS_HTTPS:
+		return read_service(c, r);
+	default:
+		return true;
+	}
+}
+
+/* RFC 9460 section 2.2: keys go up. Checked once, not again by natflow_dns_next(). */
+static bool check_data(struct natflow_dns_cursor *c, struct natflow_dns_record *r)
+{
+	struct natflow_dns_param p;
+	int last = -1;
+
+	if (!read_data(c, r))
+		return false;
+	if (r->type != NATFLOW_DNS_SVCB && r->type != NATFLOW_DNS_HTTPS)
+		return true;
+	while (natflow_dns_param_next(c, r, &p)) {
+		if (p.key <= last)
+			return false;
+		last = p.key;
+	}
+	return r->data == r->end;
+}
+
+/* RFC 6891 section 6.1: at most one, its owner is the root, and its TTL is none. */
+static bool take_opt(const struct natflow_dns_cursor *c, const struct natflow_dns_record *r,
+		     struct natflow_dns *dns)
+{
+	if (dns->edns || c->msg[r->owner])
+		return false;
+	dns->edns = true;
+	dns->rcode |= r->ttl >> 24 << 4;
+	return true;
+}
+
+static enum natflow_parsed check_records(struct natflow_dns_cursor *c, struct natflow_dns *dns)
+{
+	const unsigned int additionals = dns->answers + dns->authorities;
+	unsigned int i;
+
+	c->left = additionals + dns->additionals;
+	for (i = 0; c->left; i++) {
+		struct natflow_dns_record r;
+		enum natflow_parsed ret = read_record(c, &r);
+
+		if (ret != NATFLOW_PARSED)
+			return ret;
+		if (i < dns->answers && r.class == CLASS_IN && !check_data(c, &r))
+			return NATFLOW_PARSE_MALFORMED;
+		if (i >= additionals && r.type == TYPE_OPT && !take_opt(c, &r, dns))
+			return NATFLOW_PARSE_MALFORMED;
+	}
+	return NATFLOW_PARSED;
+}
+
+static void read_header(const u8 *msg, struct natflow_dns *dns)
+{
+	memset(dns, 0, sizeof(*dns));
+	dns->id = be16(msg);
+	dns->response = msg[2] >> 7;
+	dns->opcode = msg[2] >> 3 & 15;
+	dns->truncated = msg[2] & 2;
+	dns->rcode = msg[3] & 15;
+	dns->answers = be16(msg + 6);
+	dns->authorities = be16(msg + 8);
+	dns->additionals = be16(msg + 10);
+}
+
+/**
+ * natflow_dns_parse() - check a message and read its question
+ * @msg: from the header on, without a TCP length; nothing of it is kept
+ * @len: bytes there are; what is behind the last record is ignored
+ * @dns: the result; not to be used if this does not return NATFLOW_PARSED
+ *
+ * The form of all records is checked, and what is in those of class IN in the
+ * answer section; names but the question's only when they are read. A message
+ * without exactly one question is malformed.
+ *
+ * Return: NATFLOW_PARSED, NATFLOW_PARSE_MALFORMED, or NATFLOW_PARSE_MORE; the
+ * latter, too, means malformed when @msg is a whole datagram or TCP frame.
+ */
+enum natflow_parsed natflow_dns_parse(const u8 *msg, unsigned int len, struct natflow_dns *dns)
+{
+	struct natflow_dns_cursor c = { .msg = msg, .len = len, .at = NATFLOW_DNS_QUESTION };
+	enum natflow_parsed ret;
+
+	if (len < HEADER)
+		return NATFLOW_PARSE_MORE;
+	read_header(msg, dns);
+	if (be16(msg + 4) != 1)
+		return NATFLOW_PARSE_MALFORMED;
+	ret = skip_name(&c, len, &c.at, 0);
+	if (ret != NATFLOW_PARSED)
+		return ret;
+	if (!natflow_dns_name_read(&c, NATFLOW_DNS_QUESTION, &dns->question))
+		return NATFLOW_PARSE_MALFORMED;
+	if (len - c.at < 4)
+		return NATFLOW_PARSE_MORE;
+	dns->type = be16(msg + c.at);
+	dns->class = be16(msg + c.at + 2);
+	c.at += 4;
+	dns->question_end = c.at;
+	return check_records(&c, dns);
+}
+
+/**
+ * natflow_dns_begin() - go to before the first answer
+ * @c: zeroed before first use; what it has spent stays, so that one budget is
+ * for all walks over a message (a CNAME chain out of order needs several)
+ * @dns: of this message, from natflow_dns_parse() with NATFLOW_PARSED
+ * @msg: the message; must stay for as long as @c is used
+ * @len: bytes of it
+ */
+void natflow_dns_begin(struct natflow_dns_cursor *c, const struct natflow_dns *dns, const u8 *msg,
+		       unsigned int len)
+{
+	c->msg = msg;
+	c->len = len;
+	c->at = dns->question_end;
+	c->left = dns->answers;
+}
+
+/**
+ * natflow_dns_next() - take the next answer of class IN
+ * @c: a cursor after natflow_dns_begin()
+ * @r: where to; types that are not in enum natflow_dns_type come raw
+ *
+ * Return: false when there are no more, or when @c has spent NATFLOW_DNS_BUDGET.
+ */
+bool natflow_dns_next(struct natflow_dns_cursor *c, struct natflow_dns_record *r)
+{
+	while (c->left && c->spent < NATFLOW_DNS_BUDGET && read_record(c, r) == NATFLOW_PARSED) {
+		if (r->class == CLASS_IN)
+			return read_data(c, r);
+	}
+	return false;
+}
+
+/**
+ * natflow_dns_frame_next() - find the next message of a TCP stream
+ * @stream: from a length prefix (RFC 1035 section 4.2.2) on
+ * @len: bytes there are
+ * @f: zeroed before the first call; where the message is, without its prefix
+ *
+ * Return: NATFLOW_PARSED; NATFLOW_PARSE_MORE, with @f as it was, at the end or
+ * when the message at @f->at + @f->len is cut off; NATFLOW_PARSE_MALFORMED for
+ * a length no message can have: there is no way on then.
+ */
+enum natflow_parsed natflow_dns_frame_next(const u8 *stream, unsigned int len,
+					   struct natflow_dns_frame *f)
+{
+	unsigned int at = f->at + f->len, size;
+
+	if (len - at < 2)
+		return NATFLOW_PARSE_MORE;
+	size = be16(stream + at);
+	if (size < HEADER)
+		return NATFLOW_PARSE_MALFORMED;
+	if (size > len - at - 2)
+		return NATFLOW_PARSE_MORE;
+	f->at = at + 2;
+	f->len = size;
+	return NATFLOW_PARSED;
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Domains as keyed 64-bit tags in buckets of a cache line, each in one of two
+ * that its tag names. With a million domains a name that is in none is taken
+ * for one once in some 10^12 lookups, and nobody who does not know the key can
+ * choose it.
+ */
+#include "domains.h"
+
+/* In percent. A bucket of six by choice of two takes 99; a little less is found at once. */
+#define FILL 92
+/* Domains moved to make room for one; that this is not enough has not been seen. */
+#define MOVES_MAX 500
+
+/**
+ * natflow_domains_buckets() - how large a set must be
+ * @names: that will be added
+ *
+ * Return: for natflow_domains.buckets.
+ */
+u32 natflow_domains_buckets(u32 names)
+{
+	return (u64)names * 100 / (NATFLOW_DOMAINS_SLOTS * FILL) + 2;
+}
+
+/* Both halves of a product, so that every bit of a character reaches every bit of the tag. */
+static u64 mix(u64 a, u64 b)
+{
+	return a * b ^ mul_u64_u64_shr(a, b, 64);
+}
+
+/* A character more in front of what @hash stands for. */
+static u64 step(const struct natflow_domains *d, u64 hash, u8 c)
+{
+	return mix(hash ^ d->key[0] ^ c, d->key[1] | 1);
+}
+
+static u64 finish(const struct natflow_domains *d, u64 hash)
+{
+	return mix(hash ^ d->key[1], d->key[0] | 1) ?: 1;
+}
+
+static struct natflow_domains_bucket *first_of(const struct natflow_domains *d, u64 tag)
+{
+	return &d->bucket[(tag >> 32) * d->buckets >> 32];
+}
+
+/* Another than the first. */
+static struct natflow_domains_bucket *second_of(const struct natflow_domains *d, u64 tag)
+{
+	struct natflow_domains_bucket *b = &d->bucket[(u64)(u32)tag * d->buckets >> 32];
+
+	if (b == first_of(d, tag) && ++b == d->bucket + d->buckets)
+		b = d->bucket;
+	return b;
+}
+
+static int slot_of(const struct natflow_domains_bucket *b, u64 tag)
+{
+	int i;
+
+	for (i = 0; i < NATFLOW_DOMAINS_SLOTS; i++)
+		if (b->tag[i] == tag)
+			return i;
+	return -1;
+}
+
+/* Put a domain into a bucket in place of another, which goes to its other bucket, and so on. */
+static bool make_room(struct natflow_domains *d, struct natflow_domains_bucket *b, u64 tag,
+		      u16 value)
+{
+	unsigned int moves;
+
+	for (moves = 0; moves < MOVES_MAX; moves++) {
+		int i = slot_of(b, 0);
+		bool empty = i >= 0;
+		u64 other_tag;
+		u16 other;
+
+		if (!empty)
+			i = (tag >> 16 ^ moves) % NATFLOW_DOMAINS_SLOTS;
+		other_tag = b->tag[i];
+		other = b->value[i];
+		b->tag[i] = tag;
+		b->value[i] = value;
+		if (empty)
+			return true;
+		tag = other_tag;
+		value = other;
+		b = b == first_of(d, tag) ? second_of(d, tag) : first_of(d, tag);
+	}
+	return false;
+}
+
+static u16 *find_value(const struct natflow_domains *d, u64 tag)
+{
+	struct natflow_domains_bucket *b = first_of(d, tag);
+	int i = slot_of(b, tag);
+
+	if (i < 0) {
+		b = second_of(d, tag);
+		i = slot_of(b, tag);
+	}
+	return i < 0 ? NULL : &b->value[i];
+}
+
+/**
+ * natflow_domains_tag() - what is kept of a domain
+ * @d: set, of which only the key counts
+ * @name: as natflow_hostname_set() writes it
+ * @len: characters, not 0
+ */
+u64 natflow_domains_tag(const struct natflow_domains *d, const char *name, unsigned int len)
+{
+	u64 hash = 0;
+
+	while (len)
+		hash = step(d, hash, name[--len]);
+	return finish(d, hash);
+}
+
+/**
+ * natflow_domains_put() - a domain more, if it is not there already
+ * @d: set
+ * @tag: from natflow_domains_tag()
+ *
+ * Return: its value to be set, 0 if it is new; good until the next call. NULL
+ * if there is no room: the set, which has lost a domain then, is to be thrown
+ * away, and made again larger.
+ */
+u16 *natflow_domains_put(struct natflow_domains *d, u64 tag)
+{
+	u16 *value = find_value(d, tag);
+
+	if (value)
+		return value;
+	if (!make_room(d, slot_of(first_of(d, tag), 0) >= 0 ? first_of(d, tag) : second_of(d, tag),
+		       tag, 0))
+		return NULL;
+	d->count++;
+	return find_value(d, tag);
+}
+
+/**
+ * natflow_domains_add() - the same for a name
+ * @d: set
+ * @name: as natflow_hostname_set() writes it
+ * @len: characters, not 0
+ *
+ * Return: as natflow_domains_put().
+ */
+u16 *natflow_domains_add(struct natflow_domains *d, const char *name, unsigned int len)
+{
+	return natflow_domains_put(d, natflow_domains_tag(d, name, len));
+}
+
+/* A suffix that may be in the set; its buckets are on their way into the cache. */
+struct candidate {
+	u64 tag;
+	unsigned int at;
+};
+
+static struct candidate expect(const struct natflow_domains *d, u64 hash, unsigned int at)
+{
+	struct candidate c = { .tag = finish(d, hash), .at = at };
+
+	prefetch(first_of(d, c.tag));
+	prefetch(second_of(d, c.tag));
+	return c;
+}
+
+/* A hit more; if there are @max, the shortest is dropped. Return: how many there are now. */
+static unsigned int keep(struct natflow_domains_hit *hits, unsigned int count, unsigned int max,
+			 u16 value, unsigned int at)
+{
+	if (count == max)
+		memmove(hits, hits + 1, --count * sizeof(*hits));
+	hits[count] = (struct natflow_domains_hit){ .value = value, .at = at };
+	return count + 1;
+}
+
+/**
+ * natflow_domains_find() - the domains a name is in
+ * @d: set; one without buckets is empty
+ * @name: as natflow_hostname_set() writes it
+ * @len: characters
+ * @hits: where to, the longest domain last
+ * @max: of them, not 0; if there are more, the longest are kept
+ *
+ * Context: any; no lock is taken, nothing is written but @hits.
+ * Return: how many.
+ */
+unsigned int natflow_domains_find(const struct natflow_domains *d, const char *name,
+				  unsigned int len, struct natflow_domains_hit *hits,
+				  unsigned int max)
+{
+	struct candidate all[8];	/* more at a time than names have labels, nearly always */
+	unsigned int count = 0, i = d->buckets ? len : 0, n, k;
+	u64 hash = 0;
+
+	while (i) {
+		for (n = 0; i && n < ARRAY_SIZE(all); ) {
+			hash = step(d, hash, name[--i]);
+			if (!i || name[i - 1] == '.')
+				all[n++] = expect(d, hash, i);
+		}
+		for (k = 0; k < n; k++) {
+			const u16 *value = find_value(d, all[k].tag);
+
+			if (value)
+				count = keep(hits, count, max, *value, all[k].at);
+		}
+	}
+	return count;
+}

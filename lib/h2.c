@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The first request of an HTTP/2 connection without TLS (RFC 9113). */
+#include "h2.h"
+#include "hpack.h"
+
+#define FRAME_HEADER 9		/* RFC 9113 section 4.1 */
+
+/* RFC 9113 section 6 */
+enum frame_type {
+	FRAME_DATA, FRAME_HEADERS, FRAME_PRIORITY, FRAME_RST_STREAM, FRAME_SETTINGS,
+	FRAME_PUSH_PROMISE, FRAME_PING, FRAME_GOAWAY, FRAME_WINDOW_UPDATE, FRAME_CONTINUATION,
+};
+
+/* No client sends these before its first request. */
+static const bool wrong_in_front[] = {
+	[FRAME_DATA] = true, [FRAME_RST_STREAM] = true, [FRAME_PUSH_PROMISE] = true,
+	[FRAME_CONTINUATION] = true,
+};
+
+#define FLAG_END_HEADERS 0x04
+#define FLAG_PADDED 0x08
+#define FLAG_PRIORITY 0x20
+
+struct frame {
+	unsigned int at, end;	/* its payload, which may end beyond what is there */
+	u8 type, flags;
+	u32 stream;
+};
+
+static enum natflow_parsed read_frame(const u8 *data, unsigned int len, unsigned int at,
+				      struct frame *frame)
+{
+	const u8 *head = data + at;
+
+	if (at + FRAME_HEADER > NATFLOW_HTTP_MAX)
+		return NATFLOW_PARSE_MALFORMED;
+	if (at + FRAME_HEADER > len)
+		return NATFLOW_PARSE_MORE;
+	frame->at = at + FRAME_HEADER;
+	frame->end = frame->at + (head[0] << 16 | head[1] << 8 | head[2]);
+	frame->type = head[3];
+	frame->flags = head[4];
+	/* The first bit is reserved. */
+	frame->stream = (head[5] & 0x7f) << 24 | head[6] << 16 | head[7] << 8 | head[8];
+	return frame->end > NATFLOW_HTTP_MAX ? NATFLOW_PARSE_MALFORMED : NATFLOW_PARSED;
+}
+
+/* From @at, behind the preface, to the first HEADERS; SETTINGS comes first (section 3.4). */
+static enum natflow_parsed find_headers(const u8 *data, unsigned int len, unsigned int at,
+					struct frame *frame)
+{
+	unsigned int want = FRAME_SETTINGS;
+	enum natflow_parsed ret;
+
+	while (1) {
+		ret = read_frame(data, len, at, frame);
+		if (ret != NATFLOW_PARSED)
+			return ret;
+		if (want != frame->type && want == FRAME_SETTINGS)
+			return NATFLOW_PARSE_MALFORMED;
+		want = FRAME_HEADERS;
+		if (frame->type == want)
+			return frame->stream % 2 ? NATFLOW_PARSED : NATFLOW_PARSE_MALFORMED;
+		if (frame->type < ARRAY_SIZE(wrong_in_front) && wrong_in_front[frame->type])
+			return NATFLOW_PARSE_MALFORMED;
+		at = frame->end;
+	}
+}
+
+/*
+ * Is all of the block there? Nothing may come between its frames (RFC 9113
+ * section 6.10).
+ */
+static enum natflow_parsed check_block(const u8 *data, unsigned int len, struct frame frame)
+{
+	const u32 stream = frame.stream;
+
+	while (!(frame.flags & FLAG_END_HEADERS)) {
+		enum natflow_parsed ret = read_frame(data, len, frame.end, &frame);
+
+		if (ret != NATFLOW_PARSED)
+			return ret;
+		if (frame.type != FRAME_CONTINUATION || frame.stream != stream)
+			return NATFLOW_PARSE_MALFORMED;
+	}
+	return frame.end > len ? NATFLOW_PARSE_MORE : NATFLOW_PARSED;
+}
+
+/* The part of HEADERS that is block, RFC 9113 section 6.2. */
+static bool begin_block(const u8 *data, const struct frame *frame, struct natflow_hpack *block)
+{
+	unsigned int front = 0, padding = 0;
+
+	if (frame->flags & FLAG_PADDED) {
+		if (frame->at == frame->end)
+			return false;
+		padding = data[frame->at];
+		front++;
+	}
+	if (frame->flags & FLAG_PRIORITY)
+		front += 5;
+	if (front + padding > frame->end - frame->at)
+		return false;
+	block->data = data;
+	block->at = frame->at + front;
+	block->end = frame->end - padding;
+	block->next = frame->flags & FLAG_END_HEADERS ? 0 : frame->end;
+	return true;
+}
+
+/* Keep text of a field, NUL-terminated. Return: false if it is not visible text. */
+static bool keep(struct natflow_h2 *h2, char *to, unsigned int max,
+		 const struct natflow_hpack_field *field)
+{
+	unsigned int i;
+
+	if (field->cut || field->len > max)
+		h2->flags |= NATFLOW_HTTP_CUT;
+	for (i = 0; i < field->len; i++) {
+		if (field->value[i] <= ' ' || field->value[i] == 0x7f)
+			return false;
+		if (i < max)
+			to[i] = field->value[i];
+	}
+	return true;
+}
+
+/* As with HTTP/1, an authority beats Host, and an empty one is none. */
+static bool take_host(struct natflow_h2 *h2, const struct natflow_hpack_field *field)
+{
+	if (h2->host.len) {
+		if (field->cut || !natflow_authority_match(&h2->host, field->value, field->len))
+			h2->flags |= NATFLOW_HTTP_DIFFERS;
+		return true;
+	}
+	h2->flags |= NATFLOW_HTTP_NAMED;
+	return !field->len || (!field->cut && natflow_authority_set(&h2->host, &h2->port,
+								    field->value, field->len));
+}
+
+static bool take_field(struct natflow_h2 *h2, const struct natflow_hpack_field *field)
+{
+	if (field->name == NATFLOW_HPACK_METHOD)
+		return keep(h2, h2->method, NATFLOW_H2_METHOD_MAX, field);
+	if (field->name == NATFLOW_HPACK_PATH)
+		return keep(h2, h2->path, NATFLOW_H2_PATH_MAX, field);
+	return take_host(h2, field);
+}
+
+/**
+ * natflow_h2_parse() - read the first request of an HTTP/2 connection
+ * @data: the client's stream, contiguous from its first byte
+ * @len: bytes of it that are there
+ * @h2: the result, good only with NATFLOW_PARSED
+ *
+ * Says NATFLOW_PARSE_OTHER if the client preface is not there, and
+ * NATFLOW_PARSE_MALFORMED if the first header block is not all within the first
+ * NATFLOW_HTTP_MAX bytes, is wrong, or comes after what must not be before it.
+ */
+enum natflow_parsed natflow_h2_parse(const u8 *data, unsigned int len, struct natflow_h2 *h2)
+{
+	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+	const unsigned int preface_len = sizeof(preface) - 1;
+	struct natflow_hpack block = {};
+	struct natflow_hpack_field field;
+	enum natflow_parsed ret;
+	struct frame frame;
+	int more;
+
+	memset(h2, 0, sizeof(*h2));
+	if (memcmp(data, preface, len < preface_len ? len : preface_len))
+		return NATFLOW_PARSE_OTHER;
+	if (len < preface_len)
+		return NATFLOW_PARSE_MORE;
+	ret = find_headers(data, len, preface_len, &frame);
+	if (ret == NATFLOW_PARSED)
+		ret = check_block(data, len, frame);
+	if (ret != NATFLOW_PARSED)
+		return ret;
+	if (!begin_block(data, &frame, &block))
+		return NATFLOW_PARSE_MALFORMED;
+	do {
+		more = natflow_hpack_next(&block, &field);
+		if (more < 0 || (more && !take_field(h2, &field)))
+			return NATFLOW_PARSE_MALFORMED;
+	} while (more);
+	return NATFLOW_PARSED;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The first request of an HTTP/2 connection without TLS (h2c with prior knowledge). */
+#ifndef _NATFLOW_LIB_H2_H
+#define _NATFLOW_LIB_H2_H
+
+#include "http.h"
+
+#define NATFLOW_H2_METHOD_MAX 31	/* what is kept; the longest that IANA lists has 17 */
+#define NATFLOW_H2_PATH_MAX 255		/* what is kept */
+
+struct natflow_h2 {
+	struct natflow_hostname host;	/* of :authority, else of host */
+	u16 port;			/* host order; 0: none given */
+	u16 flags;			/* enum natflow_http_flag */
+	char method[NATFLOW_H2_METHOD_MAX + 1];
+	char path[NATFLOW_H2_PATH_MAX + 1];
+};
+
+enum natflow_parsed natflow_h2_parse(const u8 *data, unsigned int len, struct natflow_h2 *h2);
+
+#endif /* _NATFLOW_LIB_H2_H */

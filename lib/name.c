@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The name that the beginning of a client's stream asks for. */
+#include "name.h"
+
+static void begin(struct natflow_name *name, enum natflow_url_source source,
+		  const struct natflow_hostname *host)
+{
+	name->source = source;
+	name->method = NATFLOW_URL_NONE;
+	name->flags = 0;
+	name->uri = NULL;
+	name->uri_len = 0;
+	name->alpn = "";
+	name->host = host;
+}
+
+static enum natflow_url_method method_of(const char *text, unsigned int len)
+{
+	if (len == 3 && !memcmp(text, "GET", 3))
+		return NATFLOW_URL_GET;
+	if (len == 4 && !memcmp(text, "POST", 4))
+		return NATFLOW_URL_POST;
+	if (len == 4 && !memcmp(text, "HEAD", 4))
+		return NATFLOW_URL_HEAD;
+	return NATFLOW_URL_OTHER;
+}
+
+static enum natflow_parsed read_tls(const u8 *data, u32 len, bool records,
+				    enum natflow_url_source source, struct natflow_name *name)
+{
+	enum natflow_parsed parsed = natflow_tls_hello(data, len, records, &name->tls);
+
+	if (parsed != NATFLOW_PARSED)
+		return parsed;
+	begin(name, source, &name->tls.host);
+	name->alpn = name->tls.alpn;
+	if (name->tls.ech)
+		name->flags |= NATFLOW_URL_ECH;
+	if (name->tls.host.odd)
+		name->flags |= NATFLOW_URL_ODD;
+	return parsed;
+}
+
+static u16 flags_of(const struct natflow_hostname *host, u16 http)
+{
+	return (host->odd ? NATFLOW_URL_ODD : 0) |
+	       (http & NATFLOW_HTTP_DIFFERS ? NATFLOW_URL_DIFFERS : 0) |
+	       (http & NATFLOW_HTTP_CUT ? NATFLOW_URL_CUT : 0);
+}
+
+/* Of a target in absolute form (RFC 9112 section 3.2.2) the part behind the authority. */
+static void set_uri(struct natflow_name *name, const char *uri, u16 len)
+{
+	const char *colon = *uri == '/' ? NULL : memchr(uri, ':', len);
+
+	if (colon && uri + len - colon > 3 && !memcmp(colon, "://", 3)) {
+		const char *end = uri + len;
+
+		for (uri = colon + 3; uri < end && *uri != '/' && *uri != '?'; )
+			uri++;
+		len = end - uri;
+	} else if (*uri != '/' && *uri != '*') {
+		len = 0;	/* CONNECT's: an authority and nothing else */
+	}
+	name->uri = uri;
+	name->uri_len = len;
+}
+
+static enum natflow_parsed read_http(const u8 *data, u32 len, struct natflow_name *name)
+{
+	struct natflow_http *http = &name->http;
+	enum natflow_parsed parsed = natflow_http_parse(data, len, http);
+
+	if (parsed != NATFLOW_PARSED)
+		return parsed;
+	begin(name, NATFLOW_URL_HTTP, &http->host);
+	name->method = method_of((const char *)data + http->method.at, http->method.len);
+	name->flags = flags_of(&http->host, http->flags);
+	if (http->target.len)
+		set_uri(name, (const char *)data + http->target.at, http->target.len);
+	return parsed;
+}
+
+static enum natflow_parsed read_h2(const u8 *data, u32 len, struct natflow_name *name)
+{
+	struct natflow_h2 *h2 = &name->h2;
+	enum natflow_parsed parsed = natflow_h2_parse(data, len, h2);
+
+	if (parsed != NATFLOW_PARSED)
+		return parsed;
+	begin(name, NATFLOW_URL_HTTP, &h2->host);
+	name->method = method_of(h2->method, strlen(h2->method));
+	name->flags = flags_of(&h2->host, h2->flags);
+	name->uri = h2->path;
+	name->uri_len = strlen(h2->path);
+	return parsed;
+}
+
+/**
+ * natflow_name_read() - what the beginning of a TCP stream asks for
+ * @data: the client's bytes, from the first on
+ * @len: how many
+ * @name: the result, good with NATFLOW_PARSED; its host may be empty
+ *
+ * Return: NATFLOW_PARSE_OTHER once no protocol with names begins so.
+ */
+enum natflow_parsed natflow_name_read(const u8 *data, u32 len, struct natflow_name *name)
+{
+	enum natflow_parsed parsed = read_tls(data, len, true, NATFLOW_URL_TLS, name);
+
+	if (parsed == NATFLOW_PARSE_OTHER)
+		parsed = read_h2(data, len, name);
+	/* A request of HTTP/1 may begin like HTTP/2's preface, for two bytes. */
+	if (parsed == NATFLOW_PARSE_OTHER)
+		parsed = read_http(data, len, name);
+	return parsed;
+}
+
+/**
+ * natflow_name_hello() - the same for QUIC's CRYPTO stream: a hello without records
+ * @data: bytes of the stream, from the first on
+ * @len: how many
+ * @name: the result, good with NATFLOW_PARSED; its host may be empty
+ */
+enum natflow_parsed natflow_name_hello(const u8 *data, u32 len, struct natflow_name *name)
+{
+	return read_tls(data, len, false, NATFLOW_URL_QUIC, name);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The name that the beginning of a client's stream asks for, whichever protocol says it. */
+#ifndef _NATFLOW_LIB_NAME_H
+#define _NATFLOW_LIB_NAME_H
+
+#include "../include/uapi/linux/natflow_urllogger.h"
+#include "h2.h"
+#include "tls.h"
+
+/* Too much for a stack. Pointers go into the bytes that were read, or into this. */
+struct natflow_name {
+	enum natflow_url_source source;
+	enum natflow_url_method method;
+	u16 flags;			/* enum natflow_url_flag */
+	u16 uri_len;
+	const char *uri;
+	const char *alpn;		/* NUL-terminated, "": none */
+	const struct natflow_hostname *host;
+	union {
+		struct natflow_tls tls;
+		struct natflow_http http;
+		struct natflow_h2 h2;
+	};
+};
+
+enum natflow_parsed natflow_name_read(const u8 *data, u32 len, struct natflow_name *name);
+enum natflow_parsed natflow_name_hello(const u8 *data, u32 len, struct natflow_name *name);
+
+#endif /* _NATFLOW_LIB_NAME_H */

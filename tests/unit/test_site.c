@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Whom lists are for and when, the grammar of hostacl_ctl, replies to DNS questions, names by protocol. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+#include "../../include/uapi/linux/natflow_urllogger.h"
+#include "../../lib/command.h"
+#include "../../lib/dns_reply.h"
+#include "../../lib/name.h"
+
+static int parse(const char *text, struct natflow_command *cmd)
+{
+	static char line[NATFLOW_LINE_MAX];
+
+	assert_true(strlen(text) < sizeof(line));
+	strcpy(line, text);
+	return natflow_command_parse(&natflow_grammar_hostacl, line, cmd);
+}
+
+static void test_rules(void **state)
+{
+	static const struct {
+		const char *line;
+		int err;
+		const char *word;
+	} t[] = {
+		{ "add acl=0,0,a.example", 0, NULL },
+		{ "add acl=31,3,*.A.Example.", 0, NULL },
+		{ "add acl=32,0,a", -ERANGE, "32" },
+		{ "add acl=0,4,a", -ERANGE, "4" },
+		{ "add acl=-1,0,a", -EINVAL, "-1" },
+		{ "add acl=0,,a", -EINVAL, "" },
+		{ "add acl=0,0", -EINVAL, "0,0" },
+		{ "add acl=", -EINVAL, "" },
+		{ "add acl=0,0,", -EINVAL, "" },
+		{ "add acl=0,0,a b", -EINVAL, "a b" },
+		{ "acl_action_default=reset", 0, NULL },
+		{ "acl_action_default=", -EINVAL, "" },
+		{ "dns_sinkhole=10.0.0.1", 0, NULL },
+		{ "dns_sinkhole=fd00::1", 0, NULL },
+		{ "dns_sinkhole=10.0.0.1/8", -EINVAL, "10.0.0.1/8" },
+		{ "list name=a load", 0, NULL },
+		{ "list name=a load=10", 0, NULL },
+		{ "list name=a load=0", -EINVAL, "load=0" },
+		{ "list name=a load=4294967296", -EINVAL, "load=4294967296" },
+		{ "list name=a remove", 0, NULL },
+		{ "list name=a", -EINVAL, "" },
+		{ "list name=a/b load", -EINVAL, "a/b" },
+		{ "list name=a action=drop bogus", -EINVAL, "bogus" },
+	};
+	struct natflow_command cmd;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		assert_int_equal(parse(t[i].line, &cmd), t[i].err);
+		if (t[i].err)
+			assert_string_equal(cmd.word, t[i].word);
+	}
+	assert_int_equal(parse("add acl=31,3,*.A.Example.", &cmd), 0);
+	assert_int_equal(cmd.id, 31);
+	assert_int_equal(cmd.action, NATFLOW_URL_REDIRECT);
+	assert_string_equal(cmd.host.text, "a.example");
+}
+
+static struct natflow_site_policy policy(const char *text)
+{
+	struct natflow_site_policy p;
+	const char *word;
+	char copy[200];
+
+	strcpy(copy, text);
+	assert_int_equal(natflow_site_policy_parse(copy, &p, &word), 0);
+	return p;
+}
+
+static void test_sources(void **state)
+{
+	static const struct natflow_site_client v4 = {
+		.family = NFPROTO_IPV4, .addr = { 10, 0, 1, 2 }, .mac = { 2, 0, 0, 0, 0, 0xab }, .dev = "lan0",
+	};
+	static const struct natflow_site_client v6 = { .family = NFPROTO_IPV6, .addr = { 0xfd, 0, 0, 1 }, .dev = "lan1" };
+	static const struct {
+		const char *text;
+		bool v4, v6;
+	} t[] = {
+		{ "action=drop", true, true },
+		{ "action=drop src=10.0.1.0/24", true, false },
+		{ "action=drop src=10.0.1.3", false, false },
+		{ "action=drop src=0.0.0.0/0", true, false },
+		{ "action=drop src=::/0", false, true },
+		{ "action=drop src=fd00:1::/32", false, true },
+		{ "action=drop src=10.9.0.0/16 src=fd00:1::/32 dev=lan0", true, true },
+		{ "action=drop mac=02:00:00:00:00:AB", true, false },
+		{ "action=drop mac=02:00:00:00:00:00", false, false },
+		{ "action=drop dev=lan", false, false },
+		{ "action=drop dev=lan1", false, true },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		struct natflow_site_policy p = policy(t[i].text);
+
+		assert_int_equal(natflow_site_applies(&p, &v4, 0), t[i].v4);
+		assert_int_equal(natflow_site_applies(&p, &v6, 0), t[i].v6);
+	}
+}
+
+#define AT(day, hour, minute) ((day) * NATFLOW_SITE_DAY + (hour) * 60 + (minute))
+
+static void test_times(void **state)
+{
+	static const struct natflow_site_client anybody;
+	static const struct {
+		const char *text;
+		unsigned int minute;
+		bool now;
+	} t[] = {
+		{ "days=mon", AT(0, 0, 0), true },
+		{ "days=mon", AT(0, 23, 59), true },
+		{ "days=mon", AT(1, 0, 0), false },
+		{ "days=mon", AT(6, 23, 59), false },
+		{ "days=fri-mon", AT(0, 1, 0), true },
+		{ "days=fri-mon", AT(1, 1, 0), false },
+		{ "days=fri-mon", AT(4, 1, 0), true },
+		{ "days=tue,thu-fri", AT(1, 1, 0), true },
+		{ "days=tue,thu-fri", AT(2, 1, 0), false },
+		{ "days=tue,thu-fri", AT(4, 1, 0), true },
+		{ "time=08:00-18:30", AT(3, 7, 59), false },
+		{ "time=08:00-18:30", AT(3, 8, 0), true },
+		{ "time=08:00-18:30", AT(3, 18, 29), true },
+		{ "time=08:00-18:30", AT(3, 18, 30), false },
+		{ "time=00:00-24:00", AT(3, 23, 59), true },
+		{ "days=sun time=22:00-06:00", AT(6, 21, 59), false },
+		{ "days=sun time=22:00-06:00", AT(6, 22, 0), true },
+		{ "days=sun time=22:00-06:00", AT(0, 5, 59), true },
+		{ "days=sun time=22:00-06:00", AT(0, 6, 0), false },
+		{ "days=sun time=22:00-06:00", AT(6, 5, 59), false },
+	};
+	static const char * const wrong[] = {
+		"days=", "days=x", "days=mon-", "days=mon-x", "time=8:00-18:00", "time=08:00", "time=08:00-08:00",
+		"time=24:00-08:00", "time=08:60-09:00", "time=08:00-24:01", "mac=02:00:00:00:00", "mac=02-00-00-00-00-00",
+		"mac=0g:00:00:00:00:00", "src=", "src=10.0.0.0/33", "dev=", "dev=sixteenletters16", "action=", "action=x",
+	};
+	const char *word;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		struct natflow_site_policy p = policy(t[i].text);
+
+		assert_int_equal(natflow_site_applies(&p, &anybody, t[i].minute), t[i].now);
+	}
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		struct natflow_site_policy p;
+		char text[64];
+
+		strcpy(text, wrong[i]);
+		assert_int_equal(natflow_site_policy_parse(text, &p, &word), -EINVAL);
+		assert_ptr_equal(word, text);
+	}
+}
+
+/* "x.example", type A, with EDNS. */
+static const u8 asked[] = {
+	0x12, 0x34, 1, 0x20, 0, 1, 0, 0, 0, 0, 0, 1, 1, 'x', 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0, 0, 1, 0, 1,
+	0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 0,
+};
+
+static void test_replies(void **state)
+{
+	static const struct natflow_dns_policy policy = { .sink4 = { 10, 9, 8, 7 } };
+	static const u8 sink[] = { 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 10, 0, 4, 10, 9, 8, 7 };
+	static const u8 opt[] = { 0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 6, 0, 15, 0, 2, 0, 15 };
+	struct natflow_dns dns, again;
+	u8 to[NATFLOW_DNS_REPLY_MAX];
+	unsigned int len, room;
+
+	assert_int_equal(natflow_dns_parse(asked, sizeof(asked), &dns), NATFLOW_PARSED);
+	len = natflow_dns_reply(to, sizeof(to), asked, &dns, &policy, NATFLOW_DNS_SINKHOLE);
+	assert_int_equal(len, 27 + sizeof(sink) + sizeof(opt));
+	assert_memory_equal(to, "\x12\x34\x81\x80\0\1\0\1\0\0\0\1", 12);
+	assert_memory_equal(to + 12, asked + 12, 15);
+	assert_memory_equal(to + 27, sink, sizeof(sink));
+	assert_memory_equal(to + 27 + sizeof(sink), opt, sizeof(opt));
+	/* In any room what is there is a message, and the question is. */
+	for (room = 0; room <= sizeof(to); room++) {
+		len = natflow_dns_reply(to, room, asked, &dns, &policy, NATFLOW_DNS_SINKHOLE);
+		assert_int_equal(len != 0, room >= 27);
+		if (!len)
+			continue;
+		assert_true(len <= room);
+		assert_int_equal(natflow_dns_parse(to, len, &again), NATFLOW_PARSED);
+		assert_true(again.response);
+		assert_string_equal(again.question.text, "x.example");
+	}
+	len = natflow_dns_reply(to, sizeof(to), asked, &dns, &policy, NATFLOW_DNS_NXDOMAIN);
+	assert_int_equal(natflow_dns_parse(to, len, &again), NATFLOW_PARSED);
+	assert_int_equal(again.rcode, 3);
+	assert_int_equal(again.answers, 0);
+	/* In its own place, as answers are replaced. */
+	memcpy(to, asked, sizeof(asked));
+	len = natflow_dns_reply(to, sizeof(asked), to, &dns, &policy, NATFLOW_DNS_REFUSED);
+	assert_int_equal(natflow_dns_parse(to, len, &again), NATFLOW_PARSED);
+	assert_int_equal(again.rcode, 5);
+}
+
+static void test_names(void **state)
+{
+	static const struct {
+		const char *data;
+		enum natflow_parsed parsed;
+		int method;
+		const char *host, *uri;
+	} t[] = {
+		{ "GET /x?y HTTP/1.1\r\nHost: A.example:80\r\n\r\n", NATFLOW_PARSED, NATFLOW_URL_GET, "a.example", "/x?y" },
+		{ "POST http://b.example/z HTTP/1.1\r\nHost: c\r\n\r\n", NATFLOW_PARSED, NATFLOW_URL_POST, "b.example", "/z" },
+		{ "HEAD http://b.example HTTP/1.0\r\n\r\n", NATFLOW_PARSED, NATFLOW_URL_HEAD, "b.example", "" },
+		{ "CONNECT d.example:443 HTTP/1.1\r\n\r\n", NATFLOW_PARSED, NATFLOW_URL_OTHER, "d.example", "" },
+		{ "GET / HTTP/1.0\r\n\r\n", NATFLOW_PARSED, NATFLOW_URL_GET, "", "/" },
+		{ "P", NATFLOW_PARSE_MORE, 0, NULL, NULL },
+		{ "PRI * HTTP/2.0\r\n\r\nSM\r\n", NATFLOW_PARSE_MORE, 0, NULL, NULL },
+		{ "SSH-2.0-x\r\n", NATFLOW_PARSE_OTHER, 0, NULL, NULL },
+		{ "\x16\3\1", NATFLOW_PARSE_MORE, 0, NULL, NULL },
+	};
+	struct natflow_name name;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		assert_int_equal(natflow_name_read((const u8 *)t[i].data, strlen(t[i].data), &name), t[i].parsed);
+		if (t[i].parsed != NATFLOW_PARSED)
+			continue;
+		assert_int_equal(name.source, NATFLOW_URL_HTTP);
+		assert_int_equal(name.method, t[i].method);
+		assert_string_equal(name.host->text, t[i].host);
+		assert_int_equal(name.uri_len, strlen(t[i].uri));
+		assert_memory_equal(name.uri, t[i].uri, name.uri_len);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rules), cmocka_unit_test(test_sources), cmocka_unit_test(test_times),
+		cmocka_unit_test(test_replies), cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
