@@ -13,6 +13,7 @@
 #include "core/egress.h"
 #include "core/flow.h"
 #include "core/port.h"
+#include "core/way.h"
 #include "core/trace.h"
 #include "core/xmit.h"
 #include "lib/pkt.h"
@@ -22,6 +23,7 @@
 struct ctx {
 	struct natflow_net *nn;
 	struct sk_buff *skb;
+	const struct natflow_way *way;
 	struct natflow_dir *dir;
 	struct natflow_egress *egress;
 	bool new_tick;		/* first hit of this direction in this tick */
@@ -29,12 +31,12 @@ struct ctx {
 };
 
 /* What is on the skb beside bytes: only a plain packet for this router will do. */
-static __always_inline enum natflow_reason check_skb(const struct sk_buff *skb)
+static __always_inline enum natflow_reason
+check_skb(const struct sk_buff *skb, const struct natflow_way *way)
 {
-	if (unlikely(skb->pkt_type != PACKET_HOST))
+	/* A way through other devices was found by the address of the last. */
+	if (unlikely(skb->pkt_type != PACKET_HOST && !way->over.count))
 		return NATFLOW_NOT_FOR_US;
-	if (unlikely(skb_vlan_tag_present(skb)))
-		return NATFLOW_VLAN_TAG;
 	if (unlikely(skb->_nfct | skb->_skb_refdst))
 		return skb->_nfct ? NATFLOW_CONNTRACKED : NATFLOW_DST_ATTACHED;
 	if (unlikely(secpath_exists(skb)))
@@ -45,23 +47,23 @@ static __always_inline enum natflow_reason check_skb(const struct sk_buff *skb)
 }
 
 /* Nobody may pull what others hold; and a pull that fails leaves the skb alone. */
-static noinline bool pull(struct sk_buff *skb, u8 family)
+static noinline bool pull(struct sk_buff *skb, unsigned int len)
 {
-	return !skb_shared(skb) && pskb_may_pull(skb, min(skb->len, natflow_pkt_pull_len(family)));
+	return !skb_shared(skb) && pskb_may_pull(skb, min(skb->len, len));
 }
 
-static __always_inline enum natflow_reason
-parse(struct ctx *c, const struct natflow_port *port, const u8 family)
+static __always_inline enum natflow_reason parse(struct ctx *c, const u8 family)
 {
 	struct sk_buff *skb = c->skb;
-	enum natflow_reason reason = check_skb(skb);
+	enum natflow_reason reason = check_skb(skb, c->way);
 
 	if (unlikely(reason))
 		return reason;
 	if (unlikely(skb_headlen(skb) < natflow_pkt_pull_len(family)) && skb_is_nonlinear(skb) &&
-	    !pull(skb, family))
+	    !pull(skb, natflow_pkt_pull_len(family)))
 		return NATFLOW_TRUNCATED;
-	return natflow_pkt_parse(skb->data, skb_headlen(skb), skb->len, port->id, &c->pkt, family);
+	return natflow_pkt_parse(skb->data, skb_headlen(skb), skb->len, c->way->id, &c->pkt,
+				 family);
 }
 
 /* The flow, and whether what was learned still holds. */
@@ -83,9 +85,14 @@ static __always_inline enum natflow_reason find(struct ctx *c, const u8 family)
 	return NATFLOW_OK;
 }
 
-/* Super-packets we understand: TCP, and UDP segments that are one L4 datagram each. */
+/*
+ * Super-packets we understand: TCP, and UDP segments that are one L4 datagram
+ * each. In a list of whole packets only the head is rewritten, as by the stack:
+ * whoever takes the list apart moves the rest to the head's addresses and ports
+ * (net/ipv4/udp_offload.c:__udp_gso_segment_list() and TCP's likes).
+ */
 #define GSO_TYPES (SKB_GSO_TCPV4 | SKB_GSO_TCPV6 | SKB_GSO_TCP_ECN | SKB_GSO_TCP_FIXEDID | \
-		   SKB_GSO_DODGY | SKB_GSO_UDP_L4)
+		   SKB_GSO_DODGY | SKB_GSO_UDP_L4 | SKB_GSO_FRAGLIST)
 
 /* Would each packet on the wire fit, and can checksum offload stay as it is? */
 static __always_inline enum natflow_reason check_size(const struct ctx *c)
@@ -132,9 +139,19 @@ static __always_inline enum natflow_reason check_fields(const struct ctx *c, con
 	return NATFLOW_OK;
 }
 
-/* Once a tick: is the conntrack still there, and as it was? */
+/* Does a bridge that is skipped need to see a packet of the station's? */
+static bool is_forgotten(const struct natflow_way *way, const struct natflow_flow *flow,
+			 const struct natflow_dir *dir)
+{
+	u16 seen = flow->meta[dir->tag & NATFLOW_DIR_REPLY].seen;
+
+	return way->bridged && (u16)(natflow_tick_now() - seen) > NATFLOW_STATION_TICKS;
+}
+
+/* Once a tick: is the conntrack still there, and as it was; may devices still be skipped? */
 static noinline enum natflow_reason
-look_behind(struct natflow_flow *flow, struct natflow_dir *dir, struct natflow_egress *eg)
+look_behind(const struct natflow_way *way, struct natflow_flow *flow, struct natflow_dir *dir,
+	    struct natflow_egress *eg)
 {
 	if (!natflow_ct_alive(flow->ct)) {
 		natflow_flow_end(flow, NATFLOW_END_CT_GONE);
@@ -143,6 +160,12 @@ look_behind(struct natflow_flow *flow, struct natflow_dir *dir, struct natflow_e
 	if (READ_ONCE(flow->ct->mark) !=
 	    READ_ONCE(flow->meta[dir->tag & NATFLOW_DIR_REPLY].ct_mark))
 		return NATFLOW_CT_MARK;
+	if (is_forgotten(way, flow, dir))
+		return NATFLOW_STATION;
+	if (!natflow_flat_holds(&way->over) || !natflow_flat_holds(&eg->down.over)) {
+		natflow_way_check(flow->nn, false);
+		return NATFLOW_PATH;
+	}
 	WRITE_ONCE(dir->tick, natflow_tick_now());
 	WRITE_ONCE(eg->used, natflow_tick_now());
 	return NATFLOW_OK;
@@ -156,14 +179,26 @@ static __always_inline enum natflow_reason admit(struct ctx *c, const u8 family)
 		reason = check_fields(c, family);
 	c->new_tick = READ_ONCE(c->dir->tick) != natflow_tick_now();
 	if (likely(!reason) && unlikely(c->new_tick))
-		reason = look_behind(natflow_dir_flow(c->dir, family), c->dir, c->egress);
+		reason = look_behind(c->way, natflow_dir_flow(c->dir, family), c->dir, c->egress);
 	return reason;
+}
+
+/* What the devices that the packet skipped would have done to it. */
+static noinline void surface(struct sk_buff *skb, unsigned int len, const struct natflow_way *way,
+			     const u8 family)
+{
+	natflow_flat_count(&way->over, len, false);
+	__vlan_hwaccel_clear_tag(skb);
+	skb->protocol = family == NFPROTO_IPV4 ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
+	skb->pkt_type = PACKET_HOST;
+	skb->skb_iif = way->surface;
 }
 
 /* The last step that may refuse is its first: from the trim on the packet is ours. */
 static __always_inline enum natflow_reason rewrite(struct ctx *c, const u8 family)
 {
 	const bool udp = natflow_key_tail(&c->pkt.key, family)->proto == IPPROTO_UDP;
+	const unsigned int came = c->skb->len;
 	struct sk_buff *skb = natflow_xmit_make_private(c->skb, natflow_pkt_pull_len(family),
 							c->egress->headroom);
 
@@ -172,6 +207,8 @@ static __always_inline enum natflow_reason rewrite(struct ctx *c, const u8 famil
 	c->skb = skb;
 	if (skb->len > c->pkt.len && unlikely(pskb_trim_rcsum(skb, c->pkt.len)))
 		return NATFLOW_NO_MEMORY;
+	if (unlikely(c->way->over.count))
+		surface(skb, came, c->way, family);
 	natflow_nat_rewrite(skb->data, natflow_dir_rewrite(c->dir, family), c->pkt.l4, udp,
 			    skb->ip_summed == CHECKSUM_PARTIAL, family);
 	skb->transport_header = skb->network_header + c->pkt.l4;
@@ -194,25 +231,33 @@ static __always_inline void count(struct ctx *c, const u8 family)
 		natflow_ageing_join(natflow_dir_flow(c->dir, family));
 }
 
-static noinline unsigned int refuse(const struct natflow_port *port, const struct sk_buff *skb,
-				    enum natflow_reason reason, u8 family)
+/* The packet goes up the stack as it came: the @over bytes stepped over are in front again. */
+static noinline unsigned int refuse(const struct natflow_port *port, struct sk_buff *skb,
+				    unsigned int over, enum natflow_reason reason)
 {
-	if (family != NFPROTO_UNSPEC)
-		natflow_clock_sample(port->nn, skb, family);
+	__skb_push(skb, over);
+	skb->network_header -= over;
+	if (skb->protocol == htons(ETH_P_IP))
+		natflow_clock_sample(port->nn, skb, NFPROTO_IPV4);
+	else if (skb->protocol == htons(ETH_P_IPV6))
+		natflow_clock_sample(port->nn, skb, NFPROTO_IPV6);
 	natflow_stats_reason(port->nn->pcpu, reason);
+	natflow_way_note(port, skb);
 	trace_refuse(port->ifindex, skb, reason);
 	return NF_ACCEPT;
 }
 
 static __always_inline unsigned int
-forward(const struct natflow_port *port, struct sk_buff *skb, const u8 family)
+forward(const struct natflow_port *port, const struct natflow_way *way, struct sk_buff *skb,
+	unsigned int over, const u8 family)
 {
 	enum natflow_reason reason;
 	struct ctx c natflow_uninitialized;
 
 	c.nn = port->nn;
 	c.skb = skb;
-	reason = parse(&c, port, family);
+	c.way = way;
+	reason = parse(&c, family);
 	if (likely(!reason))
 		reason = find(&c, family);
 	if (likely(!reason))
@@ -220,21 +265,56 @@ forward(const struct natflow_port *port, struct sk_buff *skb, const u8 family)
 	if (likely(!reason))
 		reason = rewrite(&c, family);
 	if (unlikely(reason))
-		return refuse(port, skb, reason, family);
+		return refuse(port, skb, over, reason);
 	count(&c, family);
 	natflow_xmit(c.skb, c.egress);
 	return NF_STOLEN;
 }
 
 /* One function a family: what is constant there is folded away. */
-static noinline unsigned int forward_ip4(const struct natflow_port *port, struct sk_buff *skb)
+static noinline unsigned int forward_ip4(const struct natflow_port *port,
+					 const struct natflow_way *way, struct sk_buff *skb,
+					 unsigned int over)
 {
-	return forward(port, skb, NFPROTO_IPV4);
+	return forward(port, way, skb, over, NFPROTO_IPV4);
 }
 
-static noinline unsigned int forward_ip6(const struct natflow_port *port, struct sk_buff *skb)
+static noinline unsigned int forward_ip6(const struct natflow_port *port,
+					 const struct natflow_way *way, struct sk_buff *skb,
+					 unsigned int over)
 {
-	return forward(port, skb, NFPROTO_IPV6);
+	return forward(port, way, skb, over, NFPROTO_IPV6);
+}
+
+static __always_inline unsigned int
+forward_ip(const struct natflow_port *port, const struct natflow_way *way, struct sk_buff *skb,
+	   unsigned int over, __be16 protocol)
+{
+	if (likely(protocol == htons(ETH_P_IP)))
+		return forward_ip4(port, way, skb, over);
+	if (likely(protocol == htons(ETH_P_IPV6)))
+		return forward_ip6(port, way, skb, over);
+	return refuse(port, skb, over, NATFLOW_NOT_IP);
+}
+
+/* A packet that surfaces at another device; the inner one of two tags is stepped over. */
+static noinline unsigned int forward_flat(const struct natflow_port *port, struct sk_buff *skb)
+{
+	__be16 protocol;
+	const u32 tags = natflow_way_tags(skb, &protocol);
+	const struct natflow_way *way = natflow_way_find(port, skb, tags);
+	unsigned int over = 0;
+
+	if (!way)
+		return refuse(port, skb, 0, tags ? NATFLOW_VLAN_TAG : NATFLOW_MEMBER);
+	if (unlikely(tags >> 16)) {
+		if (unlikely(skb_headlen(skb) < VLAN_HLEN) && !pull(skb, VLAN_HLEN))
+			return refuse(port, skb, 0, NATFLOW_TRUNCATED);
+		over = VLAN_HLEN;
+		__skb_pull(skb, over);
+		skb->network_header += over;
+	}
+	return forward_ip(port, way, skb, over, protocol);
 }
 
 /**
@@ -252,9 +332,7 @@ unsigned int natflow_path_ingress(void *priv, struct sk_buff *skb,
 {
 	const struct natflow_port *port = priv;
 
-	if (likely(skb->protocol == htons(ETH_P_IP)))
-		return forward_ip4(port, skb);
-	if (likely(skb->protocol == htons(ETH_P_IPV6)))
-		return forward_ip6(port, skb);
-	return refuse(port, skb, NATFLOW_NOT_IP, NFPROTO_UNSPEC);
+	if (unlikely(skb_vlan_tag_present(skb) || READ_ONCE(port->member)))
+		return forward_flat(port, skb);
+	return forward_ip(port, &port->own, skb, 0, skb->protocol);
 }

@@ -29,4 +29,39 @@
 #define natflow_assign_str(field, src) __assign_str(field)
 #endif
 
+/* 6.17 gave each SHA-2 a context of its own. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#define sha256_ctx sha256_state
+#endif
+
+/* 7.0 has keys of AES for encryption only. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
+#define aes_enckey crypto_aes_ctx
+#define aes_prepareenckey aes_expandkey
+#endif
+
+/* 6.11 made what handlers of sysctls get constant... */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#define natflow_compat_ctl_table struct ctl_table
+#else
+#define natflow_compat_ctl_table const struct ctl_table
+#endif
+
+/* ...and 6.6 counts their entries instead of looking for an empty one. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define natflow_compat_register_sysctl(net, path, table, count) \
+	register_net_sysctl(net, path, table)
+#else
+#define natflow_compat_register_sysctl register_net_sysctl_sz
+#endif
+
+/* 6.6 gave tc's hooks to BPF too. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define natflow_compat_has_tc(dev) \
+	(rcu_access_pointer((dev)->miniq_ingress) || rcu_access_pointer((dev)->miniq_egress))
+#else
+#define natflow_compat_has_tc(dev) \
+	(rcu_access_pointer((dev)->tcx_ingress) || rcu_access_pointer((dev)->tcx_egress))
+#endif
+
 #endif /* _NATFLOW_COMPAT_H */

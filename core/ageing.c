@@ -37,7 +37,7 @@ void natflow_ageing_join(struct natflow_flow *flow)
 	    test_and_set_bit(NATFLOW_FLOW_ACTIVE, &flow->bits))
 		return;
 	if (refcount_inc_not_zero(&flow->ref))
-		llist_add(&flow->active, &this_cpu_ptr(flow->nn->pcpu)->active);
+		llist_add(&flow->link, &this_cpu_ptr(flow->nn->pcpu)->active);
 }
 
 static bool uncounted(struct natflow_flow *flow)
@@ -73,13 +73,13 @@ static void fold(struct natflow_net *nn, bool drain)
 		struct llist_head *list = &per_cpu_ptr(nn->pcpu, cpu)->active;
 		struct llist_node *first = llist_del_all(list);
 
-		llist_for_each_entry_safe(flow, next, first, active) {
+		llist_for_each_entry_safe(flow, next, first, link) {
 			if (fold_one(flow) && !drain)
-				llist_add(&flow->active, list);
+				llist_add(&flow->link, list);
 			else
 				natflow_flow_put(flow);
+			cond_resched();
 		}
-		cond_resched();
 	}
 }
 

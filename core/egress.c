@@ -4,27 +4,64 @@
 #include <linux/if_arp.h>
 #include <linux/hash.h>
 #include <linux/slab.h>
+#include <linux/string.h>
+#include <net/rtnetlink.h>
 #include "clock.h"
 #include "egress.h"
+
+/*
+ * Does every packet given to @dev go, as it is, to one peer? True for PPP, for
+ * a modem that speaks raw IP, and for the kinds that are named here; other
+ * devices without an L2 header are tunnels, which look at the route again.
+ */
+static bool is_point_to_point(const struct net_device *dev)
+{
+	static const char *const kinds[] = { "ppp", "rmnet", "tun", "wireguard" };
+
+	if (dev->type != ARPHRD_PPP && dev->type != ARPHRD_NONE && dev->type != ARPHRD_RAWIP)
+		return false;
+	return !dev->rtnl_link_ops ||
+	       match_string(kinds, ARRAY_SIZE(kinds), dev->rtnl_link_ops->kind) >= 0;
+}
 
 /**
  * natflow_egress_device_ok() - can natflow send to this device itself
  * @dev: the device a route points to
  *
- * Ethernet-like devices build the whole L2 header in header_ops; others
- * (tunnels, raw IP) are left to the stack.
+ * Ethernet-like devices build the whole L2 header in header_ops, point-to-point
+ * devices need none; tunnels are left to the stack.
  *
- * Return: true if flows may leave by @dev.
+ * Return: true if flows may leave, and come in, by @dev.
  */
 bool natflow_egress_device_ok(const struct net_device *dev)
 {
-	return dev->type == ARPHRD_ETHER && dev->header_ops && dev->header_ops->create &&
-	       !(dev->flags & IFF_LOOPBACK) && !netif_is_l3_master(dev);
+	if (dev->flags & IFF_LOOPBACK || netif_is_l3_master(dev))
+		return false;
+	return dev->type == ARPHRD_ETHER ? dev->header_ops && dev->header_ops->create :
+					   is_point_to_point(dev);
 }
 
 static bool resolved(const struct natflow_egress *eg)
 {
 	return !eg->neigh->dead && READ_ONCE(eg->neigh->nud_state) & NUD_VALID;
+}
+
+/* The tags of devices that are skipped go between addresses and type, the outer one first. */
+static void push_tags(const struct natflow_egress *eg, struct sk_buff *skb)
+{
+	__be16 type = eg->ethertype;
+	unsigned int i;
+
+	for (i = 0; i < eg->down.inside; i++) {
+		const struct natflow_tag *tag = &eg->down.tag[i];
+		__be16 words[2] = { htons(tag->tci), type };
+
+		skb_push(skb, VLAN_HLEN);
+		memmove(skb->data, skb->data + VLAN_HLEN, 2 * ETH_ALEN);
+		memcpy(skb->data + ETH_HLEN, words, sizeof(words));
+		type = tag->proto;
+	}
+	memcpy(skb->data + 2 * ETH_ALEN, &type, sizeof(type));
 }
 
 /*
@@ -35,7 +72,7 @@ static bool resolved(const struct natflow_egress *eg)
 static struct sk_buff *header_of(const struct natflow_egress *eg)
 {
 	char ha[ALIGN(MAX_ADDR_LEN, sizeof(unsigned long))];
-	struct net_device *dev = eg->dev;
+	struct net_device *dev = eg->out;
 	struct sk_buff *skb;
 
 	skb = alloc_skb(LL_RESERVED_SPACE(dev) + NATFLOW_L2_MAX, GFP_ATOMIC);
@@ -44,8 +81,11 @@ static struct sk_buff *header_of(const struct natflow_egress *eg)
 	skb_reserve(skb, LL_RESERVED_SPACE(dev) + NATFLOW_L2_MAX);
 	neigh_ha_snapshot(ha, eg->neigh, dev);
 	if (dev_hard_header(skb, dev, ntohs(eg->ethertype), ha, NULL, 0) >= 0 &&
-	    skb->len <= NATFLOW_L2_MAX)
+	    skb->len + eg->down.tags * VLAN_HLEN <= NATFLOW_L2_MAX) {
+		if (eg->down.inside)
+			push_tags(eg, skb);
 		return skb;
+	}
 	kfree_skb(skb);
 	return NULL;
 }
@@ -82,6 +122,7 @@ static void killed_rcu(struct rcu_head *rcu)
 	struct natflow_egress *eg = container_of(rcu, struct natflow_egress, rcu);
 
 	neigh_release(eg->neigh);
+	netdev_put(eg->out, &eg->out_tracker);
 	netdev_put(eg->dev, &eg->tracker);
 	drop(eg);
 }
@@ -99,6 +140,18 @@ static void kill(struct natflow_egress *eg)
 	call_rcu(&eg->rcu, killed_rcu);
 }
 
+/* A path that could go further down by now does no harm as it is. */
+static bool same_path(const struct natflow_egress *eg)
+{
+	const unsigned int count = eg->down.over.count;
+	struct natflow_down now;
+
+	natflow_flat_down(eg->nn, eg->neigh, eg->priority, &now);
+	if (now.over.count > count)
+		return !memcmp(now.over.dev, eg->down.over.dev, count * sizeof(now.over.dev[0]));
+	return !memcmp(&now, &eg->down, sizeof(now));
+}
+
 /*
  * Events keep an egress right; this finds out if one was missed. An event may
  * be under way just now: only what differs twice, a second apart, counts.
@@ -108,7 +161,7 @@ static void check(struct natflow_egress *eg)
 	struct sk_buff *skb = header_of(eg);
 	bool same = !skb || (skb->len == eg->header_len &&
 			     !memcmp(skb->data, eg->header, skb->len));
-	bool right = same && resolved(eg) && netif_running(eg->dev);
+	bool right = same && resolved(eg) && netif_running(eg->dev) && same_path(eg);
 
 	lockdep_assert_held(&eg->nn->egress_lock);
 	kfree_skb(skb);
@@ -121,8 +174,9 @@ static void check(struct natflow_egress *eg)
 }
 
 /* Hash a new egress before its header is built: an update that comes in between finds it. */
-static struct natflow_egress *create(struct natflow_net *nn, struct net_device *dev,
-				     struct neighbour *neigh, u32 mtu, __be16 ethertype)
+static struct natflow_egress *create(struct natflow_net *nn, struct neighbour *neigh, u32 mtu,
+				     u32 priority, __be16 ethertype,
+				     const struct natflow_down *down)
 {
 	struct natflow_egress *eg = kzalloc(sizeof(*eg), GFP_ATOMIC);
 
@@ -130,15 +184,20 @@ static struct natflow_egress *create(struct natflow_net *nn, struct net_device *
 	if (!eg)
 		return NULL;
 	eg->nn = nn;
-	eg->dev = dev;
+	eg->out = neigh->dev;
 	eg->neigh = neigh_clone(neigh);
 	eg->mtu = mtu;
-	eg->headroom = LL_RESERVED_SPACE(dev);
+	eg->priority = priority;
 	eg->ethertype = ethertype;
+	memcpy(&eg->down, down, sizeof(*down));
+	eg->dev = down->dev;
+	eg->headroom = LL_RESERVED_SPACE(eg->dev) + down->inside * VLAN_HLEN;
+	eg->flat = down->over.count;
 	eg->alive = true;
 	seqcount_spinlock_init(&eg->seq, &nn->egress_lock);
 	refcount_set(&eg->ref, 2);	/* the hash, the caller */
-	netdev_hold(dev, &eg->tracker, GFP_ATOMIC);
+	netdev_hold(eg->dev, &eg->tracker, GFP_ATOMIC);
+	netdev_hold(eg->out, &eg->out_tracker, GFP_ATOMIC);
 	hash_add(nn->egresses, &eg->node, hash_ptr(neigh, 32));
 	if (build_header(eg))
 		return eg;
@@ -150,29 +209,34 @@ static struct natflow_egress *create(struct natflow_net *nn, struct net_device *
 /**
  * natflow_egress_get() - find or make the egress of a next hop
  * @nn: namespace
- * @dev: output device, natflow_egress_device_ok()
- * @neigh: resolved next hop; a reference is taken if a new egress is made
+ * @neigh: resolved next hop on a natflow_egress_device_ok(); a reference is
+ *	taken if a new egress is made
  * @mtu: L3 bytes a packet may have
+ * @priority: of its packets, for VLANs' egress maps
  * @ethertype: ETH_P_IP or ETH_P_IPV6
  *
- * Context: BH disabled or process.
+ * Context: RCU read side, BH disabled.
  * Return: an egress with a reference for the caller, or NULL if there is no
  * memory or the neighbour is not valid any more.
  */
-struct natflow_egress *natflow_egress_get(struct natflow_net *nn, struct net_device *dev,
-					  struct neighbour *neigh, u32 mtu, __be16 ethertype)
+struct natflow_egress *natflow_egress_get(struct natflow_net *nn, struct neighbour *neigh,
+					  u32 mtu, u32 priority, __be16 ethertype)
 {
 	struct natflow_egress *eg;
+	struct natflow_down down;
 
 	spin_lock_bh(&nn->egress_lock);
+	natflow_flat_down(nn, neigh, priority, &down);
+	mtu = min(mtu, down.dev->mtu);
 	hash_for_each_possible(nn->egresses, eg, node, hash_ptr(neigh, 32)) {
-		if (eg->neigh == neigh && eg->dev == dev && eg->mtu == mtu &&
-		    eg->ethertype == ethertype) {
+		if (eg->neigh == neigh && eg->mtu == mtu && eg->ethertype == ethertype &&
+		    (eg->priority == priority || !down.tags) &&
+		    !memcmp(&eg->down, &down, sizeof(down))) {
 			refcount_inc(&eg->ref);
 			goto out;
 		}
 	}
-	eg = create(nn, dev, neigh, mtu, ethertype);
+	eg = create(nn, neigh, mtu, priority, ethertype, &down);
 out:
 	spin_unlock_bh(&nn->egress_lock);
 	return eg;
@@ -208,11 +272,35 @@ void natflow_egress_neigh_update(struct natflow_net *nn, struct neighbour *neigh
 	struct natflow_egress *eg;
 	struct hlist_node *tmp;
 
+	rcu_read_lock();
 	spin_lock_bh(&nn->egress_lock);
 	hash_for_each_possible_safe(nn->egresses, eg, tmp, node, hash_ptr(neigh, 32))
-		if (eg->neigh == neigh && !build_header(eg))
+		if (eg->neigh == neigh && !(build_header(eg) && same_path(eg)))
 			kill(eg);
 	spin_unlock_bh(&nn->egress_lock);
+	rcu_read_unlock();
+}
+
+/**
+ * natflow_egress_check_paths() - something about devices or bridges changed
+ * @nn: namespace
+ *
+ * Context: any. When it returns, no packet skips a device that must not be
+ * skipped, nor leaves by a port where its station is not any more.
+ */
+void natflow_egress_check_paths(struct natflow_net *nn)
+{
+	struct natflow_egress *eg;
+	struct hlist_node *tmp;
+	unsigned int i;
+
+	rcu_read_lock();
+	spin_lock_bh(&nn->egress_lock);
+	hash_for_each_safe(nn->egresses, i, tmp, eg, node)
+		if (!same_path(eg))
+			kill(eg);
+	spin_unlock_bh(&nn->egress_lock);
+	rcu_read_unlock();
 }
 
 /**
@@ -230,7 +318,7 @@ void natflow_egress_dev_gone(struct natflow_net *nn, const struct net_device *de
 
 	spin_lock_bh(&nn->egress_lock);
 	hash_for_each_safe(nn->egresses, i, tmp, eg, node)
-		if (!dev || eg->dev == dev)
+		if (!dev || eg->dev == dev || natflow_flat_has(&eg->down.over, dev))
 			kill(eg);
 	spin_unlock_bh(&nn->egress_lock);
 }
@@ -255,6 +343,7 @@ void natflow_egress_keep_neighbours(struct natflow_net *nn)
 	/* neigh_event_send() may call back into neigh_update: never under our lock. */
 	for (bucket = 0; bucket < HASH_SIZE(nn->egresses); bucket += n < ARRAY_SIZE(batch)) {
 		n = 0;
+		rcu_read_lock();
 		spin_lock_bh(&nn->egress_lock);
 		hlist_for_each_entry_safe(eg, tmp, &nn->egresses[bucket], node) {
 			if ((u16)(natflow_tick_now() - READ_ONCE(eg->used)) > second ||
@@ -265,6 +354,7 @@ void natflow_egress_keep_neighbours(struct natflow_net *nn)
 			check(eg);
 		}
 		spin_unlock_bh(&nn->egress_lock);
+		rcu_read_unlock();
 		for (i = 0; i < n; i++) {
 			neigh_event_send(batch[i], NULL);
 			neigh_release(batch[i]);

@@ -14,19 +14,19 @@
 #ifndef _NATFLOW_CORE_EGRESS_H
 #define _NATFLOW_CORE_EGRESS_H
 
-#include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <linux/refcount.h>
 #include <linux/seqlock.h>
 #include <net/neighbour.h>
+#include "flat.h"
 #include "netns.h"
 
-/* Ethernet, two VLAN tags, PPPoE. */
+/* Ethernet, and VLAN tags that are not left to the device. */
 #define NATFLOW_L2_MAX 32
 
 struct natflow_egress {
 	/* The line the packet path reads. */
-	struct net_device *dev;		/* valid while @alive, under RCU */
+	struct net_device *dev;		/* sent to; valid while @alive, under RCU */
 	seqcount_spinlock_t seq;	/* guards @header against a torn read */
 	u32 mtu;			/* bytes of L3; 0 once killed, so that nothing fits */
 	u16 headroom;			/* bytes in front of L3 that @dev wants, L2 included */
@@ -35,14 +35,18 @@ struct natflow_egress {
 	bool suspect;			/* differed from its neighbour a second ago; @egress_lock */
 	u8 header[NATFLOW_L2_MAX];
 	u16 used;			/* natflow_tick_now() of the last hit, for the neighbour */
+	bool flat;			/* devices are skipped, see @down */
+	struct natflow_down down;	/* from @out to @dev, as it was when this was made */
 
 	/* Under natflow_net.egress_lock. */
 	struct hlist_node node;
+	struct net_device *out;		/* of the route */
 	struct neighbour *neigh;
+	u32 priority;
 	__be16 ethertype;
 	struct natflow_net *nn;
 	refcount_t ref;
-	netdevice_tracker tracker;
+	netdevice_tracker tracker, out_tracker;
 	struct rcu_head rcu;
 };
 
@@ -60,6 +64,8 @@ static __always_inline void natflow_egress_header(const struct natflow_egress *e
 		len = READ_ONCE(eg->header_len);
 		if (likely(len == ETH_HLEN))
 			memcpy(skb->data - ETH_HLEN, eg->header, ETH_HLEN);
+		else if (len == VLAN_ETH_HLEN)
+			memcpy(skb->data - VLAN_ETH_HLEN, eg->header, VLAN_ETH_HLEN);
 		else
 			memcpy(skb->data - len, eg->header, len);
 	} while (read_seqcount_retry(&eg->seq, seq));
@@ -67,10 +73,11 @@ static __always_inline void natflow_egress_header(const struct natflow_egress *e
 }
 
 bool natflow_egress_device_ok(const struct net_device *dev);
-struct natflow_egress *natflow_egress_get(struct natflow_net *nn, struct net_device *dev,
-					  struct neighbour *neigh, u32 mtu, __be16 ethertype);
+struct natflow_egress *natflow_egress_get(struct natflow_net *nn, struct neighbour *neigh,
+					  u32 mtu, u32 priority, __be16 ethertype);
 void natflow_egress_put(struct natflow_egress *eg);
 void natflow_egress_neigh_update(struct natflow_net *nn, struct neighbour *neigh);
+void natflow_egress_check_paths(struct natflow_net *nn);
 void natflow_egress_dev_gone(struct natflow_net *nn, const struct net_device *dev);
 void natflow_egress_keep_neighbours(struct natflow_net *nn);
 void natflow_egress_exit(struct natflow_net *nn);

@@ -8,6 +8,7 @@
 #include "egress.h"
 #include "events.h"
 #include "port.h"
+#include "way.h"
 
 /* Context: RTNL. */
 static int netdev_event(struct notifier_block *nb, unsigned long event, void *ptr)
@@ -23,6 +24,7 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 	case NETDEV_DOWN:
 	case NETDEV_CHANGEMTU:
 	case NETDEV_CHANGEADDR:
+		natflow_way_forget(nn, dev);
 		/* fib6_ifdown() and fib6_ifup() may be silent (net/ipv6/route.c). */
 		natflow_egress_dev_gone(nn, dev);
 		natflow_clock_bump(nn, NFPROTO_IPV6);
@@ -38,6 +40,9 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 	case NETDEV_REGISTER:
 	case NETDEV_CHANGEUPPER:
 		natflow_port_sync(nn);
+		fallthrough;
+	case NETDEV_FEAT_CHANGE:
+		natflow_way_check(nn, false);
 		break;
 	case NETDEV_CHANGENAME:
 		natflow_port_renamed(nn, dev);

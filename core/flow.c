@@ -12,7 +12,11 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
+/* Flows that are not freed yet stop new ones at flow_limit of them, but never below this. */
+#define DEAD_LIMIT_MIN 1024U
+
 static struct kmem_cache *flow_cache[NATFLOW_FAMILIES] __ro_after_init;
+static struct workqueue_struct *undertakers __ro_after_init;
 
 static const struct rhashtable_params by_ct_params = {
 	.key_len = sizeof(struct nf_conn *),
@@ -34,9 +38,8 @@ struct natflow_flow *natflow_flow_by_ct(struct natflow_net *nn, const struct nf_
 }
 
 /* Nobody can find @flow any more; its last packets have been forwarded. */
-static void flow_free_rcu(struct rcu_head *rcu)
+static void flow_free(struct natflow_flow *flow)
 {
-	struct natflow_flow *flow = container_of(rcu, struct natflow_flow, rcu);
 	u8 family = natflow_flow_family(flow);
 	unsigned int i;
 
@@ -52,6 +55,25 @@ static void flow_free_rcu(struct rcu_head *rcu)
 	kmem_cache_free(flow_cache[natflow_family_index(family)], flow);
 }
 
+/*
+ * Free what has died, one grace period later. Here, and not by call_rcu(),
+ * whose callbacks a softirq would run for milliseconds after many flows ended
+ * at once, while packets wait.
+ */
+static void free_dead(struct work_struct *work)
+{
+	struct natflow_net *nn = container_of(work, struct natflow_net, undertaker);
+	struct llist_node *dead = llist_del_all(&nn->dead_flows);
+	struct natflow_flow *flow, *next;
+
+	synchronize_rcu();
+	llist_for_each_entry_safe(flow, next, dead, link) {
+		flow_free(flow);
+		atomic_dec(&nn->dead_count);
+		cond_resched();
+	}
+}
+
 /**
  * natflow_flow_put() - drop a reference
  * @flow: flow; freed one grace period after the last reference
@@ -60,8 +82,10 @@ static void flow_free_rcu(struct rcu_head *rcu)
  */
 void natflow_flow_put(struct natflow_flow *flow)
 {
-	if (refcount_dec_and_test(&flow->ref))
-		call_rcu(&flow->rcu, flow_free_rcu);
+	struct natflow_net *nn = flow->nn;
+
+	if (refcount_dec_and_test(&flow->ref) && llist_add(&flow->link, &nn->dead_flows))
+		queue_work(undertakers, &nn->undertaker);
 }
 
 /* @flow is published or ends: it is no half any more. */
@@ -95,6 +119,7 @@ static bool unlink(struct natflow_flow *flow)
 	}
 	rhashtable_remove_fast(&nn->by_ct, &flow->node, by_ct_params);
 	nn->flow_count--;
+	atomic_inc(&nn->dead_count);
 	return true;
 }
 
@@ -288,6 +313,9 @@ enum natflow_reason natflow_flow_select(struct natflow_net *nn, struct nf_conn *
 	why = natflow_ct_eligible(ct);
 	if (why)
 		return why;
+	/* However fast flows come and go, their memory is bounded. */
+	if (atomic_read(&nn->dead_count) >= max(READ_ONCE(nn->config.flow_limit), DEAD_LIMIT_MIN))
+		return NATFLOW_LEARN_FULL;
 	flow = flow_alloc(nn, ct, hw);
 	if (!flow)
 		return NATFLOW_LEARN_NO_MEMORY;
@@ -614,6 +642,8 @@ int natflow_flow_net_init(struct natflow_net *nn)
 	if (!table)
 		return -ENOMEM;
 	spin_lock_init(&nn->flow_lock);
+	init_llist_head(&nn->dead_flows);
+	INIT_WORK(&nn->undertaker, free_dead);
 	INIT_LIST_HEAD(&nn->halves);
 	nn->half_hand = &nn->halves;
 	err = rhashtable_init(&nn->by_ct, &by_ct_params);
@@ -636,7 +666,7 @@ void natflow_flow_net_exit(struct natflow_net *nn)
 }
 
 /**
- * natflow_flow_init() - slab caches
+ * natflow_flow_init() - slab caches, and who empties them
  *
  * Return: 0 or -ENOMEM.
  */
@@ -654,17 +684,21 @@ int __init natflow_flow_init(void)
 					  0, SLAB_HWCACHE_ALIGN, NULL);
 	flow_cache[1] = kmem_cache_create("natflow_flow6", cold + 2 * sizeof(struct natflow_dir6),
 					  0, SLAB_HWCACHE_ALIGN, NULL);
-	if (flow_cache[0] && flow_cache[1])
+	/* It frees memory: it must run when there is none for a new worker. */
+	undertakers = alloc_workqueue("natflow", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (flow_cache[0] && flow_cache[1] && undertakers)
 		return 0;
 	natflow_flow_exit();
 	return -ENOMEM;
 }
 
 /**
- * natflow_flow_exit() - slab caches; all flows were freed and rcu_barrier() has run
+ * natflow_flow_exit() - the reverse; all flows were freed and rcu_barrier() has run
  */
 void natflow_flow_exit(void)
 {
+	if (undertakers)
+		destroy_workqueue(undertakers);
 	kmem_cache_destroy(flow_cache[0]);
 	kmem_cache_destroy(flow_cache[1]);
 }

@@ -8,7 +8,7 @@
  *      │ the other direction too
  *   PUBLISHED ── both directions are in the table; hits happen
  *      │ conntrack gone, FIN, flush, eviction, ...
- *   DEAD    ── in no list; freed when the last reference and grace period end
+ *   DEAD    ── nobody finds it; freed when the last reference and a grace period end
  *
  * Readers of the table hold rcu_read_lock(). Everything that changes which
  * objects are reachable holds natflow_net.flow_lock. A published direction's
@@ -85,10 +85,9 @@ struct natflow_flow {
 	refcount_t ref;			/* reachable: 1; on an active list: 1 */
 	u32 slow_pkts;			/* packets seen by learn, for delay_pkts; racy by design */
 	unsigned long used;		/* jiffies of the last folded traffic */
-	struct llist_node active;
+	struct llist_node link;		/* a CPU's active list, or natflow_net.dead_flows */
 	struct list_head half;		/* natflow_net.halves, by @number */
 	u64 number;			/* in order of birth, for a listing in pieces */
-	struct rcu_head rcu;
 	atomic64_t packets[2], bytes[2];	/* folded so far; packets are skbs */
 	/*
 	 * What the stack sets on skbs beyond the hot line, for directions whose
@@ -97,6 +96,7 @@ struct natflow_flow {
 	struct natflow_meta {
 		u32 mark, priority;
 		u32 ct_mark;	/* the conntrack's, meanwhile */
+		u16 seen;	/* natflow_tick_now() when the stack last had a packet */
 		u8 ttl;
 	} meta[2];
 	int iif[2];			/* ingress ifindex, for display */

@@ -13,6 +13,7 @@
 #include <net/route.h>
 #include <net/xfrm.h>
 #include "../lib/pkt.h"
+#include "attach.h"
 #include "clock.h"
 #include "ct.h"
 #include "egress.h"
@@ -20,6 +21,7 @@
 #include "learn.h"
 #include "port.h"
 #include "trace.h"
+#include "way.h"
 
 /* One packet on its way out, and what it teaches. */
 struct ctx {
@@ -144,10 +146,21 @@ static bool group_excludes(const struct natflow_net *nn, const struct natflow_po
 	}
 }
 
+/* The device it came in by; a VRF puts itself in that place (drivers/net/vrf.c:vrf_ip_rcv()). */
+static struct natflow_port *port_of(const struct ctx *c)
+{
+	struct natflow_port *port = natflow_port_find(c->nn, c->skb->skb_iif);
+
+	if (port)
+		return port;
+	return natflow_port_find(c->nn, c->family == NFPROTO_IPV4 ? IPCB(c->skb)->iif :
+								    IP6CB(c->skb)->iif);
+}
+
 /* Both ends: the port it came in by, the device it leaves by. */
 static enum natflow_reason check_ports(struct ctx *c)
 {
-	struct natflow_port *in = natflow_port_find(c->nn, c->skb->skb_iif);
+	struct natflow_port *in = port_of(c);
 
 	if (!in)
 		return NATFLOW_LEARN_IN_DEVICE;
@@ -156,7 +169,7 @@ static enum natflow_reason check_ports(struct ctx *c)
 	if (group_excludes(c->nn, in, natflow_port_find(c->nn, c->out->ifindex)))
 		return NATFLOW_LEARN_GROUP;
 	c->lesson.iif = in->ifindex;
-	natflow_ct_key(c->ct, c->dir, in->id, &c->lesson.key);
+	natflow_ct_key(c->ct, c->dir, natflow_way_learn(c->nn, c->skb, in)->id, &c->lesson.key);
 	return NATFLOW_OK;
 }
 
@@ -189,6 +202,7 @@ static enum natflow_reason note_headers(struct ctx *c)
 	l->meta.mark = c->skb->mark;
 	l->meta.priority = c->skb->priority;
 	l->meta.ct_mark = READ_ONCE(c->ct->mark);
+	l->meta.seen = natflow_tick_now();
 	return NATFLOW_OK;
 }
 
@@ -206,7 +220,7 @@ static enum natflow_reason note_egress(struct ctx *c)
 		return NATFLOW_LEARN_NEIGHBOUR;
 	/* Not valid yet: this packet makes the stack resolve it, a later one is learned from. */
 	if (READ_ONCE(neigh->nud_state) & NUD_VALID)
-		c->lesson.egress = natflow_egress_get(c->nn, c->out, neigh, mtu,
+		c->lesson.egress = natflow_egress_get(c->nn, neigh, mtu, c->skb->priority,
 						      htons(v4 ? ETH_P_IP : ETH_P_IPV6));
 	neigh_release(neigh);
 	return c->lesson.egress ? NATFLOW_OK : NATFLOW_LEARN_NEIGHBOUR;
@@ -222,6 +236,8 @@ static enum natflow_reason learn(struct ctx *c)
 	if (reason == NATFLOW_LEARN_TCP_STATE &&
 	    test_bit(NATFLOW_FLOW_PUBLISHED, &c->flow->bits))
 		natflow_flow_end(c->flow, NATFLOW_END_TCP);
+	if (!reason)
+		reason = natflow_attach_check(c->nn, c->ct);
 	if (!reason)
 		reason = check_route(c);
 	if (!reason)

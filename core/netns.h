@@ -8,6 +8,7 @@
 
 #include <linux/hashtable.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/netfilter.h>
 #include <linux/rhashtable-types.h>
@@ -17,7 +18,9 @@
 #include <net/netns/generic.h>
 #include "stats.h"
 
+struct natflow_attach;
 struct natflow_table;
+struct natflow_urllogger;
 
 enum natflow_select {
 	NATFLOW_SELECT_AUTO,	/* rules while there is one, else all once disabled=0 was written */
@@ -33,6 +36,12 @@ enum natflow_group_type {
 };
 
 #define NATFLOW_GROUP_MAX 32
+
+/* Interface names; of devices that exist or may come. */
+struct natflow_group {
+	unsigned int count;
+	char name[NATFLOW_GROUP_MAX][IFNAMSIZ];
+};
 
 /*
  * Settings are written under natflow_net.lock and read with READ_ONCE() from
@@ -68,11 +77,10 @@ struct natflow_net {
 	bool incomplete;		/* learning, but one of these failed: the tick retries */
 	bool dead;			/* namespace or module goes: no hook is registered again */
 
-	/* Ports, by ifindex: written under RTNL, read under RCU. */
+	/* Ports, by ifindex: written under RTNL, read under RCU; their ways under @egress_lock. */
 	DECLARE_HASHTABLE(ports, 6);
-	u32 port_seq;			/* last port id given out; under RTNL */
-	char group[NATFLOW_GROUP_MAX][IFNAMSIZ];	/* under RTNL */
-	unsigned int groups;				/* under RTNL */
+	atomic_t port_seq;		/* last id of a way given out */
+	struct natflow_group group;	/* written by one door's writer at a time, under RTNL */
 
 	/* Egresses, by neighbour: under @egress_lock. */
 	spinlock_t egress_lock;
@@ -88,6 +96,9 @@ struct natflow_net {
 	u32 flow_count;			/* all flow objects; @flow_lock */
 	u32 flow_peak;			/* @flow_lock */
 	u64 flow_seq;			/* number of the last flow object; @flow_lock */
+	struct llist_head dead_flows;	/* without references, to be freed by @undertaker */
+	atomic_t dead_count;		/* ended and not freed yet */
+	struct work_struct undertaker;
 	u32 clock_hand;			/* next bucket to look for a victim; @flow_lock */
 	u32 slice, ticks;		/* next bucket of the ageing walk; only the tick */
 
@@ -100,6 +111,9 @@ struct natflow_net {
 	/* Registered per namespace; filled from templates whose owners are elsewhere. */
 	struct nf_hook_ops post_ops[NATFLOW_FAMILIES];
 	nf_hookfn *ingress;		/* natflow_path's hook, for ports */
+
+	const struct natflow_attach *attach;	/* see core/attach.h */
+	struct natflow_urllogger *urllogger;	/* a feature above; lives as long as this */
 
 	struct natflow_log *log;
 	struct natflow_door *door;	/* what open device files hold on to */

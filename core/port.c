@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ports follow devices: placed and removed under RTNL, found under RCU. */
-#include <linux/etherdevice.h>
-#include <linux/if_arp.h>
+#include <linux/if_bridge.h>
+#include <linux/if_vlan.h>
+#include <linux/module.h>
 #include <linux/netfilter_netdev.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include "clock.h"
+#include "egress.h"
 #include "log.h"
 #include "port.h"
+#include "way.h"
 
 /**
  * natflow_port_find() - the port of a device
@@ -32,26 +35,72 @@ struct natflow_port *natflow_port_find(struct natflow_net *nn, int ifindex)
  * natflow_port_device_ok() - does a device deserve a hook
  * @dev: any device
  *
- * Members of a bridge, bond, team or VRF are not ports: the master is where
- * their IP packets surface.
+ * Members of a bond or team are not ports: the master is where their IP packets
+ * surface. Members of a bridge are, for what comes in by them and surfaces at
+ * the bridge; those of a VRF too: it is a choice of routes, no more.
  *
  * Context: RTNL.
  */
 bool natflow_port_device_ok(struct net_device *dev)
 {
+	struct net_device *master;
+
 	ASSERT_RTNL();
-	return dev->type == ARPHRD_ETHER && !(dev->flags & IFF_LOOPBACK) &&
-	       !netif_is_l3_master(dev) && !netdev_master_upper_dev_get(dev) &&
-	       dev->reg_state == NETREG_REGISTERED;
+	if (!natflow_egress_device_ok(dev) || dev->reg_state != NETREG_REGISTERED)
+		return false;
+	master = netdev_master_upper_dev_get(dev);
+	return !master || netif_is_l3_master(master) || netif_is_bridge_master(master);
 }
 
-static bool in_group(const struct natflow_net *nn, const char *name)
+/* The bridge module is asked late: it need not be there. */
+static bool is_forwarding(const struct net_device *dev)
+{
+	bool yes = false;
+
+#if IS_ENABLED(CONFIG_BRIDGE)
+	typeof(br_port_get_stp_state) *state = symbol_get(br_port_get_stp_state);
+
+	ASSERT_RTNL();
+	if (state) {
+		yes = state(dev) == BR_STATE_FORWARDING;
+		symbol_put(br_port_get_stp_state);
+	}
+#endif
+	return yes;
+}
+
+/*
+ * What a port is to a bridge may change. Its state changes without RTNL, and
+ * natflow_port_forwards() is told afterwards: what we write must not be older.
+ */
+static void update(struct natflow_port *port)
+{
+	bool member = netif_is_bridge_port(port->dev), forwards;
+
+	ASSERT_RTNL();
+	if (port->member != member)
+		natflow_way_forget(port->nn, port->dev);
+	WRITE_ONCE(port->member, member);
+	do {
+		forwards = member && is_forwarding(port->dev);
+		WRITE_ONCE(port->forwards, forwards);
+		smp_mb();	/* the store before the next look */
+	} while (forwards != (member && is_forwarding(port->dev)));
+}
+
+/**
+ * natflow_port_named() - is a name in a group
+ * @group: group
+ * @name: of a device
+ *
+ * Context: any; the namespace's own group is RTNL's.
+ */
+bool natflow_port_named(const struct natflow_group *group, const char *name)
 {
 	unsigned int i;
 
-	ASSERT_RTNL();
-	for (i = 0; i < nn->groups; i++)
-		if (!strcmp(nn->group[i], name))
+	for (i = 0; i < group->count; i++)
+		if (!strcmp(group->name[i], name))
 			return true;
 	return false;
 }
@@ -77,10 +126,13 @@ int natflow_port_add(struct natflow_net *nn, struct net_device *dev)
 	if (!port)
 		return -ENOMEM;
 	port->nn = nn;
-	port->id = ++nn->port_seq;
+	port->own.id = (u32)atomic_inc_return(&nn->port_seq);
+	port->own.surface = dev->ifindex;
 	port->ifindex = dev->ifindex;
 	port->dev = dev;
-	port->in_group = in_group(nn, dev->name);
+	port->upper = is_vlan_dev(dev) || netif_is_bridge_master(dev);
+	update(port);
+	port->in_group = natflow_port_named(&nn->group, dev->name);
 	port->ops.hook = nn->ingress;
 	port->ops.priv = port;
 	port->ops.dev = dev;
@@ -103,6 +155,10 @@ static void port_free_rcu(struct rcu_head *rcu)
 
 static void unhook(struct natflow_port *port)
 {
+	spin_lock_bh(&port->nn->egress_lock);
+	port->gone = true;
+	spin_unlock_bh(&port->nn->egress_lock);
+	natflow_way_forget(port->nn, port->dev);
 	hash_del_rcu(&port->node);
 	nf_unregister_net_hook(port->nn->net, &port->ops);
 	call_rcu(&port->rcu, port_free_rcu);
@@ -140,13 +196,34 @@ void natflow_port_sync(struct natflow_net *nn)
 	ASSERT_RTNL();
 	for_each_netdev(nn->net, dev) {
 		bool want = nn->forwarding && !nn->dead && natflow_port_device_ok(dev);
-		bool have = natflow_port_find(nn, dev->ifindex);
+		struct natflow_port *have = natflow_port_find(nn, dev->ifindex);
 
 		if (want && !have && natflow_port_add(nn, dev))
 			natflow_log(nn, NATFLOW_LOG_WARN, "%s not hooked", dev->name);
 		else if (have && !want)
-			natflow_port_remove(nn, dev);
+			unhook(have);
+		else if (have)
+			update(have);
 	}
+}
+
+/**
+ * natflow_port_forwards() - a bridge says something about a port of its
+ * @nn: namespace
+ * @ifindex: of the port
+ * @yes: its state is forwarding
+ *
+ * Context: any.
+ */
+void natflow_port_forwards(struct natflow_net *nn, int ifindex, bool yes)
+{
+	struct natflow_port *port;
+
+	rcu_read_lock();
+	port = natflow_port_find(nn, ifindex);
+	if (port)
+		WRITE_ONCE(port->forwards, yes);
+	rcu_read_unlock();
 }
 
 /* Group membership decides at learn time: let every flow pass there once. */
@@ -157,36 +234,23 @@ static void regroup(struct natflow_net *nn)
 
 	ASSERT_RTNL();
 	hash_for_each(nn->ports, i, port, node)
-		WRITE_ONCE(port->in_group, in_group(nn, port->dev->name));
+		WRITE_ONCE(port->in_group, natflow_port_named(&nn->group, port->dev->name));
 	natflow_clock_bump_all(nn);
 }
 
 /**
- * natflow_port_group_add() - put an interface name into the group
+ * natflow_port_regroup() - another group of interfaces
  * @nn: namespace
- * @name: name of a device that exists or may come
- *
- * Context: RTNL. Nothing happens if it was in already, or there is no room.
- */
-void natflow_port_group_add(struct natflow_net *nn, const char *name)
-{
-	ASSERT_RTNL();
-	if (in_group(nn, name) || nn->groups == NATFLOW_GROUP_MAX)
-		return;
-	strscpy(nn->group[nn->groups++], name, IFNAMSIZ);
-	regroup(nn);
-}
-
-/**
- * natflow_port_group_clear() - empty the group
- * @nn: namespace
+ * @group: copied
  *
  * Context: RTNL.
  */
-void natflow_port_group_clear(struct natflow_net *nn)
+void natflow_port_regroup(struct natflow_net *nn, const struct natflow_group *group)
 {
 	ASSERT_RTNL();
-	nn->groups = 0;
+	if (!memcmp(&nn->group, group, sizeof(*group)))
+		return;
+	nn->group = *group;
 	regroup(nn);
 }
 

@@ -1,23 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A port is a device packets may come in by: its RX hook, its identity in
- * keys, its group.
+ * A port is a device packets may come in by: its RX hook, the ways that lead
+ * in by it, its group.
  *
- * Devices are hooked where their IP packets surface: a bridge, bond or VLAN
- * device itself, never its members, so everything below (their qdiscs, taps
- * and counters) works as ever.
+ * Devices are hooked where their IP packets surface, and so are the ports of
+ * bridges, where packets come in that surface above. Members of a bond are
+ * not: the bond is the lowest device with a hook.
  */
 #ifndef _NATFLOW_CORE_PORT_H
 #define _NATFLOW_CORE_PORT_H
 
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
+#include "flat.h"
 #include "netns.h"
+
+#define NATFLOW_WAY_BUCKETS	8
+#define NATFLOW_WAYS_MAX	256	/* of one port; more VLANs than that are not flattened */
+
+/* See core/way.h. What is hashed does not change. */
+struct natflow_way {
+	u32 id;				/* in keys; never given out twice in a namespace */
+	u32 tags;			/* natflow_way_tags() */
+	u8 mac[ETH_ALEN + 2] __aligned(8);	/* of the device where packets surface */
+	int surface;			/* its ifindex */
+	bool bridged;			/* by a bridge, which should see its stations */
+	struct natflow_flat over;
+	struct hlist_node node;
+	struct rcu_head rcu;
+};
 
 struct natflow_port {
 	struct natflow_net *nn;
-	u32 id;				/* in keys; never given out twice in a namespace */
+	struct natflow_way own;		/* in by this very device */
+	bool upper;			/* a VLAN or bridge: lower hooks have met its packets */
+	bool member;			/* a port of a bridge; written under RTNL */
+	bool forwards;			/* @member, and in state forwarding */
+	bool gone;			/* no way is entered any more; natflow_net.egress_lock */
+	u16 way_count;			/* natflow_net.egress_lock */
 	int ifindex;
+	struct hlist_head ways[NATFLOW_WAY_BUCKETS];
 	bool in_group;			/* written under RTNL */
 	struct net_device *dev;		/* the port goes before the device does */
 	struct nf_hook_ops ops;
@@ -30,8 +52,9 @@ bool natflow_port_device_ok(struct net_device *dev);
 int natflow_port_add(struct natflow_net *nn, struct net_device *dev);
 void natflow_port_remove(struct natflow_net *nn, const struct net_device *dev);
 void natflow_port_sync(struct natflow_net *nn);
-void natflow_port_group_add(struct natflow_net *nn, const char *name);
-void natflow_port_group_clear(struct natflow_net *nn);
+void natflow_port_forwards(struct natflow_net *nn, int ifindex, bool yes);
+bool natflow_port_named(const struct natflow_group *group, const char *name);
+void natflow_port_regroup(struct natflow_net *nn, const struct natflow_group *group);
 void natflow_port_renamed(struct natflow_net *nn, struct net_device *dev);
 
 #endif /* _NATFLOW_CORE_PORT_H */

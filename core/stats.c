@@ -13,7 +13,7 @@ static const char * const reason_key[] = { NATFLOW_REASONS(REASON_KEY) };
  * natflow_reason_group() - the group a reason belongs to
  * @reason: any value but NATFLOW_OK
  *
- * Return: "refuse", "learn" or "end".
+ * Return: "refuse", "learn", "end" or "name".
  */
 const char *natflow_reason_group(enum natflow_reason reason)
 {

@@ -11,6 +11,14 @@
 /* Families by index, for the two clocks. */
 #define NATFLOW_FAMILIES 2
 
+/* The hooks that the packet last seen on this CPU met, lowest first; see core/way.c. */
+struct natflow_trail {
+	const struct sk_buff *of;	/* may be gone, only compared */
+	u32 tags;			/* at the first hook */
+	unsigned int count;
+	int ifindex[4];
+};
+
 struct natflow_pcpu {
 	struct u64_stats_sync syncp;
 	u64_stats_t hits;	/* packets (skbs) forwarded */
@@ -19,6 +27,7 @@ struct natflow_pcpu {
 	/* The route clock when a packet last went up the stack on this CPU; see core/clock.h. */
 	u32 clock[NATFLOW_FAMILIES];
 	const struct sk_buff *clock_of;	/* that packet; may be gone, only compared */
+	struct natflow_trail trail;
 	/* Flows with unfolded traffic that this CPU saw first; see core/ageing.c. */
 	struct llist_head active;
 };

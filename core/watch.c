@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Changes that the kernel's own counters do not show: IPv6 deletions and
- * rules, nexthop objects that lose or change a member, and, when asked for,
- * new generations of nftables' rules.
+ * rules, nexthop objects that lose or change a member, stations and port states
+ * of bridges, tc's filters and queues, and generations of nftables' rules.
  *
  * Heard where every routing daemon hears them, as netlink's messages, because
  * those are sent for all of them, after the change, before the command that
@@ -11,6 +11,7 @@
  * rules (net/ipv6/ip6_fib.c:fib6_del_route(), net/ipv6/route.c:
  * __ip6_del_rt_siblings(), net/core/fib_rules.c:fib_newrule(), 6.1 to 7.3).
  */
+#include <linux/if_bridge.h>
 #include <linux/net.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
@@ -19,11 +20,101 @@
 #include <net/netlink.h>
 #include <net/sock.h>
 #include "clock.h"
+#include "port.h"
 #include "watch.h"
+#include "way.h"
+
+/* Is this about a port of a bridge that forwards? */
+static bool says_forwarding(const struct nlmsghdr *nlh)
+{
+	struct nlattr *info = nlmsg_find_attr(nlh, sizeof(struct ifinfomsg), IFLA_PROTINFO);
+	struct nlattr *state = info ? nla_find_nested(info, IFLA_BRPORT_STATE) : NULL;
+
+	return nlh->nlmsg_type == RTM_NEWLINK && state && nla_len(state) == sizeof(u8) &&
+	       nla_get_u8(state) == BR_STATE_FORWARDING;
+}
+
+/* What may not be true any more; bits. */
+enum doubt {
+	DOUBT_PATHS = 1,	/* which devices may be skipped, where stations are */
+	DOUBT_BRIDGES = 2,	/* where packets surface that come in by a bridge's port */
+};
+
+/* A device's settings, or a bridge's word about a port. */
+static unsigned int hear_link(struct natflow_net *nn, const struct nlmsghdr *nlh)
+{
+	const struct ifinfomsg *info = nlmsg_data(nlh);
+	const struct net_device *dev;
+	bool bridge;
+
+	if (nlmsg_len(nlh) < (int)sizeof(*info))
+		return 0;
+	if (info->ifi_family == AF_BRIDGE) {
+		natflow_port_forwards(nn, info->ifi_index, says_forwarding(nlh));
+		return DOUBT_PATHS | DOUBT_BRIDGES;
+	}
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(nn->net, info->ifi_index);
+	bridge = dev && netif_is_bridge_master(dev);
+	rcu_read_unlock();
+	return bridge ? DOUBT_PATHS | DOUBT_BRIDGES : DOUBT_PATHS;
+}
+
+/* A bridge's word about a station is among other neighbours'. */
+static unsigned int hear_neighbour(struct natflow_net *nn, const struct nlmsghdr *nlh)
+{
+	const struct ndmsg *info = nlmsg_data(nlh);
+
+	if (nlmsg_len(nlh) < (int)sizeof(*info) || info->ndm_family != AF_BRIDGE)
+		return 0;
+	if (nlh->nlmsg_type == RTM_DELNEIGH)
+		natflow_clock_bump_all(nn);	/* its packets tell the bridge again */
+	return DOUBT_PATHS;
+}
+
+static unsigned int hear_route(struct natflow_net *nn, const struct nlmsghdr *nlh)
+{
+	switch (nlh->nlmsg_type) {
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
+		return hear_neighbour(nn, nlh);
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		return hear_link(nn, nlh);
+	case RTM_NEWVLAN:
+	case RTM_DELVLAN:
+		return DOUBT_PATHS | DOUBT_BRIDGES;
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+	case RTM_NEWRULE:
+	case RTM_DELRULE:
+		natflow_clock_bump(nn, NFPROTO_IPV6);
+		return 0;
+	case RTM_NEWNEXTHOP:
+	case RTM_DELNEXTHOP:
+		natflow_clock_bump_all(nn);
+		return 0;
+	default:
+		return DOUBT_PATHS;	/* tc's */
+	}
+}
+
+static unsigned int hear(struct natflow_net *nn, int protocol, const struct sk_buff *skb)
+{
+	/* Anybody with CAP_NET_ADMIN may send us something; only the kernel is believed. */
+	if (NETLINK_CB(skb).portid || !nlmsg_ok(nlmsg_hdr(skb), skb->len))
+		return 0;
+	if (protocol == NETLINK_ROUTE)
+		return hear_route(nn, nlmsg_hdr(skb));
+	if (READ_ONCE(nn->config.revalidate))
+		natflow_clock_bump_all(nn);
+	return DOUBT_PATHS;		/* a hook of a device may have come or gone */
+}
 
 /*
  * The clocks move under the queue's lock: a sender that finds its message
- * taken by another one returns only when the other has moved them.
+ * taken by another one returns only when the other has moved them. Paths are
+ * checked outside of it, by both.
  *
  * Context: atomic, as a message is delivered.
  */
@@ -32,22 +123,21 @@ static void heard(struct sock *sk)
 	struct natflow_net *nn = sk->sk_user_data;
 	struct sk_buff_head done;
 	struct sk_buff *skb;
+	unsigned int doubt = 0;
 	unsigned long flags;
 
 	__skb_queue_head_init(&done);
 	spin_lock_irqsave(&sk->sk_receive_queue.lock, flags);
-	skb_queue_walk(&sk->sk_receive_queue, skb) {
-		/* Anybody with CAP_NET_ADMIN may send us something shorter. */
-		u16 type = skb->len < NLMSG_HDRLEN ? 0 : nlmsg_hdr(skb)->nlmsg_type;
-
-		natflow_clock_bump(nn, NFPROTO_IPV6);
-		if (sk->sk_protocol != NETLINK_ROUTE || type == RTM_NEWNEXTHOP ||
-		    type == RTM_DELNEXTHOP)
-			natflow_clock_bump(nn, NFPROTO_IPV4);
-	}
+	if (skb_queue_empty(&sk->sk_receive_queue))
+		doubt = DOUBT_PATHS | DOUBT_BRIDGES;
+	skb_queue_walk(&sk->sk_receive_queue, skb)
+		doubt |= hear(nn, sk->sk_protocol, skb);
 	skb_queue_splice_init(&sk->sk_receive_queue, &done);
 	spin_unlock_irqrestore(&sk->sk_receive_queue.lock, flags);
 	__skb_queue_purge(&done);
+	if (!doubt)
+		return;
+	natflow_way_check(nn, doubt & DOUBT_BRIDGES);
 }
 
 /* A message could not be made or queued, and from now on none will be. */
@@ -119,18 +209,15 @@ static bool listen(struct natflow_net *nn, struct socket **sock, int protocol, c
 bool natflow_watch_start(struct natflow_net *nn)
 {
 	static const int routes[] = {
-		RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP, 0
+		RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP, RTNLGRP_LINK,
+		RTNLGRP_BRVLAN, RTNLGRP_NEIGH, RTNLGRP_TC, 0
 	};
 	static const int rulesets[] = { NFNLGRP_NFTABLES, 0 };
 	bool ok;
 
 	lockdep_assert_held(&nn->lock);
 	ok = listen(nn, &nn->routes, NETLINK_ROUTE, routes);
-	if (nn->config.revalidate)
-		ok &= listen(nn, &nn->rulesets, NETLINK_NETFILTER, rulesets);
-	else
-		hang_up(&nn->rulesets);
-	return ok;
+	return listen(nn, &nn->rulesets, NETLINK_NETFILTER, rulesets) && ok;
 }
 
 /**

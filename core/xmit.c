@@ -23,3 +23,26 @@ struct sk_buff *natflow_xmit_copy_headers(struct sk_buff *skb, unsigned int head
 		consume_skb(skb);
 	return copy;
 }
+
+/**
+ * natflow_xmit_flat() - send by devices that are skipped: their tags, their counters
+ * @skb: packet at its L3 header, its device set
+ * @eg: its egress
+ *
+ * Context: RCU read side, BH disabled. Consumes @skb.
+ */
+void natflow_xmit_flat(struct sk_buff *skb, const struct natflow_egress *eg)
+{
+	const struct natflow_tag *beside = &eg->down.tag[eg->down.inside];
+	unsigned int l3 = skb->len;
+	int sent;
+
+	natflow_egress_header(eg, skb);
+	if (eg->down.inside)
+		skb->protocol = ((struct ethhdr *)skb->data)->h_proto;
+	if (eg->down.tags > eg->down.inside)
+		__vlan_hwaccel_put_tag(skb, beside->proto, beside->tci);
+	sent = dev_queue_xmit(skb);
+	if (likely(sent == NET_XMIT_SUCCESS || sent == NET_XMIT_CN))
+		natflow_flat_count(&eg->down.over, l3, true);
+}

@@ -9,6 +9,8 @@
 
 struct sk_buff *natflow_xmit_copy_headers(struct sk_buff *skb, unsigned int headroom);
 
+void natflow_xmit_flat(struct sk_buff *skb, const struct natflow_egress *eg);
+
 /**
  * natflow_xmit_make_private() - make headers writable and room for L2
  * @skb: packet at its L3 header; consumed if a copy is returned
@@ -51,8 +53,12 @@ static __always_inline void natflow_xmit(struct sk_buff *skb, const struct natfl
 	skb->offload_fwd_mark = 0;
 	skb->offload_l3_fwd_mark = 0;
 #endif
-	natflow_egress_header(eg, skb);
 	skb->dev = eg->dev;
+	if (unlikely(eg->flat)) {
+		natflow_xmit_flat(skb, eg);
+		return;
+	}
+	natflow_egress_header(eg, skb);
 	dev_queue_xmit(skb);
 }
 

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which devices can be skipped, and the way down through them. */
+#include <linux/etherdevice.h>
+#include <linux/if_bridge.h>
+#include <net/sch_generic.h>
+#include "flat.h"
+#include "port.h"
+
+static bool has_taps(const struct net_device *dev)
+{
+	return !list_empty(&dev->ptype_all);
+}
+
+static bool has_qdisc(const struct net_device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->real_num_tx_queues; i++) {
+		const struct netdev_queue *txq = netdev_get_tx_queue(dev, i);
+
+		if (READ_ONCE(rcu_dereference(txq->qdisc)->enqueue))
+			return true;
+	}
+	return false;
+}
+
+/* Hooks of others: at ingress ours may be one. */
+static bool has_hooks(const struct net_device *dev)
+{
+	const struct nf_hook_entries *in = rcu_dereference(dev->nf_hooks_ingress);
+	bool ours = natflow_port_find(natflow_net(dev_net(dev)), dev->ifindex);
+
+	if (in && in->num_hook_entries > ours)
+		return true;
+#ifdef CONFIG_NETFILTER_EGRESS
+	if (rcu_access_pointer(dev->nf_hooks_egress))
+		return true;
+#endif
+	return natflow_compat_has_tc(dev) || rcu_access_pointer(dev->xdp_prog);
+}
+
+/* Would anybody but the bridge itself see a bridge's packets? */
+static bool bridge_has_hooks(const struct net *net)
+{
+#ifdef CONFIG_NETFILTER_FAMILY_BRIDGE
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(net->nf.hooks_bridge); i++)
+		if (rcu_access_pointer(net->nf.hooks_bridge[i]))
+			return true;
+#endif
+	return false;
+}
+
+static bool is_plain(const struct net_device *dev)
+{
+	/* A VLAN that leaves its tag in the packet gives the stack more than an IP packet. */
+	if (is_vlan_dev(dev) && !(vlan_dev_priv(dev)->flags & VLAN_FLAG_REORDER_HDR))
+		return false;
+	return netif_running(dev) && !has_qdisc(dev) && !has_hooks(dev) && !has_taps(dev) &&
+	       !(netif_is_bridge_master(dev) && bridge_has_hooks(dev_net(dev)));
+}
+
+/**
+ * natflow_flat_holds() - may these devices still be skipped
+ * @flat: devices in between
+ *
+ * Context: RCU read side.
+ */
+bool natflow_flat_holds(const struct natflow_flat *flat)
+{
+	unsigned int i;
+
+	for (i = 0; i < flat->count; i++)
+		if (!is_plain(flat->dev[i].dev))
+			return false;
+	return true;
+}
+
+/**
+ * natflow_flat_has() - is a device among those in between
+ * @flat: devices in between
+ * @dev: device
+ */
+bool natflow_flat_has(const struct natflow_flat *flat, const struct net_device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < flat->count; i++)
+		if (flat->dev[i].dev == dev)
+			return true;
+	return false;
+}
+
+/**
+ * natflow_flat_skip() - one more device in between
+ * @flat: devices in between
+ * @dev: VLAN or bridge device
+ * @extra: bytes beyond L3 that it counts
+ *
+ * Context: RCU read side.
+ * Return: false if packets must go through @dev.
+ */
+bool natflow_flat_skip(struct natflow_flat *flat, struct net_device *dev, unsigned int extra)
+{
+	struct natflow_between *b = &flat->dev[flat->count];
+
+	if (flat->count == NATFLOW_FLAT_MAX || !is_plain(dev))
+		return false;
+	b->dev = dev;
+	b->extra = extra;
+	b->vlan = is_vlan_dev(dev);
+	b->stats = b->vlan ? (void __percpu *)vlan_dev_priv(dev)->vlan_pcpu_stats :
+			     (void __percpu *)dev->tstats;
+	flat->count++;
+	return b->stats;
+}
+
+static bool push_tag(struct natflow_down *down, __be16 proto, u16 tci)
+{
+	if (down->tags == ARRAY_SIZE(down->tag))
+		return false;
+	down->tag[down->tags++] = (struct natflow_tag){ .proto = proto, .tci = tci };
+	return true;
+}
+
+/* Below a VLAN device. It counts tags that are in the packet, not its own, which is beside it. */
+static struct net_device *below_vlan(struct natflow_down *down, struct net_device *dev,
+				     u32 priority)
+{
+	const struct vlan_dev_priv *vlan = vlan_dev_priv(dev);
+
+	if (!natflow_flat_skip(&down->over, dev, ETH_HLEN + down->tags * VLAN_HLEN))
+		return NULL;
+	if (!push_tag(down, vlan->vlan_proto,
+		      vlan->vlan_id | vlan_dev_get_egress_qos_mask(dev, priority)))
+		return NULL;
+	return vlan->real_dev;
+}
+
+/*
+ * Below a bridge: the port that its table has for the station, if that is one
+ * to forward to. A bridge that filters VLANs knows more of its ports than it
+ * tells: whether one is in forwarding state for this VLAN.
+ */
+static struct net_device *below_bridge(struct natflow_net *nn, struct natflow_down *down,
+				       struct net_device *dev, const u8 *ha)
+{
+	struct net_device_path_ctx ctx = { .dev = dev };
+	struct net_device_path path = {};
+	unsigned int inside = down->tags ? (down->tags - 1) * VLAN_HLEN : 0;
+	const struct natflow_port *port;
+
+	if (!dev->netdev_ops->ndo_fill_forward_path ||
+	    !natflow_flat_skip(&down->over, dev, ETH_HLEN + inside))
+		return NULL;
+	ether_addr_copy(ctx.daddr, ha);
+	if (dev->netdev_ops->ndo_fill_forward_path(&ctx, &path) < 0 || path.bridge.vlan_id)
+		return NULL;
+	port = natflow_port_find(nn, ctx.dev->ifindex);
+	return port && READ_ONCE(port->forwards) && netif_carrier_ok(ctx.dev) ?
+	       (struct net_device *)ctx.dev : NULL;
+}
+
+static bool writes_tag(const struct net_device *dev, const struct natflow_tag *tag)
+{
+	return dev->features & (tag->proto == htons(ETH_P_8021Q) ? NETIF_F_HW_VLAN_CTAG_TX :
+								   NETIF_F_HW_VLAN_STAG_TX);
+}
+
+/**
+ * natflow_flat_down() - how far down can packets be sent
+ * @nn: namespace
+ * @neigh: next hop, on the device of the route
+ * @priority: that the packets have, for VLANs' egress maps
+ * @down: the answer, the route's device itself if nothing can be skipped
+ *
+ * Context: RCU read side.
+ */
+void natflow_flat_down(struct natflow_net *nn, struct neighbour *neigh, u32 priority,
+		       struct natflow_down *down)
+{
+	char ha[ALIGN(MAX_ADDR_LEN, sizeof(unsigned long))];
+	struct net_device *dev = neigh->dev;
+	struct natflow_down next;
+
+	neigh_ha_snapshot(ha, neigh, dev);
+	memset(&next, 0, sizeof(next));		/* answers are compared as memory */
+	/* What happens to another namespace's devices is not heard here. */
+	while (dev && net_eq(dev_net(dev), nn->net)) {
+		next.dev = dev;
+		memcpy(down, &next, sizeof(next));
+		if (!netif_running(dev))
+			break;
+		if (is_vlan_dev(dev))
+			dev = below_vlan(&next, dev, priority);
+		else if (netif_is_bridge_master(dev))
+			dev = below_bridge(nn, &next, dev, ha);
+		else
+			break;
+	}
+	down->inside = down->tags && writes_tag(down->dev, &down->tag[down->tags - 1]) ?
+		       down->tags - 1 : down->tags;
+}

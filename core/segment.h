@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A TCP segment or UDP datagram of a tracked flow, as netfilter's hooks see it. */
+#ifndef _NATFLOW_CORE_SEGMENT_H
+#define _NATFLOW_CORE_SEGMENT_H
+
+#include <linux/skbuff.h>
+#include "ct.h"
+
+/* Offsets count from skb->data, which is the IP header. Host byte order. */
+struct natflow_segment {
+	struct sk_buff *skb;
+	struct nf_conn *ct;
+	u8 dir;			/* IP_CT_DIR_* */
+	u8 family;		/* NFPROTO_* */
+	u8 proto;		/* IPPROTO_TCP or IPPROTO_UDP */
+	u8 ttl;
+	bool extended;		/* IPv4 options or IPv6 extension headers are in front */
+	u32 l4;
+	u32 data, len;		/* the payload */
+	/* TCP only: */
+	u32 seq, ack;
+	u8 flags;		/* as on the wire: 1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK, 32 URG */
+	bool is_signed;		/* has an MD5 or AO option */
+	bool stamped;
+	u32 stamp, echo;	/* TSval, TSecr */
+};
+
+#define NATFLOW_TCP_FIN 0x01
+#define NATFLOW_TCP_SYN 0x02
+#define NATFLOW_TCP_RST 0x04
+#define NATFLOW_TCP_PSH 0x08
+#define NATFLOW_TCP_ACK 0x10
+#define NATFLOW_TCP_URG 0x20
+
+bool natflow_segment_read(struct natflow_segment *s, struct sk_buff *skb, u8 family);
+bool natflow_segment_sound(const struct natflow_segment *s);
+const u8 *natflow_segment_mac(const struct natflow_segment *s);
+
+#endif /* _NATFLOW_CORE_SEGMENT_H */

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Ways in, learned from packets on their way up. */
+#include <linux/slab.h>
+#include "egress.h"
+#include "way.h"
+
+/**
+ * natflow_way_note() - a packet goes up the stack from a hook
+ * @port: whose hook
+ * @skb: packet
+ *
+ * The hooks of VLAN and bridge devices meet packets that lower hooks have met:
+ * together they are the trail that natflow_way_learn() reads.
+ *
+ * Context: RCU read side, BH disabled.
+ */
+void natflow_way_note(const struct natflow_port *port, const struct sk_buff *skb)
+{
+	struct natflow_trail *t = this_cpu_ptr(&port->nn->pcpu->trail);
+	__be16 protocol;
+
+	if (port->upper && t->of == skb && t->count < ARRAY_SIZE(t->ifindex)) {
+		t->ifindex[t->count++] = port->ifindex;
+		return;
+	}
+	t->tags = natflow_way_tags(skb, &protocol);
+	/* Behind more tags than these the same tags may lead elsewhere. */
+	t->of = eth_type_vlan(protocol) ? NULL : skb;
+	t->count = 1;
+	t->ifindex[0] = port->ifindex;
+}
+
+static unsigned int tags_in(u32 tags)
+{
+	return !!(tags & NATFLOW_TAG_PRESENT) + !!(tags >> 16);
+}
+
+/* Is @dev right above @below: a VLAN of it, or the bridge it is a port of that forwards? */
+static bool is_above(struct net_device *dev, struct net_device *below)
+{
+	const struct natflow_port *port;
+
+	if (is_vlan_dev(dev))
+		return vlan_dev_priv(dev)->real_dev == below;
+	port = natflow_port_find(natflow_net(dev_net(below)), below->ifindex);
+	return netif_is_bridge_master(dev) && netdev_master_upper_dev_get_rcu(below) == dev &&
+	       port && READ_ONCE(port->forwards);
+}
+
+/* The devices of a trail, if all of them can be skipped. */
+static bool follow(const struct natflow_trail *t, struct net_device *below,
+		   struct natflow_way *way)
+{
+	unsigned int i, tags = tags_in(t->tags), inside;
+
+	for (i = 1; i < t->count; i++) {
+		struct net_device *dev = dev_get_by_index_rcu(dev_net(below), t->ifindex[i]);
+
+		if (!dev || !is_above(dev, below))
+			return false;
+		/* What is left of the tags in the packet, the outer one being beside it. */
+		if (is_vlan_dev(dev)) {
+			tags -= !!tags;
+			inside = tags;
+		} else {
+			inside = tags ? tags - 1 : 0;
+			way->bridged = true;
+		}
+		if (!natflow_flat_skip(&way->over, dev, inside * VLAN_HLEN))
+			return false;
+		below = dev;
+	}
+	ether_addr_copy(way->mac, below->dev_addr);
+	return true;
+}
+
+static const struct natflow_way *find_known(const struct natflow_port *bottom, u32 tags,
+					    const struct natflow_port *in)
+{
+	const struct natflow_way *way;
+
+	lockdep_assert_held(&bottom->nn->egress_lock);
+	hlist_for_each_entry(way, &bottom->ways[natflow_way_hash(tags)], node)
+		if (way->tags == tags && way->surface == in->ifindex)
+			return way;
+	return NULL;
+}
+
+/* A new way, entered where packets look for it. */
+static const struct natflow_way *create(struct natflow_port *bottom, const struct natflow_trail *t,
+					const struct natflow_port *in)
+{
+	struct natflow_way *way = kzalloc(sizeof(*way), GFP_ATOMIC);
+
+	lockdep_assert_held(&bottom->nn->egress_lock);
+	if (!way)
+		return NULL;
+	way->tags = t->tags;
+	way->surface = in->ifindex;
+	if (bottom->way_count == NATFLOW_WAYS_MAX || !follow(t, bottom->dev, way)) {
+		kfree(way);
+		return NULL;
+	}
+	way->id = (u32)atomic_inc_return(&bottom->nn->port_seq);
+	bottom->way_count++;
+	hlist_add_head_rcu(&way->node, &bottom->ways[natflow_way_hash(way->tags)]);
+	return way;
+}
+
+/**
+ * natflow_way_learn() - the way by which a packet came in
+ * @nn: namespace
+ * @skb: packet about to leave
+ * @in: port where it surfaced
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: a way, @in's own if the packet must go on coming in there; valid in
+ * this RCU section.
+ */
+const struct natflow_way *natflow_way_learn(struct natflow_net *nn, const struct sk_buff *skb,
+					    struct natflow_port *in)
+{
+	const struct natflow_trail *t = this_cpu_ptr(&nn->pcpu->trail);
+	const struct natflow_way *way = NULL;
+	struct natflow_port *bottom;
+
+	if (t->of != skb || t->count < 2 || t->ifindex[t->count - 1] != in->ifindex)
+		return &in->own;
+	spin_lock(&nn->egress_lock);
+	bottom = natflow_port_find(nn, t->ifindex[0]);
+	if (bottom && !bottom->gone) {
+		way = find_known(bottom, t->tags, in);
+		if (!way)
+			way = create(bottom, t, in);
+	}
+	spin_unlock(&nn->egress_lock);
+	return way ?: &in->own;
+}
+
+static void free_rcu(struct rcu_head *rcu)
+{
+	kfree(container_of(rcu, struct natflow_way, rcu));
+}
+
+static void forget(struct natflow_port *port, struct natflow_way *way)
+{
+	lockdep_assert_held(&port->nn->egress_lock);
+	port->way_count--;
+	hlist_del_rcu(&way->node);
+	call_rcu(&way->rcu, free_rcu);
+}
+
+/* Are the devices of a way still there as they were, one above the other? */
+static bool holds(struct natflow_port *port, const struct natflow_way *way)
+{
+	struct net_device *below = port->dev;
+	unsigned int i;
+
+	if (!natflow_flat_holds(&way->over))
+		return false;
+	for (i = 0; i < way->over.count; i++) {
+		if (!is_above(way->over.dev[i].dev, below))
+			return false;
+		below = way->over.dev[i].dev;
+	}
+	return ether_addr_equal(way->mac, below->dev_addr);
+}
+
+/* Ways that lead by @dev, or if that is NULL those that do not hold, or by @bridges. */
+static void forget_some(struct natflow_net *nn, const struct net_device *dev, bool bridges)
+{
+	struct natflow_port *port;
+	struct natflow_way *way;
+	struct hlist_node *tmp;
+	unsigned int i, b;
+
+	rcu_read_lock();
+	spin_lock_bh(&nn->egress_lock);
+	hash_for_each_rcu(nn->ports, i, port, node) {
+		for (b = 0; b < NATFLOW_WAY_BUCKETS; b++) {
+			hlist_for_each_entry_safe(way, tmp, &port->ways[b], node) {
+				if (dev ? port->dev == dev || natflow_flat_has(&way->over, dev) :
+					  (bridges && way->bridged) || !holds(port, way))
+					forget(port, way);
+			}
+		}
+	}
+	spin_unlock_bh(&nn->egress_lock);
+	rcu_read_unlock();
+}
+
+/**
+ * natflow_way_forget() - a device goes down or away, or out of a port's hands
+ * @nn: namespace
+ * @dev: device
+ *
+ * Context: any but hard interrupts. When it returns, packets come in where
+ * they surface.
+ */
+void natflow_way_forget(struct natflow_net *nn, const struct net_device *dev)
+{
+	forget_some(nn, dev, false);
+}
+
+/**
+ * natflow_way_check() - something about devices changed: look at ways in and paths out
+ * @nn: namespace
+ * @bridges: bridges may lead packets to other devices now
+ *
+ * Context: any but hard interrupts. When it returns, no packet skips a device
+ * that must not be skipped.
+ */
+void natflow_way_check(struct natflow_net *nn, bool bridges)
+{
+	forget_some(nn, NULL, bridges);
+	natflow_egress_check_paths(nn);
+}
