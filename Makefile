@@ -12,8 +12,10 @@ K ?= 6.1
 KMAKE = $(MAKE) -C $(KDIR) M=$(CURDIR)
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
 LIBXT = xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.so
+LIST = natflowctl/natflow-list
+SBINDIR ?= /usr/local/sbin
 
-all: modules $(LIBXT)
+all: modules $(LIBXT) $(LIST)
 
 modules: check-config
 	$(KMAKE) modules
@@ -26,9 +28,13 @@ $(LIBXT): xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.c include/uapi/linux/netfilter/xt_FLO
 	$(CC) -O2 -Wall -Wextra -Wno-unused-parameter -shared -fPIC -Iinclude/uapi \
 		$(shell $(PKG_CONFIG) --cflags xtables) -o $@ $< $(LDFLAGS)
 
+$(LIST): natflowctl/natflow-list.c lib/domains.c lib/domains.h lib/hostname.c lib/hostname.h lib/host.h
+	$(CC) -O2 -std=gnu11 -Wall -Wextra -Wno-unused-parameter -o $@ $(filter %.c,$^) $(LDFLAGS)
+
 install: all
 	$(KMAKE) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=extra modules_install
 	install -D -m 644 $(LIBXT) $(DESTDIR)$(XTLIBDIR)/libxt_FLOWOFFLOAD.so
+	install -D -m 755 $(LIST) $(DESTDIR)$(SBINDIR)/natflow-list
 	install -D -m 644 build/natflow.8 $(DESTDIR)$(MANDIR)/man8/natflow.8
 
 install: build/natflow.8
@@ -39,13 +45,13 @@ build/natflow.8: xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.man
 	  cat $<; } >$@
 
 uninstall:
-	rm -f $(DESTDIR)$(XTLIBDIR)/libxt_FLOWOFFLOAD.so $(DESTDIR)$(MANDIR)/man8/natflow.8
+	rm -f $(DESTDIR)$(XTLIBDIR)/libxt_FLOWOFFLOAD.so $(DESTDIR)$(MANDIR)/man8/natflow.8 $(DESTDIR)$(SBINDIR)/natflow-list
 	rm -f $(addprefix $(DESTDIR)/lib/modules/$(KRELEASE)/extra/,$(foreach m,natflow xt_FLOWOFFLOAD,$(m).ko $(m).ko.xz $(m).ko.zst $(m).ko.gz))
 	$(if $(DESTDIR),,depmod $(KRELEASE))
 
 clean:
 	-$(KMAKE) clean
-	rm -rf $(LIBXT) build
+	rm -rf $(LIBXT) $(LIST) build
 
 demo:
 	@tests/lab/demo.sh
@@ -59,8 +65,8 @@ test:
 test-all:
 	@tests/run.sh long
 
-check test-unit fuzz test-lab test-hostile mutants bench:
-	@T=$(T) K=$(K) CASE="$(CASE)" tests/run.sh $@
+check test-unit test-browser test-names fuzz test-lab test-hostile test-selftest endurance mutants bench:
+	@T=$(T) K=$(K) CASE="$(CASE)" RUNS=$(RUNS) SEED=$(SEED) tests/run.sh $@
 
 help:
 	@echo 'make                 modules and the iptables extension'
@@ -70,11 +76,15 @@ help:
 	@echo 'make test            everything CI runs; test-all: the long forms'
 	@echo 'make check           static checks and cross builds'
 	@echo 'make test-unit       lib/ on the host'
+	@echo 'make test-browser    its parsers on what Chromium says, fresh'
+	@echo 'make test-names      its parsers against tshark, on captures from Debian'\''s sources'
 	@echo 'make fuzz T=60       parsers, T seconds each'
-	@echo 'make test-lab        lab cases; K=6.1|6.12|newest CASE=regex'
-	@echo 'make test-hostile    the same on the debug kernel'
+	@echo 'make test-lab        lab cases; K=6.1|6.12|newest|6.1-arm64|6.1-s390x CASE=regex'
+	@echo 'make test-hostile    the same on kernels that look for faults'
+	@echo 'make endurance       storms, a household and a million flows, for minutes each'
+	@echo 'make test-selftest   the kernel'\''s nft_flowtable.sh on natflow; K= RUNS=20 SEED=number'
 	@echo 'make mutants         natflow broken in known ways: a case notices each'
 	@echo 'make bench           instructions per packet'
 
 .PHONY: all modules check-config install uninstall clean demo shell test test-all check \
-	test-unit fuzz test-lab test-hostile mutants bench help
+	test-unit test-browser test-names fuzz test-lab test-hostile test-selftest endurance mutants bench help

@@ -10,8 +10,11 @@
 #include <linux/tracepoint.h>
 #include <net/net_namespace.h>
 #include "control/ctl.h"
+#include "control/door.h"
 #include "control/proc.h"
+#include "control/queue.h"
 #include "control/settings.h"
+#include "control/store.h"
 #include "core/ageing.h"
 #include "core/egress.h"
 #include "core/events.h"
@@ -20,6 +23,7 @@
 #include "core/log.h"
 #include "core/netns.h"
 #include "natflow_path.h"
+#include "natflow_urllogger.h"
 
 unsigned int natflow_net_id __read_mostly;
 
@@ -52,16 +56,28 @@ static int __net_init net_init(struct net *net)
 	err = natflow_log_init(nn);
 	if (err)
 		goto err_flow;
-	err = natflow_ctl_net_init(nn);
+	err = natflow_urllogger_net_init(nn);
 	if (err)
 		goto err_log;
+	err = natflow_door_net_init(nn);
+	if (err)
+		goto err_urllogger;
+	err = natflow_store_net_init(nn);
+	if (err)
+		goto err_door;
 	err = natflow_proc_net_init(nn);
 	if (err)
-		goto err_ctl;
+		goto err_store;
 	return 0;
 
-err_ctl:
-	natflow_ctl_net_exit(nn);
+err_store:
+	natflow_store_net_exit(nn);
+	natflow_urllogger_net_stop(nn);		/* somebody may have been quick */
+	rcu_barrier();
+err_door:
+	natflow_door_net_exit(nn);
+err_urllogger:
+	natflow_urllogger_net_exit(nn);
 err_log:
 	natflow_log_exit(nn);
 err_flow:
@@ -73,8 +89,8 @@ err_pcpu:
 
 /*
  * Conntrack's own exit, which comes later, waits until nobody holds a
- * conntrack: all flows are ended and freed here. Three barriers, because a
- * flow's callback may put an egress, whose callback may free it.
+ * conntrack: all flows are ended and freed here. Two barriers, because the
+ * callback of a killed egress may queue the one that frees it.
  */
 static void __net_exit net_exit_batch(struct list_head *nets)
 {
@@ -84,21 +100,25 @@ static void __net_exit net_exit_batch(struct list_head *nets)
 		struct natflow_net *nn = natflow_net(net);
 
 		natflow_proc_net_exit(nn);
-		natflow_ctl_net_exit(nn);
+		natflow_store_net_exit(nn);
+		natflow_door_net_exit(nn);
 		natflow_hooks_exit(nn);
+		natflow_urllogger_net_stop(nn);
 		natflow_flow_flush(nn, NATFLOW_END_NETNS, NULL, NULL);
 		natflow_ageing_stop(nn);
 		cancel_work_sync(&nn->sync);	/* the tick may have queued it once more */
 	}
-	rcu_barrier();
-	list_for_each_entry(net, nets, exit_list)
+	list_for_each_entry(net, nets, exit_list) {
+		flush_work(&natflow_net(net)->undertaker);
 		natflow_egress_exit(natflow_net(net));
+	}
 	rcu_barrier();
 	rcu_barrier();
 	list_for_each_entry(net, nets, exit_list) {
 		struct natflow_net *nn = natflow_net(net);
 
 		natflow_flow_net_exit(nn);
+		natflow_urllogger_net_exit(nn);
 		natflow_log_exit(nn);
 		free_percpu(nn->pcpu);
 	}
@@ -130,9 +150,14 @@ static int __init natflow_init(void)
 	err = natflow_ctl_init();
 	if (err)
 		goto err_proc;
+	err = natflow_queue_init();
+	if (err)
+		goto err_ctl;
 	pr_info("natflow " NATFLOW_VERSION "\n");
 	return 0;
 
+err_ctl:
+	natflow_ctl_exit();
 err_proc:
 	natflow_proc_exit();
 err_events:
@@ -147,6 +172,7 @@ err_flow:
 
 static void __exit natflow_exit(void)
 {
+	natflow_queue_exit();
 	natflow_ctl_exit();
 	natflow_proc_exit();
 	natflow_events_exit();

@@ -1,87 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/natflow_ctl: lines in, settings out, for the network namespace of
- * whoever opened it.
- *
- * An open file does not keep its namespace alive. It holds a door; when the
- * namespace goes, the door is shut and every call answers -ENODEV.
+ * /dev/natflow_ctl and /dev/hostacl_ctl: lines in, settings out, for the network
+ * namespace of whoever opened it.
  */
-#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/nsproxy.h>
 #include <linux/poll.h>
-#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "ctl.h"
+#include "door.h"
+#include "hostacl.h"
 #include "settings.h"
 #include "../core/log.h"
 #include "../core/netns.h"
 #include "../lib/command.h"
+#include "../policy/sites.h"
 
-struct natflow_door {
-	refcount_t ref;		/* the namespace and every open file */
-	struct mutex lock;	/* outside natflow_net.lock and RTNL */
-	struct natflow_net *nn;	/* NULL once shut; under @lock */
-	wait_queue_head_t wait;
+/* What makes one of these devices different from the others. */
+struct ctl_device {
+	struct miscdevice misc;
+	const struct natflow_grammar *grammar;
+	int (*apply)(struct natflow_net *nn, const struct natflow_command *cmd,
+		     unsigned int count);
+	void (*show)(struct natflow_net *nn, struct seq_file *m);
 };
 
 struct ctl_file {
+	const struct ctl_device *device;
 	struct natflow_door *door;
 	struct mutex lock;	/* one writer at a time, so that lines stay whole */
 	struct natflow_line line;
 	struct natflow_command *held;	/* between begin and commit, else NULL */
 	unsigned int held_count;
 	bool spoiled;			/* one of them was refused */
+	struct natflow_site_load *load;	/* names of a list that come, else NULL */
 };
 
-#define HELD_MAX 256	/* lines of a transaction */
-
-static void door_put(struct natflow_door *door)
-{
-	if (refcount_dec_and_test(&door->ref))
-		kfree(door);
-}
-
-/**
- * natflow_ctl_net_init() - open the door of a namespace
- * @nn: namespace
- *
- * Return: 0 or -ENOMEM.
- */
-int natflow_ctl_net_init(struct natflow_net *nn)
-{
-	struct natflow_door *door = kzalloc(sizeof(*door), GFP_KERNEL);
-
-	if (!door)
-		return -ENOMEM;
-	refcount_set(&door->ref, 1);
-	mutex_init(&door->lock);
-	init_waitqueue_head(&door->wait);
-	door->nn = nn;
-	nn->door = door;
-	return 0;
-}
-
-/**
- * natflow_ctl_net_exit() - shut it; no open file reaches @nn from here on
- * @nn: namespace
- *
- * Context: process, may sleep.
- */
-void natflow_ctl_net_exit(struct natflow_net *nn)
-{
-	struct natflow_door *door = nn->door;
-
-	mutex_lock(&door->lock);
-	door->nn = NULL;
-	mutex_unlock(&door->lock);
-	wake_up_interruptible_poll(&door->wait, EPOLLHUP | EPOLLERR);
-	door_put(door);
-}
+#define HELD_MAX 2048	/* lines of a transaction */
 
 static void drop_held(struct ctl_file *file)
 {
@@ -106,7 +64,7 @@ static int commit(struct ctl_file *file)
 	if (!file->held)
 		return -ENOENT;
 	err = file->spoiled ? -ECANCELED :
-		natflow_settings_apply(file->door->nn, file->held, file->held_count);
+		file->device->apply(file->door->nn, file->held, file->held_count);
 	drop_held(file);
 	return err;
 }
@@ -119,6 +77,50 @@ static int hold(struct ctl_file *file, const struct natflow_command *cmd)
 	return 0;
 }
 
+/* Not between begin and commit: a list is a transaction of its own. */
+static int begin_load(struct ctl_file *file, const struct natflow_command *cmd)
+{
+	struct natflow_site_load *load;
+
+	if (file->held)
+		return -EBUSY;
+	load = natflow_hostacl_load(file->door->nn, cmd);
+	if (IS_ERR(load))
+		return PTR_ERR(load);
+	file->load = load;
+	return 0;
+}
+
+static void drop_load(struct ctl_file *file)
+{
+	natflow_site_load_free(file->load);
+	file->load = NULL;
+}
+
+/* Names of a list. Return: how many bytes were these, or an errno. */
+static ssize_t take_names(struct ctl_file *file, const char *text, size_t len)
+{
+	struct natflow_net *nn = file->door->nn;
+	const char *word;
+	size_t used;
+	u32 line;
+	int err = natflow_site_load_feed(file->load, text, len, &used);
+
+	if (!err)
+		return used;
+	if (err > 0)
+		err = natflow_hostacl_loaded(nn, file->load);
+	if (err) {
+		word = natflow_site_load_word(file->load, &line);
+		natflow_log(nn, NATFLOW_LOG_ERROR,
+			    "%s list %s line %u: '%.40s': not loaded, error %d",
+			    file->device->misc.name, natflow_site_load_name(file->load), line,
+			    word ?: "", err);
+	}
+	drop_load(file);
+	return err ?: used;
+}
+
 /* Context: the door's lock held, its namespace alive. */
 static int run_command(struct ctl_file *file, const struct natflow_command *cmd)
 {
@@ -128,32 +130,36 @@ static int run_command(struct ctl_file *file, const struct natflow_command *cmd)
 		return commit(file);
 	if (cmd->verb == NATFLOW_CMD_NONE)
 		return 0;
+	if (cmd->verb == NATFLOW_CMD_LIST_LOAD)
+		return begin_load(file, cmd);
 	if (file->held)
 		return hold(file, cmd);
-	return natflow_settings_apply(file->door->nn, cmd, 1);
+	return file->device->apply(file->door->nn, cmd, 1);
 }
 
 /* One whole line, or one that was not fit to be one. */
 static int run_line(struct ctl_file *file, int complete)
 {
 	struct natflow_net *nn = file->door->nn;
+	const char *name = file->device->misc.name;
 	struct natflow_line *line = &file->line;
 	struct natflow_command cmd;
-	int err = complete < 0 ? complete : natflow_command_parse(line->text, &cmd);
+	int err = complete < 0 ? complete :
+		  natflow_command_parse(file->device->grammar, line->text, &cmd);
 
 	if (complete < 0) {
 		natflow_log(nn, NATFLOW_LOG_ERROR,
-			    "natflow_ctl line %u: expected at most %u printable bytes",
-			    line->number, NATFLOW_LINE_MAX - 1);
+			    "%s line %u: expected at most %u printable bytes",
+			    name, line->number, NATFLOW_LINE_MAX - 1);
 	} else if (err) {
-		natflow_log(nn, NATFLOW_LOG_ERROR, "natflow_ctl line %u: '%.40s': expected %s",
-			    line->number, cmd.word, cmd.expected);
+		natflow_log(nn, NATFLOW_LOG_ERROR, "%s line %u: '%.40s': expected %s",
+			    name, line->number, cmd.word, cmd.expected);
 	} else {
 		err = run_command(file, &cmd);
 		if (err)
 			natflow_log(nn, NATFLOW_LOG_ERROR,
-				    "natflow_ctl line %u: not applied, error %d",
-				    line->number, err);
+				    "%s line %u: not applied, error %d",
+				    name, line->number, err);
 	}
 	if (err)
 		file->spoiled = true;
@@ -168,11 +174,18 @@ static int feed(struct ctl_file *file, const char *text, size_t len)
 	mutex_lock(&file->door->lock);
 	if (!file->door->nn)
 		err = -ENODEV;
-	for (i = 0; i < len && !err; i++) {
-		int complete = natflow_line_push(&file->line, text[i]);
+	for (i = 0; i < len && !err; ) {
+		if (file->load) {
+			ssize_t used = take_names(file, text + i, len - i);
 
-		if (complete)
-			err = run_line(file, complete);
+			err = min_t(ssize_t, used, 0);
+			i += max_t(ssize_t, used, 0);
+		} else {
+			int complete = natflow_line_push(&file->line, text[i++]);
+
+			if (complete)
+				err = run_line(file, complete);
+		}
 	}
 	mutex_unlock(&file->door->lock);
 	return err;
@@ -214,7 +227,7 @@ static int ctl_show(struct seq_file *m, void *v)
 
 	mutex_lock(&file->door->lock);
 	if (file->door->nn)
-		natflow_settings_show(file->door->nn, m);
+		file->device->show(file->door->nn, m);
 	else
 		err = -ENODEV;
 	mutex_unlock(&file->door->lock);
@@ -236,24 +249,25 @@ static __poll_t ctl_poll(struct file *filp, poll_table *table)
 
 static int ctl_open(struct inode *inode, struct file *filp)
 {
-	struct net *net = current->nsproxy->net_ns;
-	struct natflow_door *door = natflow_net(net)->door;
+	struct natflow_door *door = natflow_door_get();
 	struct ctl_file *file;
 	int err;
 
-	if (!ns_capable(net->user_ns, CAP_NET_ADMIN))
-		return -EPERM;
+	if (IS_ERR(door))
+		return PTR_ERR(door);
 	file = kzalloc(sizeof(*file), GFP_KERNEL);
-	if (!file)
+	if (!file) {
+		natflow_door_put(door);
 		return -ENOMEM;
+	}
 	mutex_init(&file->lock);
-	refcount_inc(&door->ref);
 	file->door = door;
-	/* misc_open() left its own pointer there, which single_open() would take for a seq_file. */
+	/* misc_open() left it there, where single_open() would take it for a seq_file. */
+	file->device = container_of(filp->private_data, struct ctl_device, misc);
 	filp->private_data = NULL;
 	err = single_open(filp, ctl_show, file);
 	if (err) {
-		door_put(door);
+		natflow_door_put(door);
 		kfree(file);
 	}
 	return err;
@@ -264,10 +278,11 @@ static int ctl_release(struct inode *inode, struct file *filp)
 	struct ctl_file *file = ((struct seq_file *)filp->private_data)->private;
 
 	/* echo -n: the end of the file ends its last line; what it says wrong is in the log. */
-	if (file->line.len || file->line.bad)
+	if (!file->load && (file->line.len || file->line.bad))
 		feed(file, "\n", 1);
 	drop_held(file);	/* never committed */
-	door_put(file->door);
+	drop_load(file);	/* never ended */
+	natflow_door_put(file->door);
 	kfree(file);
 	return single_release(inode, filp);
 }
@@ -282,11 +297,20 @@ static const struct file_operations ctl_fops = {
 	.release	= ctl_release,
 };
 
-static struct miscdevice ctl_device = {
-	.minor	= MISC_DYNAMIC_MINOR,
-	.name	= "natflow_ctl",
-	.fops	= &ctl_fops,
-	.mode	= 0600,
+static struct ctl_device devices[] = {
+	{
+		.misc = { .minor = MISC_DYNAMIC_MINOR, .name = "natflow_ctl", .fops = &ctl_fops,
+			  .mode = 0600 },
+		.grammar = &natflow_grammar_ctl,
+		.apply = natflow_settings_apply,
+		.show = natflow_settings_show,
+	}, {
+		.misc = { .minor = MISC_DYNAMIC_MINOR, .name = "hostacl_ctl", .fops = &ctl_fops,
+			  .mode = 0600 },
+		.grammar = &natflow_grammar_hostacl,
+		.apply = natflow_hostacl_apply,
+		.show = natflow_hostacl_show,
+	},
 };
 
 /**
@@ -296,7 +320,15 @@ static struct miscdevice ctl_device = {
  */
 int __init natflow_ctl_init(void)
 {
-	return misc_register(&ctl_device);
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(devices) && !err; i++)
+		err = misc_register(&devices[i].misc);
+	if (err)
+		for (i--; i--; )
+			misc_deregister(&devices[i].misc);
+	return err;
 }
 
 /**
@@ -304,5 +336,8 @@ int __init natflow_ctl_init(void)
  */
 void natflow_ctl_exit(void)
 {
-	misc_deregister(&ctl_device);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(devices); i++)
+		misc_deregister(&devices[i].misc);
 }

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The character devices. */
+/* The character devices that take commands. */
 #ifndef _NATFLOW_CONTROL_CTL_H
 #define _NATFLOW_CONTROL_CTL_H
 
-struct natflow_net;
-
-int natflow_ctl_net_init(struct natflow_net *nn);
-void natflow_ctl_net_exit(struct natflow_net *nn);
 int natflow_ctl_init(void);
 void natflow_ctl_exit(void);
 

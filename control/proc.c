@@ -7,10 +7,12 @@
 #include <linux/slab.h>
 #include "proc.h"
 #include "settings.h"
+#include "urls.h"
 #include "../core/ct.h"
 #include "../core/egress.h"
 #include "../core/flow.h"
 #include "../core/log.h"
+#include "../natflow_urllogger.h"
 
 /* The lock waits for a change that is under way. */
 static bool hooks_in_place(struct natflow_net *nn)
@@ -21,6 +23,16 @@ static bool hooks_in_place(struct natflow_net *nn)
 	yes = nn->forwarding;
 	mutex_unlock(&nn->lock);
 	return yes;
+}
+
+/* Events of the log of names: all, those merged into another's record, those without memory. */
+static void show_names(struct seq_file *m, struct natflow_ring *ring)
+{
+	spin_lock_bh(&ring->lock);
+	seq_printf(m, "names_produced %llu\n", ring->produced);
+	seq_printf(m, "names_merged %llu\n", ring->merged);
+	seq_printf(m, "names_limited %llu\n", ring->limited);
+	spin_unlock_bh(&ring->lock);
 }
 
 static int show_summary(struct seq_file *m, void *v)
@@ -55,6 +67,7 @@ static int show_summary(struct seq_file *m, void *v)
 	seq_printf(m, "missed_event %d\n", atomic_read(&nn->missed_events));
 	seq_printf(m, "hits %llu\n", sum->hits);
 	seq_printf(m, "bytes %llu\n", sum->bytes);
+	show_names(m, &nn->urllogger->ring);
 	for (i = 1; i <= NATFLOW_REASON_MAX; i++)
 		seq_printf(m, "%s.%s %llu\n", natflow_reason_group(i), natflow_reason_key(i),
 			   sum->reason[i]);
@@ -176,7 +189,7 @@ static void show_dir(struct seq_file *m, struct natflow_flow *flow, unsigned int
 	natflow_ct_after(flow->ct, d, &key);
 	show_tuple(m, &key, family);
 	seq_printf(m, " in=%s out=%s packets=%llu bytes=%llu", in ? in->name : "-",
-		   eg && READ_ONCE(eg->alive) ? eg->dev->name : "-",
+		   eg && READ_ONCE(eg->alive) ? eg->out->name : "-",
 		   atomic64_read(&flow->packets[d]) + (count >> 40),
 		   atomic64_read(&flow->bytes[d]) + (count & (BIT_ULL(40) - 1)));
 }
@@ -229,8 +242,13 @@ int natflow_proc_net_init(struct natflow_net *nn)
 		goto err_summary;
 	if (!proc_create_net_single("natflow_log", 0440, dir, show_log, NULL))
 		goto err_flows;
+	if (!proc_create_net("natflow_urls", 0440, dir, &natflow_urls_ops,
+			     sizeof(struct seq_net_private)))
+		goto err_log;
 	return 0;
 
+err_log:
+	remove_proc_entry("natflow_log", dir);
 err_flows:
 	remove_proc_entry("natflow_flows", dir);
 err_summary:
@@ -246,6 +264,7 @@ void natflow_proc_net_exit(struct natflow_net *nn)
 {
 	struct proc_dir_entry *dir = nn->net->proc_net;
 
+	remove_proc_entry("natflow_urls", dir);
 	remove_proc_entry("natflow_log", dir);
 	remove_proc_entry("natflow_flows", dir);
 	remove_proc_entry("natflow", dir);
@@ -260,7 +279,8 @@ int __init natflow_proc_init(void)
 {
 	if (proc_symlink("natflow", NULL, "self/net/natflow") &&
 	    proc_symlink("natflow_flows", NULL, "self/net/natflow_flows") &&
-	    proc_symlink("natflow_log", NULL, "self/net/natflow_log"))
+	    proc_symlink("natflow_log", NULL, "self/net/natflow_log") &&
+	    proc_symlink("natflow_urls", NULL, "self/net/natflow_urls"))
 		return 0;
 	natflow_proc_exit();
 	return -ENOMEM;
@@ -271,6 +291,7 @@ int __init natflow_proc_init(void)
  */
 void natflow_proc_exit(void)
 {
+	remove_proc_subtree("natflow_urls", NULL);
 	remove_proc_subtree("natflow_log", NULL);
 	remove_proc_subtree("natflow_flows", NULL);
 	remove_proc_subtree("natflow", NULL);

@@ -11,6 +11,7 @@
 #include "../core/port.h"
 #include "../core/table.h"
 #include "../lib/command.h"
+#include "../natflow_urllogger.h"
 
 static void set_flow_limit(struct natflow_net *nn, struct natflow_table *table)
 {
@@ -48,17 +49,10 @@ static void set_revalidate(struct natflow_net *nn, bool revalidate)
 	natflow_hooks_update(nn);
 }
 
-static void group_add(struct natflow_net *nn, const char *name)
+static void set_group(struct natflow_net *nn, const struct natflow_group *group)
 {
 	rtnl_lock();
-	natflow_port_group_add(nn, name);
-	rtnl_unlock();
-}
-
-static void group_clear(struct natflow_net *nn)
-{
-	rtnl_lock();
-	natflow_port_group_clear(nn);
+	natflow_port_regroup(nn, group);
 	rtnl_unlock();
 }
 
@@ -124,51 +118,54 @@ static bool flow_matches(struct natflow_flow *flow, const void *arg)
 	       (!*f->dev || passes_device(flow, f->dev));
 }
 
-/* Would the group have room after all of these? */
-static int check_group(struct natflow_net *nn, const struct natflow_command *cmd,
-		       unsigned int count)
-{
-	char (*name)[IFNAMSIZ] = kcalloc(NATFLOW_GROUP_MAX, IFNAMSIZ, GFP_KERNEL);
-	unsigned int names = nn->groups, i, k;
-	int err = 0;
+/* What is made before anything is changed. NULL: stays as it is. */
+struct plan {
+	struct natflow_table *table;
+	struct natflow_group *group;
+};
 
-	if (!name)
-		return -ENOMEM;
-	memcpy(name, nn->group, sizeof(nn->group));
-	for (i = 0; i < count && !err; i++) {
-		if (cmd[i].verb == NATFLOW_CMD_GROUP_CLEAR)
-			names = 0;
-		if (cmd[i].verb != NATFLOW_CMD_GROUP_ADD)
-			continue;
-		for (k = 0; k < names && strcmp(name[k], cmd[i].name); k++)
-			;
-		if (k == NATFLOW_GROUP_MAX)
-			err = -ENOSPC;
-		else if (k == names)
-			strscpy(name[names++], cmd[i].name, IFNAMSIZ);
+static int plan_group(const struct natflow_net *nn, const struct natflow_command *cmd,
+		      struct plan *plan)
+{
+	struct natflow_group *group = plan->group;
+
+	if (!group) {
+		group = kmemdup(&nn->group, sizeof(*group), GFP_KERNEL);
+		if (!group)
+			return -ENOMEM;
+		plan->group = group;
 	}
-	kfree(name);
-	return err;
+	if (cmd->verb == NATFLOW_CMD_GROUP_CLEAR) {
+		group->count = 0;
+		return 0;
+	}
+	if (natflow_port_named(group, cmd->name))
+		return 0;
+	if (group->count == NATFLOW_GROUP_MAX)
+		return -ENOSPC;
+	strscpy(group->name[group->count++], cmd->name, IFNAMSIZ);
+	return 0;
 }
 
-/* Everything that can fail. @table: for the last flow_limit= that changes something. */
+/* Everything that can fail; the table last, so that only the group may have to be freed. */
 static int prepare(struct natflow_net *nn, const struct natflow_command *cmd, unsigned int count,
-		   struct natflow_table **table)
+		   struct plan *plan)
 {
 	u32 limit = nn->config.flow_limit;
 	unsigned int i;
-	int err = check_group(nn, cmd, count);
+	int err = 0;
 
-	*table = NULL;
-	if (err)
-		return err;
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count && !err; i++) {
 		if (cmd[i].verb == NATFLOW_CMD_FLOW_LIMIT)
 			limit = cmd[i].value;
-	if (limit == nn->config.flow_limit)
-		return 0;
-	*table = natflow_table_alloc(limit);
-	return *table ? 0 : -ENOMEM;
+		else if (cmd[i].verb == NATFLOW_CMD_GROUP_ADD ||
+			 cmd[i].verb == NATFLOW_CMD_GROUP_CLEAR)
+			err = plan_group(nn, &cmd[i], plan);
+	}
+	if (err || limit == nn->config.flow_limit)
+		return err;
+	plan->table = natflow_table_alloc(limit);
+	return plan->table ? 0 : -ENOMEM;
 }
 
 /* One command; nothing here can fail. */
@@ -188,17 +185,23 @@ static void apply(struct natflow_net *nn, const struct natflow_command *cmd)
 		WRITE_ONCE(nn->config.group_type, cmd->value);
 		natflow_clock_bump_all(nn);
 		break;
-	case NATFLOW_CMD_GROUP_ADD:
-		group_add(nn, cmd->name);
-		break;
-	case NATFLOW_CMD_GROUP_CLEAR:
-		group_clear(nn);
-		break;
 	case NATFLOW_CMD_DEBUG:
 		WRITE_ONCE(nn->config.debug, cmd->value);
 		break;
 	case NATFLOW_CMD_REVALIDATE:
 		set_revalidate(nn, cmd->value);
+		break;
+	case NATFLOW_CMD_INSPECT_PACKETS:
+		WRITE_ONCE(nn->urllogger->packets, cmd->value);
+		break;
+	case NATFLOW_CMD_INSPECT_FAIL:
+		WRITE_ONCE(nn->urllogger->closed, cmd->value);
+		break;
+	case NATFLOW_CMD_LOG_LEVEL:
+		WRITE_ONCE(nn->urllogger->level, cmd->value);
+		break;
+	case NATFLOW_CMD_LOG_QUERY:
+		WRITE_ONCE(nn->urllogger->query, cmd->value);
 		break;
 	case NATFLOW_CMD_UPDATE_MAGIC:
 		natflow_clock_bump_all(nn);
@@ -232,17 +235,18 @@ static void apply(struct natflow_net *nn, const struct natflow_command *cmd)
 int natflow_settings_apply(struct natflow_net *nn, const struct natflow_command *cmd,
 			   unsigned int count)
 {
-	struct natflow_table *table;
+	struct plan plan = {};
 	unsigned int i;
-	int err = prepare(nn, cmd, count, &table);
+	int err = prepare(nn, cmd, count, &plan);
 
-	if (err)
-		return err;
-	if (table)
-		set_flow_limit(nn, table);
-	for (i = 0; i < count; i++)
+	if (!err && plan.table)
+		set_flow_limit(nn, plan.table);
+	if (!err && plan.group)
+		set_group(nn, plan.group);
+	for (i = 0; i < count && !err; i++)
 		apply(nn, &cmd[i]);
-	return 0;
+	kfree(plan.group);
+	return err;
 }
 
 /**
@@ -272,6 +276,8 @@ const char *natflow_settings_select(const struct natflow_net *nn, char *text, un
  */
 void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 {
+	static const char * const levels[] = { "counters", "domain", "host", "url" };
+	const struct natflow_urllogger *ul = nn->urllogger;
 	const struct natflow_config *c = &nn->config;
 	unsigned int i;
 	char text[32];
@@ -286,6 +292,10 @@ void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 		 "#    ifname_group_add=NAME   ifname_group_clear\n"
 		 "#    debug=0..63             2 keeps warnings, 4 facts in natflow_log; errors always\n"
 		 "#    revalidate=0|1          1 has every flow pass the firewall again after it changed\n"
+		 "#    inspect_packets=N       of a flow, before its name must be known\n"
+		 "#    inspect_fail=open|closed  what happens to flows whose name cannot be relied on\n"
+		 "#    log_level=counters|domain|host|url  what of a name the log keeps\n"
+		 "#    log_query=0|1           1 keeps what follows \"?\" in a URL\n"
 		 "#    update_magic            look at every flow again\n"
 		 "#    flush [proto=tcp|udp] [src=A[/L]] [dst=A[/L]] [sport=N] [dport=N] [dev=NAME]\n"
 		 "#    list_net_device         to natflow_log\n"
@@ -301,9 +311,13 @@ void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 	seq_printf(m, "ifname_group_type=%u\n", c->group_type);
 	seq_printf(m, "debug=%u\n", c->debug);
 	seq_printf(m, "revalidate=%d\n", c->revalidate);
+	seq_printf(m, "inspect_packets=%u\n", ul->packets);
+	seq_printf(m, "inspect_fail=%s\n", ul->closed ? "closed" : "open");
+	seq_printf(m, "log_level=%s\n", levels[ul->level]);
+	seq_printf(m, "log_query=%d\n", ul->query);
 	seq_puts(m, "ifname_group_clear\n");
 	rtnl_lock();
-	for (i = 0; i < nn->groups; i++)
-		seq_printf(m, "ifname_group_add=%s\n", nn->group[i]);
+	for (i = 0; i < nn->group.count; i++)
+		seq_printf(m, "ifname_group_add=%s\n", nn->group.name[i]);
 	rtnl_unlock();
 }

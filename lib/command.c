@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The grammar of /dev/natflow_ctl. One table; nothing is applied here. */
+/* The grammars of /dev/natflow_ctl and /dev/hostacl_ctl. Nothing is applied here. */
 #include "command.h"
 
 /**
@@ -59,6 +59,11 @@ struct verb {
 	const char *expected;
 };
 
+struct natflow_grammar {
+	const struct verb *verbs;
+	unsigned int count;
+};
+
 static int fail(struct natflow_command *cmd, const char *word, const char *expected, int err)
 {
 	cmd->word = word;
@@ -80,8 +85,11 @@ static int parse_nothing(char *value, const struct verb *verb, struct natflow_co
 	return *value ? fail(cmd, value, verb->expected, -EINVAL) : 0;
 }
 
-/* Names as the kernel takes them (net/core/dev.c:dev_valid_name()). */
-static bool valid_name(const char *name)
+/**
+ * natflow_name_valid() - can a device, or a list, be called so
+ * @name: as the kernel takes them (net/core/dev.c:dev_valid_name())
+ */
+bool natflow_name_valid(const char *name)
 {
 	size_t len = strlen(name);
 
@@ -91,9 +99,118 @@ static bool valid_name(const char *name)
 
 static int parse_name(char *value, const struct verb *verb, struct natflow_command *cmd)
 {
-	if (!valid_name(value))
+	if (!natflow_name_valid(value))
 		return fail(cmd, value, verb->expected, -EINVAL);
 	strcpy(cmd->name, value);
+	return 0;
+}
+
+static int choose(const char * const *words, u32 count, char *value, const struct verb *verb,
+		  struct natflow_command *cmd)
+{
+	for (cmd->value = 0; cmd->value < count; cmd->value++)
+		if (!strcmp(value, words[cmd->value]))
+			return 0;
+	return fail(cmd, value, verb->expected, -EINVAL);
+}
+
+static int parse_fail(char *value, const struct verb *verb, struct natflow_command *cmd)
+{
+	static const char * const words[] = { "open", "closed" };
+
+	return choose(words, ARRAY_SIZE(words), value, verb, cmd);
+}
+
+static int parse_level(char *value, const struct verb *verb, struct natflow_command *cmd)
+{
+	static const char * const words[] = { "counters", "domain", "host", "url" };
+
+	return choose(words, ARRAY_SIZE(words), value, verb, cmd);
+}
+
+static int parse_action(char *value, const struct verb *verb, struct natflow_command *cmd)
+{
+	static const char * const words[] = { "accept", "drop", "reset", "redirect" };
+
+	return choose(words, ARRAY_SIZE(words), value, verb, cmd);
+}
+
+static int parse_answer(char *value, const struct verb *verb, struct natflow_command *cmd)
+{
+	static const char * const words[] = { "none", "nxdomain", "nodata", "refused", "sinkhole" };
+
+	return choose(words, ARRAY_SIZE(words), value, verb, cmd);
+}
+
+static int parse_https(char *value, const struct verb *verb, struct natflow_command *cmd)
+{
+	static const char * const words[] = { "pass", "nodata" };
+
+	return choose(words, ARRAY_SIZE(words), value, verb, cmd);
+}
+
+/* ID,ACTION,HOST; a host stands for what is below it, with or without "*." in front. */
+static int parse_rule(char *value, const struct verb *verb, struct natflow_command *cmd)
+{
+	char *action = strchr(value, ','), *host = action ? strchr(action + 1, ',') : NULL;
+	u32 id, number;
+	int err;
+
+	if (!host)
+		return fail(cmd, value, verb->expected, -EINVAL);
+	*action++ = '\0';
+	*host++ = '\0';
+	err = kstrtou32(value, 10, &id);
+	if (err || id > 31)
+		return fail(cmd, value, "a number from 0 to 31", err ?: -ERANGE);
+	err = kstrtou32(action, 10, &number);
+	if (err || number > 3)
+		return fail(cmd, action, "0 record, 1 drop, 2 reset or 3 redirect", err ?: -ERANGE);
+	if (!strncmp(host, "*.", 2))
+		host += 2;
+	if (!natflow_hostname_set(&cmd->host, (const u8 *)host, strlen(host)))
+		return fail(cmd, host, "a host name", -EINVAL);
+	cmd->id = id;
+	cmd->action = number;
+	return 0;
+}
+
+/* NAME and what is done: its names come, it goes, or whom it is for. */
+static int parse_list(char *value, const struct verb *verb, struct natflow_command *cmd)
+{
+	char *rest = value + strcspn(value, " ");
+
+	if (*rest)
+		*rest++ = '\0';
+	rest += strspn(rest, " ");
+	if (!natflow_name_valid(value))
+		return fail(cmd, value, "a name of 15 characters at most", -EINVAL);
+	strcpy(cmd->name, value);
+	if (!strcmp(rest, "load")) {
+		cmd->verb = NATFLOW_CMD_LIST_LOAD;
+		return 0;
+	}
+	if (!strncmp(rest, "load=", 5)) {
+		cmd->verb = NATFLOW_CMD_LIST_LOAD;
+		return kstrtou32(rest + 5, 10, &cmd->value) || !cmd->value ?
+		       fail(cmd, rest, verb->expected, -EINVAL) : 0;
+	}
+	if (!strcmp(rest, "remove")) {
+		cmd->verb = NATFLOW_CMD_LIST_REMOVE;
+		return 0;
+	}
+	strcpy(cmd->url, rest);
+	if (!*rest || natflow_site_policy_parse(rest, &cmd->site, &cmd->word))
+		return fail(cmd, *rest ? cmd->word : rest, verb->expected, -EINVAL);
+	return 0;
+}
+
+/* What can stand in a Location header as it is; empty: none. */
+static int parse_url(char *value, const struct verb *verb, struct natflow_command *cmd)
+{
+	if (strchr(value, ' '))
+		return fail(cmd, value, verb->expected, -EINVAL);
+	strcpy(cmd->url, value);
 	return 0;
 }
 
@@ -128,8 +245,16 @@ static int parse_select(char *value, const struct verb *verb, struct natflow_com
 	return 0;
 }
 
-/* ADDR[/BITS], either family. */
-static int parse_prefix(char *text, u8 *addr, u8 *family, u8 *len)
+/**
+ * natflow_prefix_parse() - read ADDR[/BITS], of either family
+ * @text: is taken apart
+ * @addr: where to; 16 bytes
+ * @family: NFPROTO_IPV4 or NFPROTO_IPV6
+ * @len: bits
+ *
+ * Return: 0, -EINVAL or -ERANGE.
+ */
+int natflow_prefix_parse(char *text, u8 *addr, u8 *family, u8 *len)
 {
 	char *slash = strchr(text, '/');
 	u32 bits, most;
@@ -153,6 +278,16 @@ static int parse_prefix(char *text, u8 *addr, u8 *family, u8 *len)
 	return err;
 }
 
+static int parse_address(char *value, const struct verb *verb, struct natflow_command *cmd)
+{
+	struct natflow_filter *f = &cmd->filter;
+
+	if (strchr(value, '/') ||
+	    natflow_prefix_parse(value, f->src, &f->src_family, &f->src_len))
+		return fail(cmd, value, verb->expected, -EINVAL);
+	return 0;
+}
+
 static int parse_port(const char *text, u32 *port)
 {
 	int err = kstrtou32(text, 10, port);
@@ -167,9 +302,9 @@ static int parse_port(const char *text, u32 *port)
 static int parse_condition(char *word, struct natflow_filter *f)
 {
 	if (!strncmp(word, "src=", 4))
-		return parse_prefix(word + 4, f->src, &f->src_family, &f->src_len);
+		return natflow_prefix_parse(word + 4, f->src, &f->src_family, &f->src_len);
 	if (!strncmp(word, "dst=", 4))
-		return parse_prefix(word + 4, f->dst, &f->dst_family, &f->dst_len);
+		return natflow_prefix_parse(word + 4, f->dst, &f->dst_family, &f->dst_len);
 	if (!strncmp(word, "sport=", 6))
 		return parse_port(word + 6, &f->sport);
 	if (!strncmp(word, "dport=", 6))
@@ -178,7 +313,7 @@ static int parse_condition(char *word, struct natflow_filter *f)
 		f->proto = IPPROTO_TCP;
 	else if (!strcmp(word, "proto=udp"))
 		f->proto = IPPROTO_UDP;
-	else if (!strncmp(word, "dev=", 4) && valid_name(word + 4))
+	else if (!strncmp(word, "dev=", 4) && natflow_name_valid(word + 4))
 		strcpy(f->dev, word + 4);
 	else
 		return -EINVAL;
@@ -203,7 +338,11 @@ static int parse_filter(char *value, const struct verb *verb, struct natflow_com
 	return 0;
 }
 
-static const struct verb verbs[] = {
+#define TRANSACTION \
+	{ "begin", NATFLOW_CMD_BEGIN, parse_nothing, 0, 0, "nothing" }, \
+	{ "commit", NATFLOW_CMD_COMMIT, parse_nothing, 0, 0, "nothing" }
+
+static const struct verb ctl_verbs[] = {
 	{ "disabled=", NATFLOW_CMD_DISABLED, parse_number, 0, 1, "0 or 1" },
 	{ "select=", NATFLOW_CMD_SELECT, parse_select, 0, 0,
 	  "auto, rules, all, or mark:VALUE[/MASK] with VALUE inside MASK" },
@@ -218,10 +357,32 @@ static const struct verb verbs[] = {
 	  "proto=tcp|udp, src=ADDR[/LEN], dst=ADDR[/LEN], sport=N, dport=N or dev=NAME" },
 	{ "list_net_device", NATFLOW_CMD_LIST_NET_DEVICE, parse_nothing, 0, 0, "nothing" },
 	{ "revalidate=", NATFLOW_CMD_REVALIDATE, parse_number, 0, 1, "0 or 1" },
-	{ "begin", NATFLOW_CMD_BEGIN, parse_nothing, 0, 0, "nothing" },
-	{ "commit", NATFLOW_CMD_COMMIT, parse_nothing, 0, 0, "nothing" },
+	TRANSACTION,
+	{ "inspect_packets=", NATFLOW_CMD_INSPECT_PACKETS, parse_number, 1, 65535, "1 to 65535" },
+	{ "inspect_fail=", NATFLOW_CMD_INSPECT_FAIL, parse_fail, 0, 0, "open or closed" },
+	{ "log_level=", NATFLOW_CMD_LOG_LEVEL, parse_level, 0, 0,
+	  "counters, domain, host or url" },
+	{ "log_query=", NATFLOW_CMD_LOG_QUERY, parse_number, 0, 1, "0 or 1" },
 	{ "go_slowpath_if_no_qos=", NATFLOW_CMD_GO_SLOWPATH, parse_number, 0, 1, "0 or 1" },
 };
+
+static const struct verb hostacl_verbs[] = {
+	TRANSACTION,
+	{ "list name=", NATFLOW_CMD_LIST, parse_list, 0, 0,
+	  "load, load=BYTES, remove, or action=WORD with src=, mac=, dev=, days=, time=" },
+	{ "clear", NATFLOW_CMD_ACL_CLEAR, parse_nothing, 0, 0, "nothing" },
+	{ "add acl=", NATFLOW_CMD_ACL_ADD, parse_rule, 0, 0, "ID,ACTION,HOST" },
+	{ "acl_action_default=", NATFLOW_CMD_ACL_DEFAULT, parse_action, 0, 0,
+	  "accept, drop, reset or redirect" },
+	{ "dns_answer=", NATFLOW_CMD_DNS_ANSWER, parse_answer, 0, 0,
+	  "none, nxdomain, nodata, refused or sinkhole" },
+	{ "dns_https=", NATFLOW_CMD_DNS_HTTPS, parse_https, 0, 0, "pass or nodata" },
+	{ "dns_sinkhole=", NATFLOW_CMD_DNS_SINKHOLE, parse_address, 0, 0, "an address" },
+	{ "redirect_url=", NATFLOW_CMD_ACL_REDIRECT, parse_url, 0, 0, "a URL without blanks" },
+};
+
+const struct natflow_grammar natflow_grammar_ctl = { ctl_verbs, ARRAY_SIZE(ctl_verbs) };
+const struct natflow_grammar natflow_grammar_hostacl = { hostacl_verbs, ARRAY_SIZE(hostacl_verbs) };
 
 /* Does @line begin with this verb? Return: what follows it, or NULL. */
 static char *after_verb(char *line, const struct verb *verb)
@@ -241,13 +402,15 @@ static char *after_verb(char *line, const struct verb *verb)
 
 /**
  * natflow_command_parse() - understand one line
+ * @grammar: the device's
  * @line: NUL-terminated, at most NATFLOW_LINE_MAX bytes; is taken apart
  * @cmd: the result; @cmd->word points into @line on error
  *
  * Return: 0, -EINVAL for what is not understood, -ERANGE for a number out of
  * range. On error @cmd says where and what was expected.
  */
-int natflow_command_parse(char *line, struct natflow_command *cmd)
+int natflow_command_parse(const struct natflow_grammar *grammar, char *line,
+			  struct natflow_command *cmd)
 {
 	size_t len, i;
 
@@ -257,12 +420,13 @@ int natflow_command_parse(char *line, struct natflow_command *cmd)
 		line[len - 1] = '\0';
 	if (!*line || *line == '#')
 		return 0;
-	for (i = 0; i < ARRAY_SIZE(verbs); i++) {
-		char *value = after_verb(line, &verbs[i]);
+	for (i = 0; i < grammar->count; i++) {
+		const struct verb *verb = &grammar->verbs[i];
+		char *value = after_verb(line, verb);
 
 		if (value) {
-			cmd->verb = verbs[i].verb;
-			return verbs[i].parse(value, &verbs[i], cmd);
+			cmd->verb = verb->verb;
+			return verb->parse(value, verb, cmd);
 		}
 	}
 	return fail(cmd, line, "a command; reading the device lists them", -EINVAL);

@@ -6,7 +6,8 @@
 #ifndef _NATFLOW_LIB_COMMAND_H
 #define _NATFLOW_LIB_COMMAND_H
 
-#include "host.h"
+#include "hostname.h"
+#include "site.h"
 
 #define NATFLOW_LINE_MAX 256	/* bytes, newline included */
 #define NATFLOW_NAME_MAX 16	/* an interface name with its NUL */
@@ -34,6 +35,20 @@ enum natflow_verb {
 	NATFLOW_CMD_LIST_NET_DEVICE,
 	NATFLOW_CMD_GO_SLOWPATH,
 	NATFLOW_CMD_REVALIDATE,
+	NATFLOW_CMD_INSPECT_PACKETS,
+	NATFLOW_CMD_INSPECT_FAIL,
+	NATFLOW_CMD_LOG_LEVEL,
+	NATFLOW_CMD_LOG_QUERY,
+	NATFLOW_CMD_ACL_ADD,
+	NATFLOW_CMD_ACL_CLEAR,
+	NATFLOW_CMD_ACL_DEFAULT,
+	NATFLOW_CMD_ACL_REDIRECT,
+	NATFLOW_CMD_DNS_ANSWER,
+	NATFLOW_CMD_DNS_HTTPS,
+	NATFLOW_CMD_DNS_SINKHOLE,	/* @filter's src */
+	NATFLOW_CMD_LIST,
+	NATFLOW_CMD_LIST_LOAD,	/* names follow, as lines up to "end" or as @value bytes */
+	NATFLOW_CMD_LIST_REMOVE,
 	NATFLOW_CMD_BEGIN,	/* hold back what follows ... */
 	NATFLOW_CMD_COMMIT,	/* ... and do all of it, or nothing */
 };
@@ -50,17 +65,31 @@ struct natflow_filter {
 
 struct natflow_command {
 	enum natflow_verb verb;
-	u32 value;		/* of number settings; the enum of select= */
+	u32 value;		/* of number settings; the place of a word among its choices */
 	u32 mark, mask;		/* of select=mark: */
 	char name[NATFLOW_NAME_MAX];
 	struct natflow_filter filter;
+	u8 id, action;		/* of a rule */
+	union {
+		struct natflow_hostname host;	/* of a rule */
+		char url[NATFLOW_LINE_MAX];	/* or what was said of a list */
+	};
+	struct natflow_site_policy site;	/* of a list */
 	/* On error: */
 	const char *word;	/* where in the line it went wrong */
 	const char *expected;	/* what should have been there */
 };
 
+/* The commands of one device. */
+struct natflow_grammar;
+
+extern const struct natflow_grammar natflow_grammar_ctl, natflow_grammar_hostacl;
+
 int natflow_line_push(struct natflow_line *line, char c);
-int natflow_command_parse(char *line, struct natflow_command *cmd);
+int natflow_command_parse(const struct natflow_grammar *grammar, char *line,
+			  struct natflow_command *cmd);
+bool natflow_name_valid(const char *name);
+int natflow_prefix_parse(char *text, u8 *addr, u8 *family, u8 *len);
 bool natflow_prefix_match(const u8 *addr, const u8 *prefix, unsigned int bits);
 
 #endif /* _NATFLOW_LIB_COMMAND_H */

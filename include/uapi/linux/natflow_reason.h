@@ -10,6 +10,7 @@
  *   refuse  a packet met the RX hook and went up the stack, untouched
  *   learn   a selected flow's packet left by the stack and was not learned from
  *   end     a flow went back to the stack for good
+ *   name    what looking for a flow's name came to, once a flow
  */
 #ifndef _UAPI_LINUX_NATFLOW_REASON_H
 #define _UAPI_LINUX_NATFLOW_REASON_H
@@ -45,6 +46,9 @@
 	X(refuse, CT_GONE, "conntrack-gone", "the conntrack was deleted or has expired") \
 	X(refuse, CT_MARK, "mark-changed", "the conntrack's mark changed, and rules may route by it") \
 	X(refuse, NO_MEMORY, "no-memory", "no memory for a private copy") \
+	X(refuse, MEMBER, "bridge-member", "came in by a port of a bridge; the bridge device will see it again") \
+	X(refuse, STATION, "station", "the bridge should see the station now and then") \
+	X(refuse, PATH, "path-changed", "a device that was skipped must not be any more") \
 	X(learn, LEARN_DEFERRED, "deferred", "it waited in a queue; its route may be older than the clock") \
 	X(learn, LEARN_NO_CONNTRACK, "no-conntrack", "untracked or a template") \
 	X(learn, LEARN_PROTOCOL, "protocol", "neither TCP nor UDP") \
@@ -70,10 +74,11 @@
 	X(learn, LEARN_DELAY, "delay", "within the first delay_pkts packets") \
 	X(learn, LEARN_HALF, "half", "the other direction is not learned yet") \
 	X(learn, LEARN_AMBIGUOUS, "zone-ambiguous", "two conntrack zones own this tuple on this port") \
-	X(learn, LEARN_FULL, "table-full", "flow_limit reached and no idle flow to evict") \
+	X(learn, LEARN_FULL, "table-full", "flow_limit reached, no idle flow to evict, or ended ones not freed yet") \
 	X(learn, LEARN_BUCKET, "bucket-full", "both hash buckets are full") \
 	X(learn, LEARN_NO_MEMORY, "no-memory", "no memory for the flow") \
 	X(learn, LEARN_HW_NONE, "hw-none", "--hw asked for, but no hardware back end is loaded") \
+	X(learn, LEARN_INSPECT, "inspect", "its name is sought, or it is blocked") \
 	X(end, END_CT_GONE, "conntrack-gone", "the conntrack was deleted or has expired") \
 	X(end, END_TCP, "tcp-flags", "SYN, FIN or RST was seen") \
 	X(end, END_EVICTED, "evicted", "idle, and its place was needed") \
@@ -81,7 +86,14 @@
 	X(end, END_FLUSH, "flush", "the flush command") \
 	X(end, END_DISABLED, "disabled", "disabled=1, or beyond a new flow_limit") \
 	X(end, END_HALF, "half-evicted", "never saw its other direction, and its place was needed") \
-	X(end, END_NETNS, "netns", "the namespace or the module goes away")
+	X(end, END_NETNS, "netns", "the namespace or the module goes away") \
+	X(end, END_BLOCKED, "blocked", "a rule forbids its name from now on") \
+	X(name, NAME_KNOWN, "named", "the client said whom it wants") \
+	X(name, NAME_NONE, "no-name", "a protocol or a client that says no name") \
+	X(name, NAME_BUDGET, "budget", "no name within the packets, bytes and seconds allowed") \
+	X(name, NAME_MALFORMED, "malformed", "the beginning of a request or hello that is wrong") \
+	X(name, NAME_MEMORY, "memory", "no memory, or too many flows at a time") \
+	X(name, NAME_UNTRUSTED, "untrusted", "said differently by different packets, or by ones that may not arrive")
 
 enum natflow_reason {
 	NATFLOW_OK = 0,

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the commands of hostacl_ctl do: a copy of the rules is changed and takes their place. */
+#include <linux/err.h>
+#include <linux/seq_file.h>
+#include "../lib/command.h"
+#include "../natflow_urllogger.h"
+#include "../policy/acl.h"
+#include "hostacl.h"
+
+/* The rules that are in force. Context: the door's lock, which keeps writers out. */
+static const struct natflow_acl *acl_of(const struct natflow_net *nn)
+{
+	return rcu_dereference_protected(nn->urllogger->acl, true);
+}
+
+static int set_policy(struct natflow_acl *acl, const struct natflow_command *cmd)
+{
+	struct natflow_site_list *like = natflow_site_list_make(cmd->name, cmd->url, &cmd->site,
+								NULL);
+	int err = like ? natflow_acl_set_list(acl, like, NULL) : -ENOMEM;
+
+	if (like)
+		natflow_site_list_put(like);
+	return err;
+}
+
+static const struct natflow_site_list *find_list(const struct natflow_acl *acl, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < acl->lists; i++)
+		if (!strcmp(acl->list[i]->name, name))
+			return acl->list[i];
+	return NULL;
+}
+
+static int change(struct natflow_acl *acl, const struct natflow_command *cmd)
+{
+	switch (cmd->verb) {
+	case NATFLOW_CMD_ACL_CLEAR:
+		acl->count = 0;
+		break;
+	case NATFLOW_CMD_ACL_ADD:
+		if (acl->count == NATFLOW_ACL_HOSTS_MAX)
+			return -ENOSPC;
+		natflow_acl_add(acl, cmd->id, cmd->action, &cmd->host);
+		break;
+	case NATFLOW_CMD_ACL_DEFAULT:
+		acl->action_default = cmd->value;
+		break;
+	case NATFLOW_CMD_ACL_REDIRECT:
+		strscpy(acl->redirect_url, cmd->url, sizeof(acl->redirect_url));
+		break;
+	case NATFLOW_CMD_DNS_ANSWER:
+		acl->dns.answer = cmd->value;
+		break;
+	case NATFLOW_CMD_DNS_HTTPS:
+		acl->dns.no_https = cmd->value;
+		break;
+	case NATFLOW_CMD_DNS_SINKHOLE:
+		if (cmd->filter.src_family == NFPROTO_IPV4)
+			memcpy(acl->dns.sink4, cmd->filter.src, sizeof(acl->dns.sink4));
+		else
+			memcpy(acl->dns.sink6, cmd->filter.src, sizeof(acl->dns.sink6));
+		break;
+	case NATFLOW_CMD_LIST:
+		return set_policy(acl, cmd);
+	case NATFLOW_CMD_LIST_REMOVE:
+		return natflow_acl_remove_list(acl, cmd->name) ? 0 : -ENOENT;
+	default:
+		break;
+	}
+	return 0;
+}
+
+/**
+ * natflow_hostacl_apply() - do what parsed lines say, all of it or nothing
+ * @nn: namespace
+ * @cmd: from natflow_command_parse()
+ * @count: of @cmd
+ *
+ * When it returns 0 the change is in force for the next packet of every flow,
+ * also of one that was accelerated.
+ *
+ * Context: process, may sleep, only the door's lock held.
+ * Return: 0, -ENOMEM or -ENOSPC; then nothing has changed.
+ */
+int natflow_hostacl_apply(struct natflow_net *nn, const struct natflow_command *cmd,
+			  unsigned int count)
+{
+	struct natflow_acl *acl = natflow_acl_alloc(acl_of(nn), count);
+	unsigned int i;
+	int err = 0;
+
+	if (!acl)
+		return -ENOMEM;
+	for (i = 0; i < count && !err; i++)
+		err = change(acl, &cmd[i]);
+	if (err)
+		natflow_acl_free(acl);
+	else
+		natflow_urllogger_set_acl(nn, acl);
+	return err;
+}
+
+/**
+ * natflow_hostacl_load() - the names of a list will follow
+ * @nn: namespace
+ * @cmd: NATFLOW_CMD_LIST_LOAD
+ *
+ * Context: process, may sleep, the door's lock held.
+ * Return: for natflow_site_load_feed(), or an error pointer: -ENOENT without a
+ * list of that name.
+ */
+struct natflow_site_load *natflow_hostacl_load(struct natflow_net *nn,
+					       const struct natflow_command *cmd)
+{
+	if (!find_list(acl_of(nn), cmd->name))
+		return ERR_PTR(-ENOENT);
+	return natflow_site_load_begin(cmd->name, cmd->value) ?: ERR_PTR(-ENOMEM);
+}
+
+/**
+ * natflow_hostacl_loaded() - all names of a list came: they take the old ones' place
+ * @nn: namespace
+ * @load: complete; still the caller's
+ *
+ * Context: process, may sleep, the door's lock held.
+ * Return: 0 or an errno; then nothing has changed.
+ */
+int natflow_hostacl_loaded(struct natflow_net *nn, struct natflow_site_load *load)
+{
+	struct natflow_site_names *names = natflow_site_load_end(load);
+	const struct natflow_site_list *like;
+	struct natflow_acl *acl;
+	int err = -ENOMEM;
+
+	if (IS_ERR(names))
+		return PTR_ERR(names);
+	acl = natflow_acl_alloc(acl_of(nn), 0);
+	like = find_list(acl_of(nn), natflow_site_load_name(load));
+	if (acl)
+		err = like ? natflow_acl_set_list(acl, like, names) : -ENOENT;
+	natflow_site_names_put(names);
+	if (err)
+		natflow_acl_free(acl);
+	else
+		natflow_urllogger_set_acl(nn, acl);
+	return err;
+}
+
+static void show_list(struct seq_file *m, const struct natflow_site_list *list)
+{
+	const struct natflow_domains *set = list->names ? &list->names->set : NULL;
+
+	seq_printf(m, "list name=%s %s\n", list->name, list->text);
+	seq_printf(m, "# %s: %u domains, %zu bytes\n", list->name, set ? set->count : 0,
+		   set ? set->buckets * sizeof(*set->bucket) : 0);
+}
+
+/**
+ * natflow_hostacl_show() - usage, then every rule as a line that adds it
+ * @nn: namespace
+ * @m: where to
+ */
+void natflow_hostacl_show(struct natflow_net *nn, struct seq_file *m)
+{
+	static const char * const actions[] = { "accept", "drop", "reset", "redirect" };
+	static const char * const answers[] = { "none", "nxdomain", "nodata", "refused",
+						"sinkhole" };
+	const struct natflow_acl *acl = acl_of(nn);
+	unsigned int i;
+
+	seq_puts(m, "# Usage: one command a line; what this prints can be written back\n"
+		 "#    clear                       no rules\n"
+		 "#    add acl=ID,ACTION,HOST      ID 0..31, the lowest that matches decides\n"
+		 "#                                ACTION 0 record, 1 drop, 2 reset, 3 redirect\n"
+		 "#                                HOST and the names below it\n"
+		 "#    acl_action_default=accept|drop|reset|redirect  for names without a rule\n"
+		 "#    redirect_url=URL            where HTTP requests are redirected to\n"
+		 "#    dns_answer=none|nxdomain|nodata|refused|sinkhole  to questions for names that\n"
+		 "#                                are dropped or reset; none: they are let through\n"
+		 "#    dns_sinkhole=ADDR           of each family, for dns_answer=sinkhole\n"
+		 "#    dns_https=pass|nodata       nodata: no HTTPS records, so no ECH\n"
+		 "#    list name=NAME action=accept|drop|reset|redirect [src=ADDR[/LEN]] [mac=MAC]\n"
+		 "#        [dev=NAME] [days=mon-fri] [time=HH:MM-HH:MM]  whom a list is for, and when\n"
+		 "#    list name=NAME load         domains follow, one a line, then \"end\"\n"
+		 "#    list name=NAME load=BYTES   a list made by natflow-list follows\n"
+		 "#    list name=NAME remove\n"
+		 "#                                the longest domain decides, accept before others;\n"
+		 "#                                what rules say comes first\n"
+		 "#    begin ... commit            all lines in between, or none\n"
+		 "# Rules act while /proc/sys/urllogger_store/enable is 1\n"
+		 "clear\n");
+	seq_printf(m, "acl_action_default=%s\n", actions[acl->action_default]);
+	seq_printf(m, "redirect_url=%s\n", acl->redirect_url);
+	seq_printf(m, "dns_answer=%s\ndns_sinkhole=%pI4\ndns_sinkhole=%pI6c\ndns_https=%s\n",
+		   answers[acl->dns.answer], acl->dns.sink4, acl->dns.sink6,
+		   acl->dns.no_https ? "nodata" : "pass");
+	for (i = 0; i < acl->count; i++)
+		seq_printf(m, "add acl=%u,%u,%s\n", acl->rule[i].id, acl->rule[i].action,
+			   acl->rule[i].host);
+	for (i = 0; i < acl->lists; i++)
+		show_list(m, acl->list[i]);
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /proc/sys/urllogger_store: the switches that the original natflow's users know. */
+#include <linux/slab.h>
+#include <linux/sysctl.h>
+#include "../core/netns.h"
+#include "../natflow_urllogger.h"
+#include "store.h"
+
+/* extra1 of each entry is the namespace. */
+static int show_or_set_enable(natflow_compat_ctl_table *table, int write, void *buffer,
+			      size_t *len, loff_t *pos)
+{
+	struct natflow_net *nn = table->extra1;
+	int value = READ_ONCE(nn->urllogger->enable);
+	struct ctl_table copy = {
+		.procname = table->procname, .data = &value, .maxlen = sizeof(value),
+		.mode = table->mode, .extra1 = SYSCTL_ZERO, .extra2 = SYSCTL_ONE,
+	};
+	int err = proc_dointvec_minmax(&copy, write, buffer, len, pos);
+
+	if (!err && write)
+		err = natflow_urllogger_enable(nn, value);
+	return err;
+}
+
+static int day = 24 * 60 * 60;
+
+/* A day at most: the window also is how long a record cannot be read. */
+static int show_or_set_window(natflow_compat_ctl_table *table, int write, void *buffer,
+			      size_t *len, loff_t *pos)
+{
+	struct natflow_net *nn = table->extra1;
+	int value = READ_ONCE(nn->urllogger->ring.window);
+	struct ctl_table copy = {
+		.procname = table->procname, .data = &value, .maxlen = sizeof(value),
+		.mode = table->mode, .extra1 = SYSCTL_ZERO, .extra2 = &day,
+	};
+	int err = proc_dointvec_minmax(&copy, write, buffer, len, pos);
+
+	if (!err && write)
+		natflow_ring_set_window(&nn->urllogger->ring, value);
+	return err;
+}
+
+static int show_count(natflow_compat_ctl_table *table, int write, void *buffer, size_t *len,
+		      loff_t *pos)
+{
+	struct natflow_net *nn = table->extra1;
+	struct natflow_ring *ring = &nn->urllogger->ring;
+	struct ctl_table copy = { .procname = table->procname, .mode = table->mode };
+	int value;
+
+	spin_lock_bh(&ring->lock);
+	value = ring->head - ring->tail;
+	spin_unlock_bh(&ring->lock);
+	copy.data = &value;
+	copy.maxlen = sizeof(value);
+	return proc_dointvec(&copy, write, buffer, len, pos);
+}
+
+#define ENTRIES 4
+
+/**
+ * natflow_store_net_init() - make the directory
+ * @nn: namespace
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int natflow_store_net_init(struct natflow_net *nn)
+{
+	struct natflow_urllogger *ul = nn->urllogger;
+	struct ctl_table *t = kcalloc(ENTRIES + 1, sizeof(*t), GFP_KERNEL);
+
+	if (!t)
+		return -ENOMEM;
+	t[0] = (struct ctl_table){ .procname = "enable", .mode = 0644, .extra1 = nn,
+				   .proc_handler = show_or_set_enable };
+	t[1] = (struct ctl_table){ .procname = "count", .mode = 0444, .extra1 = nn,
+				   .proc_handler = show_count };
+	t[2] = (struct ctl_table){ .procname = "timestamp_freq", .mode = 0644, .extra1 = nn,
+				   .proc_handler = show_or_set_window };
+	t[3] = (struct ctl_table){ .procname = "tuple_type", .data = &ul->tuple_type,
+				   .maxlen = sizeof(int), .mode = 0644,
+				   .proc_handler = proc_dointvec_minmax, .extra1 = SYSCTL_ZERO,
+				   .extra2 = SYSCTL_TWO };
+	ul->sysctl = natflow_compat_register_sysctl(nn->net, "urllogger_store", t, ENTRIES);
+	if (!ul->sysctl) {
+		kfree(t);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * natflow_store_net_exit() - take it away
+ * @nn: namespace
+ */
+void natflow_store_net_exit(struct natflow_net *nn)
+{
+	struct ctl_table_header *header = nn->urllogger->sysctl;
+	const struct ctl_table *t = header->ctl_table_arg;
+
+	unregister_net_sysctl_table(header);
+	kfree(t);
+}

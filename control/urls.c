@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /proc/natflow_urls: the log of names for people, one record a line, the oldest first. */
+#include <linux/seq_file_net.h>
+#include <linux/time.h>
+#include "../core/netns.h"
+#include "../include/uapi/linux/natflow_urllogger.h"
+#include "../natflow_urllogger.h"
+#include "urls.h"
+
+static struct natflow_ring *ring_of(const struct seq_file *m)
+{
+	return &natflow_net(seq_file_net((struct seq_file *)m))->urllogger->ring;
+}
+
+/* The record at *pos, or the oldest there is. */
+static const struct natflow_event *event_at(const struct natflow_ring *ring, loff_t *pos)
+{
+	if (*pos < ring->tail)
+		*pos = ring->tail;
+	return *pos < ring->head ? ring->slot[*pos % NATFLOW_RING_SLOTS] : NULL;
+}
+
+static void *urls_start(struct seq_file *m, loff_t *pos)
+	__acquires(&ring_of(m)->lock)
+{
+	spin_lock_bh(&ring_of(m)->lock);
+	return (void *)event_at(ring_of(m), pos);
+}
+
+static void *urls_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return (void *)event_at(ring_of(m), pos);
+}
+
+static void urls_stop(struct seq_file *m, void *v)
+	__releases(&ring_of(m)->lock)
+{
+	spin_unlock_bh(&ring_of(m)->lock);
+}
+
+static void show_ends(struct seq_file *m, const struct natflow_event *e)
+{
+	union natflow_key key = e->tuple[0];
+	const struct natflow_key_tail *tail = natflow_key_tail(&key, e->family);
+
+	if (e->family == NFPROTO_IPV4)
+		seq_printf(m, " src=%pI4 dst=%pI4", &key.v4.addrs.saddr, &key.v4.addrs.daddr);
+	else
+		seq_printf(m, " src=%pI6c dst=%pI6c", &key.v6.addrs.saddr, &key.v6.addrs.daddr);
+	seq_printf(m, " sport=%u dport=%u mac=%pM", ntohs(tail->ports.sport),
+		   ntohs(tail->ports.dport), e->mac);
+}
+
+static int urls_show(struct seq_file *m, void *v)
+{
+	static const char * const sources[] = { "-", "http", "tls", "quic", "dns" };
+	static const char * const methods[] = { "-", "GET", "POST", "HEAD", "other" };
+	static const char * const actions[] = { "record", "drop", "reset", "redirect" };
+	const struct natflow_event *e = v;
+
+	seq_printf(m, "%ptTs hits=%llu", &(time64_t){ div_u64(e->when, NSEC_PER_SEC) }, e->hits);
+	show_ends(m, e);
+	seq_printf(m, " source=%s method=%s action=%s rule=", sources[e->source],
+		   methods[e->method], actions[e->action]);
+	if (e->rule == NATFLOW_URL_NO_RULE)
+		seq_putc(m, '-');
+	else
+		seq_printf(m, "%u", e->rule);
+	seq_printf(m, " list=%s host=%*pE uri=%*pE\n", *e->list ? e->list : "-", e->host_len,
+		   e->text, e->uri_len, e->text + e->host_len);
+	return 0;
+}
+
+const struct seq_operations natflow_urls_ops = {
+	.start	= urls_start,
+	.next	= urls_next,
+	.stop	= urls_stop,
+	.show	= urls_show,
+};

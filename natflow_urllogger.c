@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Names: which flows are looked into, and what becomes of them.
+ *
+ *   SEEKING ── its client began to speak; not accelerated, within a budget of
+ *      │       packets, bytes and seconds
+ *   DECIDED ── one outcome, counted under its name, and one action for all
+ *              packets from here on; this is kept as long as the conntrack lives,
+ *              or until another connection begins on it
+ *
+ * Locks: natflow_net.lock for settings and hooks; inspection.lock for one
+ * flow's, inside it the ring's. Packets and the tick find inspections under RCU.
+ */
+#include <linux/hash.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/slab.h>
+#include "core/attach.h"
+#include "core/flow.h"
+#include "core/segment.h"
+#include "natflow_urllogger.h"
+#include "policy/acl.h"
+#include "policy/answer.h"
+#include "policy/dns.h"
+#include "policy/inspection.h"
+
+#define FLOWS_MAX	65536
+#define TICK		(HZ / 2)
+#define UNCONFIRMED_MAX	(8 * HZ)
+
+static const struct rhashtable_params flow_params = {
+	.key_len = sizeof(struct nf_conn *),
+	.key_offset = offsetof(struct natflow_inspection, ct),
+	.head_offset = offsetof(struct natflow_inspection, node),
+	.automatic_shrinking = true,
+};
+
+/* -- one flow's state */
+
+static struct natflow_inspection *find(struct natflow_urllogger *ul, const struct nf_conn *ct)
+{
+	return rhashtable_lookup(&ul->flows, &ct, flow_params);
+}
+
+/* Nobody finds @in from here on. Context: the tick, or nobody else is left. */
+static void forget(struct natflow_inspection *in)
+{
+	struct natflow_urllogger *ul = in->ul;
+
+	if (rhashtable_remove_fast(&ul->flows, &in->node, flow_params))
+		return;
+	atomic_dec(&ul->count);
+	call_rcu(&in->rcu, natflow_inspection_free);
+}
+
+/* Context: RCU read side, BH disabled. Return: NULL if there is no room. */
+static struct natflow_inspection *begin(struct natflow_urllogger *ul, struct nf_conn *ct)
+{
+	struct natflow_inspection *in, *old;
+
+	if (atomic_inc_return(&ul->count) > FLOWS_MAX)
+		goto err_count;
+	in = kzalloc(sizeof(*in), GFP_ATOMIC | __GFP_NOWARN);
+	if (!in)
+		goto err_count;
+	if (!natflow_ct_get(ct))
+		goto err_free;
+	in->ct = ct;
+	in->ul = ul;
+	in->born = jiffies;
+	spin_lock_init(&in->lock);
+	old = rhashtable_lookup_get_insert_fast(&ul->flows, &in->node, flow_params);
+	if (!old)
+		return in;
+	natflow_ct_put(ct);
+	kfree(in);
+	atomic_dec(&ul->count);
+	return IS_ERR(old) ? NULL : old;
+
+err_free:
+	kfree(in);
+err_count:
+	atomic_dec(&ul->count);
+	return NULL;
+}
+
+/* -- a packet of a flow */
+
+static bool is_answer(const struct natflow_segment *s)
+{
+	const u8 both = NATFLOW_TCP_SYN | NATFLOW_TCP_ACK;
+
+	return s->dir == IP_CT_DIR_REPLY && (s->flags & both) == both;
+}
+
+/*
+ * Does a flow begin here that may carry a name? QUIC is known by a long header
+ * with a version (RFC 8999) and the fixed bit of RFC 9000; on its own port
+ * whatever comes first, so that nothing else in front hides it.
+ */
+static bool may_begin(const struct natflow_segment *s)
+{
+	u8 buffer[5];
+	const u8 *head;
+
+	if (s->proto == IPPROTO_TCP) {
+		if (s->flags & NATFLOW_TCP_RST)
+			return false;
+		if (s->dir == IP_CT_DIR_REPLY)
+			return is_answer(s);
+		return !(s->flags & NATFLOW_TCP_SYN) || s->len;
+	}
+	if (s->dir == IP_CT_DIR_REPLY)
+		return false;
+	if (s->ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple.dst.u.all == htons(443))
+		return true;
+	head = skb_header_pointer(s->skb, s->data, sizeof(buffer), buffer);
+	return s->len >= NATFLOW_QUIC_DATAGRAM_MIN && head && (head[0] & 0xc0) == 0xc0 &&
+	       (head[1] | head[2] | head[3] | head[4]);
+}
+
+/* What is done to each packet of a flow whose name is not to be visited. */
+static unsigned int block(struct natflow_urllogger *ul, struct natflow_segment *s, u8 action,
+			  bool first)
+{
+	const struct natflow_acl *acl = rcu_dereference(ul->acl);
+	char text[NATFLOW_ACL_URL_MAX + 128];
+	int len;
+
+	if (s->proto != IPPROTO_TCP) {
+		if (action != NATFLOW_URL_DROP)
+			natflow_answer_prohibited(s);
+		return NF_DROP;
+	}
+	if (action == NATFLOW_URL_DROP)
+		return NF_DROP;
+	if (action == NATFLOW_URL_REDIRECT && first && *acl->redirect_url) {
+		len = scnprintf(text, sizeof(text), "HTTP/1.1 302 Found\r\nLocation: %s\r\n"
+				"Content-Length: 0\r\nConnection: close\r\n\r\n",
+				acl->redirect_url);
+		natflow_answer_tcp(s, NATFLOW_TCP_PSH | NATFLOW_TCP_ACK | NATFLOW_TCP_FIN,
+				   text, len);
+	} else if (action == NATFLOW_URL_RESET || s->len || s->flags & NATFLOW_TCP_FIN) {
+		natflow_answer_tcp(s, NATFLOW_TCP_RST | NATFLOW_TCP_ACK, NULL, 0);
+	} else {
+		return NF_DROP;
+	}
+	/* Conntrack sees neither of these packets. */
+	nf_ct_set_closing(skb_nfct(s->skb));
+	return natflow_answer_turn(s) ? NF_ACCEPT : NF_DROP;
+}
+
+/*
+ * The TTL of a SYN is one that arrives, if it is answered; only then there is an
+ * inspection to keep it. Meanwhile it is here, unless others' need the place.
+ */
+static struct natflow_syn *syn_of(struct natflow_urllogger *ul, const struct nf_conn *ct)
+{
+	return &ul->syn[hash_ptr(ct, ilog2(NATFLOW_URL_SYNS))];
+}
+
+static void note_ttl(struct natflow_urllogger *ul, const struct natflow_segment *s)
+{
+	struct natflow_syn *syn = syn_of(ul, s->ct);
+
+	if (s->dir != IP_CT_DIR_ORIGINAL || !(s->flags & NATFLOW_TCP_SYN))
+		return;
+	WRITE_ONCE(syn->tag, (u32)(unsigned long)s->ct);
+	WRITE_ONCE(syn->ttl, s->ttl);
+}
+
+/* 0: not known. */
+static u8 ttl_of(struct natflow_urllogger *ul, const struct nf_conn *ct)
+{
+	struct natflow_syn *syn = syn_of(ul, ct);
+
+	return READ_ONCE(syn->tag) == (u32)(unsigned long)ct ? READ_ONCE(syn->ttl) : 0;
+}
+
+static void stop_flow(struct natflow_net *nn, const struct nf_conn *ct, enum natflow_reason reason)
+{
+	struct natflow_flow *flow = natflow_flow_by_ct(nn, ct);
+
+	if (flow)
+		natflow_flow_end(flow, reason);
+}
+
+static unsigned int inspect(struct natflow_urllogger *ul, struct natflow_segment *s)
+{
+	struct natflow_inspection *in = find(ul, s->ct);
+	bool was_decided, again = false, believed = true;
+	u8 action;
+
+	if (!in) {
+		note_ttl(ul, s);
+		if (!may_begin(s))
+			return NF_ACCEPT;
+		in = begin(ul, s->ct);
+		if (!in) {
+			natflow_stats_reason(ul->nn->pcpu, NATFLOW_NAME_MEMORY);
+			return natflow_inspection_without(ul, NATFLOW_NAME_MEMORY) ? NF_DROP :
+										     NF_ACCEPT;
+		}
+	}
+	spin_lock(&in->lock);
+	was_decided = in->decided;
+	if (is_answer(s))
+		again = natflow_inspection_sync(in, s, ttl_of(ul, s->ct));
+	if (!in->decided)
+		believed = natflow_inspection_seek(in, s);
+	action = in->decided ? in->action : NATFLOW_URL_RECORD;
+	spin_unlock(&in->lock);
+	if (again)
+		stop_flow(ul->nn, s->ct, NATFLOW_END_TCP);
+	if (natflow_url_blocks(action))
+		return block(ul, s, action, !was_decided);
+	return believed ? NF_ACCEPT : NF_DROP;
+}
+
+static bool is_dns(const struct natflow_segment *s)
+{
+	return s->proto == IPPROTO_UDP && natflow_dns_is(s->ct);
+}
+
+/* FORWARD, behind the firewall's own rules, both families. */
+static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	struct natflow_urllogger *ul = priv;
+	struct natflow_segment s;
+	unsigned int verdict = NF_ACCEPT;
+
+	local_bh_disable();
+	if (natflow_segment_read(&s, skb, state->pf))
+		verdict = is_dns(&s) ? natflow_dns_inspect(ul, &s, state->out) : inspect(ul, &s);
+	local_bh_enable();
+	return verdict;
+}
+
+/* LOCAL_IN and LOCAL_OUT: questions to a server on this host, and its answers. */
+static unsigned int local(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	const struct net_device *dev = state->in ?: state->out;
+	u8 dir = state->in ? IP_CT_DIR_ORIGINAL : IP_CT_DIR_REPLY;
+	unsigned int verdict = NF_ACCEPT;
+	struct natflow_segment s;
+
+	if (dev->flags & IFF_LOOPBACK)
+		return NF_ACCEPT;
+	local_bh_disable();
+	if (natflow_segment_read(&s, skb, state->pf) && s.dir == dir && is_dns(&s))
+		verdict = natflow_dns_inspect(priv, &s, state->out);
+	local_bh_enable();
+	return verdict;
+}
+
+/* For natflow_attach: a flow whose name is sought, or that is blocked, takes the stack. */
+static enum natflow_reason check(struct natflow_net *nn, const struct nf_conn *ct)
+{
+	const struct natflow_inspection *in = find(nn->urllogger, ct);
+
+	if (nf_ct_protonum(ct) == IPPROTO_UDP && natflow_dns_is(ct))
+		return NATFLOW_LEARN_INSPECT;	/* each question is looked at */
+	/* The action is written first. */
+	if (in && (!smp_load_acquire(&in->decided) || natflow_url_blocks(READ_ONCE(in->action))))
+		return NATFLOW_LEARN_INSPECT;
+	return NATFLOW_OK;
+}
+
+static const struct natflow_attach attachment = { .check = check };
+
+/* -- all flows */
+
+/* Do @what to every inspection. Context: process, may sleep. */
+static void for_each(struct natflow_urllogger *ul, void (*what)(struct natflow_inspection *in))
+{
+	struct rhashtable_iter iter;
+	struct natflow_inspection *in;
+
+	/* A walker is put out of step when another one removes what it stands on. */
+	mutex_lock(&ul->walk);
+	rhashtable_walk_enter(&ul->flows, &iter);
+	do {
+		unsigned int n = 0;
+
+		rhashtable_walk_start(&iter);
+		while (n++ < 256 && (in = rhashtable_walk_next(&iter)) && !IS_ERR(in))
+			what(in);
+		rhashtable_walk_stop(&iter);
+		cond_resched();
+	} while (in);
+	rhashtable_walk_exit(&iter);
+	mutex_unlock(&ul->walk);
+}
+
+/* One that was never confirmed has no timeout yet: its packet is under way, or was dropped. */
+static bool is_over(const struct natflow_inspection *in)
+{
+	return nf_ct_is_confirmed(in->ct) ? !natflow_ct_alive(in->ct) :
+		time_after(jiffies, in->born + UNCONFIRMED_MAX);
+}
+
+static void age(struct natflow_inspection *in)
+{
+	if (is_over(in))
+		forget(in);
+	else
+		natflow_inspection_age(in);
+}
+
+/* A flow that is blocked from now on is not accelerated any more. */
+static void review(struct natflow_inspection *in)
+{
+	if (natflow_inspection_review(in))
+		stop_flow(in->ul->nn, in->ct, NATFLOW_END_BLOCKED);
+}
+
+/* A minute is over: lists may begin or end to be for somebody. */
+static void review_time(struct natflow_urllogger *ul)
+{
+	unsigned int minute = natflow_acl_minute();
+	bool scheduled;
+
+	rcu_read_lock();
+	scheduled = rcu_dereference(ul->acl)->scheduled;
+	rcu_read_unlock();
+	if (scheduled && minute != ul->minute)
+		for_each(ul, review);
+	ul->minute = minute;
+}
+
+static void tick(struct work_struct *work)
+{
+	struct natflow_urllogger *ul = container_of(to_delayed_work(work),
+						    struct natflow_urllogger, tick);
+
+	for_each(ul, age);
+	review_time(ul);
+	schedule_delayed_work(&ul->tick, TICK);
+}
+
+/**
+ * natflow_urllogger_set_acl() - other rules, in force for the next packet of every flow
+ * @nn: namespace
+ * @acl: the rules; taken over
+ *
+ * Context: process, may sleep; writers exclude each other.
+ */
+void natflow_urllogger_set_acl(struct natflow_net *nn, struct natflow_acl *acl)
+{
+	struct natflow_urllogger *ul = nn->urllogger;
+	struct natflow_acl *old = rcu_replace_pointer(ul->acl, acl, true);
+
+	synchronize_rcu();	/* nobody decides by the old rules any more */
+	for_each(ul, review);
+	natflow_acl_free(old);
+}
+
+/* -- on and off */
+
+static int hook(struct natflow_urllogger *ul)
+{
+	static const struct {
+		nf_hookfn *hook;
+		u8 pf, number;
+	} hooks[NATFLOW_URL_HOOKS] = {
+		{ forward, NFPROTO_IPV4, NF_INET_FORWARD },
+		{ forward, NFPROTO_IPV6, NF_INET_FORWARD },
+		{ local, NFPROTO_IPV4, NF_INET_LOCAL_IN },
+		{ local, NFPROTO_IPV6, NF_INET_LOCAL_IN },
+		{ local, NFPROTO_IPV4, NF_INET_LOCAL_OUT },
+		{ local, NFPROTO_IPV6, NF_INET_LOCAL_OUT },
+	};
+	unsigned int i;
+
+	for (i = 0; i < NATFLOW_URL_HOOKS; i++) {
+		ul->ops[i].hook = hooks[i].hook;
+		ul->ops[i].priv = ul;
+		ul->ops[i].pf = hooks[i].pf;
+		ul->ops[i].hooknum = hooks[i].number;
+		ul->ops[i].priority = NF_IP_PRI_FILTER + 5;
+	}
+	return nf_register_net_hooks(ul->nn->net, ul->ops, NATFLOW_URL_HOOKS);
+}
+
+static int switch_on(struct natflow_urllogger *ul)
+{
+	struct natflow_net *nn = ul->nn;
+	int err = natflow_ring_start(&ul->ring);
+
+	if (!ul->syn)
+		ul->syn = kvcalloc(NATFLOW_URL_SYNS, sizeof(*ul->syn), GFP_KERNEL);
+	if (!ul->syn)
+		err = -ENOMEM;
+	if (!err)
+		err = natflow_ct_track(nn->net);
+	if (err)
+		return err;
+	err = hook(ul);
+	if (err) {
+		natflow_ct_untrack(nn->net);
+		return err;
+	}
+	natflow_attach_set(nn, &attachment);
+	schedule_delayed_work(&ul->tick, TICK);
+	WRITE_ONCE(ul->enable, 1);
+	return 0;
+}
+
+static void switch_off(struct natflow_urllogger *ul)
+{
+	struct natflow_net *nn = ul->nn;
+
+	WRITE_ONCE(ul->enable, 0);
+	natflow_attach_set(nn, NULL);
+	nf_unregister_net_hooks(nn->net, ul->ops, NATFLOW_URL_HOOKS);
+	natflow_ct_untrack(nn->net);
+	synchronize_net();	/* packets in a hook, and in natflow_attach_check() */
+	cancel_delayed_work_sync(&ul->tick);
+	while (atomic_read(&ul->count))
+		for_each(ul, forget);
+}
+
+/**
+ * natflow_urllogger_enable() - look into flows, or stop it
+ * @nn: namespace
+ * @on: which
+ *
+ * Context: process, may sleep, neither natflow_net.lock nor RTNL held.
+ * Return: 0 or an errno.
+ */
+int natflow_urllogger_enable(struct natflow_net *nn, bool on)
+{
+	struct natflow_urllogger *ul = nn->urllogger;
+	int err = 0;
+
+	mutex_lock(&nn->lock);
+	if (on && nn->dead)
+		err = -ENODEV;
+	else if (on && !ul->enable)
+		err = switch_on(ul);
+	else if (!on && ul->enable)
+		switch_off(ul);
+	mutex_unlock(&nn->lock);
+	return err;
+}
+
+/**
+ * natflow_urllogger_net_init() - off, without rules
+ * @nn: namespace
+ *
+ * Return: 0 or an errno.
+ */
+int natflow_urllogger_net_init(struct natflow_net *nn)
+{
+	struct natflow_urllogger *ul = kzalloc(sizeof(*ul), GFP_KERNEL);
+	struct natflow_acl *acl = natflow_acl_alloc(NULL, 0);
+	int err = -ENOMEM;
+
+	if (!ul || !acl)
+		goto err_free;
+	err = rhashtable_init(&ul->flows, &flow_params);
+	if (err)
+		goto err_free;
+	ul->nn = nn;
+	ul->packets = NATFLOW_URL_PACKETS_DEFAULT;
+	ul->level = NATFLOW_URL_LEVEL_URL;
+	RCU_INIT_POINTER(ul->acl, acl);
+	mutex_init(&ul->walk);
+	INIT_DELAYED_WORK(&ul->tick, tick);
+	natflow_ring_init(&ul->ring);
+	nn->urllogger = ul;
+	return 0;
+
+err_free:
+	natflow_acl_free(acl);
+	kfree(ul);
+	return err;
+}
+
+/**
+ * natflow_urllogger_net_stop() - no packet and no worker uses it from here on
+ * @nn: namespace that is dead, without doors
+ *
+ * Inspections are freed, and their conntracks put, before the next rcu_barrier()
+ * returns.
+ *
+ * Context: process, may sleep.
+ */
+void natflow_urllogger_net_stop(struct natflow_net *nn)
+{
+	natflow_urllogger_enable(nn, false);
+	natflow_ring_stop(&nn->urllogger->ring);
+}
+
+/**
+ * natflow_urllogger_net_exit() - free the rest
+ * @nn: namespace, stopped, an rcu_barrier() ago
+ */
+void natflow_urllogger_net_exit(struct natflow_net *nn)
+{
+	struct natflow_urllogger *ul = nn->urllogger;
+
+	rhashtable_destroy(&ul->flows);
+	natflow_ring_free(&ul->ring);
+	natflow_acl_free(rcu_dereference_protected(ul->acl, true));
+	kvfree(ul->syn);
+	kfree(ul);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which flows are looked into for a name, and what becomes of them. */
+#ifndef _NATFLOW_URLLOGGER_H
+#define _NATFLOW_URLLOGGER_H
+
+#include <linux/netfilter.h>
+#include <linux/rhashtable.h>
+#include <linux/workqueue.h>
+#include "core/netns.h"
+#include "core/ring.h"
+
+struct ctl_table_header;
+struct natflow_acl;
+
+#define NATFLOW_URL_PACKETS_DEFAULT 64
+
+/* What of a name is logged. */
+enum natflow_url_level {
+	NATFLOW_URL_LEVEL_COUNTERS,	/* no records at all */
+	NATFLOW_URL_LEVEL_DOMAIN,	/* the host's last two labels */
+	NATFLOW_URL_LEVEL_HOST,
+	NATFLOW_URL_LEVEL_URL,		/* and the path */
+};
+
+#define NATFLOW_URL_HOOKS 6
+
+#define NATFLOW_URL_SYNS 8192
+
+/* A SYN that was seen, by its conntrack: lossy, and good for nothing but a hint. */
+struct natflow_syn {
+	u32 tag;
+	u8 ttl;
+};
+
+/* One per namespace; lives as long as its struct natflow_net. */
+struct natflow_urllogger {
+	struct natflow_net *nn;
+	/* Settings: written under natflow_net.lock, read with READ_ONCE(). */
+	int enable;			/* 1: hooks are registered */
+	int tuple_type;			/* whose addresses records of version 2 have */
+	u32 packets;			/* of a flow, before its name must be known */
+	bool closed;			/* what has no certain name is dropped */
+	u8 level;			/* enum natflow_url_level */
+	bool query;			/* what follows "?" is logged too */
+
+	struct nf_hook_ops ops[NATFLOW_URL_HOOKS];
+	struct rhashtable flows;	/* struct natflow_inspection, by conntrack */
+	struct mutex walk;		/* one walker of @flows at a time; innermost */
+	struct natflow_syn *syn;	/* NATFLOW_URL_SYNS of them, once it was enabled */
+	atomic_t count;			/* of @flows */
+	atomic_t bytes;			/* gathered, of all flows */
+	struct delayed_work tick;	/* forgets what is gone, ends what takes too long */
+	unsigned int minute;		/* of the week, when lists were last asked; only @tick */
+	struct natflow_ring ring;
+	struct ctl_table_header *sysctl;
+	struct natflow_acl __rcu *acl;	/* never NULL; replaced by control/, one writer at a time */
+};
+
+int natflow_urllogger_net_init(struct natflow_net *nn);
+void natflow_urllogger_net_stop(struct natflow_net *nn);
+void natflow_urllogger_net_exit(struct natflow_net *nn);
+int natflow_urllogger_enable(struct natflow_net *nn, bool on);
+void natflow_urllogger_set_acl(struct natflow_net *nn, struct natflow_acl *acl);
+
+#endif /* _NATFLOW_URLLOGGER_H */

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which hosts may be visited. */
+#include <linux/ktime.h>
+#include <linux/slab.h>
+#include <linux/time.h>
+#include <linux/timekeeping.h>
+#include "acl.h"
+
+/**
+ * natflow_acl_alloc() - a copy of rules, with room for more
+ * @old: rules, or NULL
+ * @more: how many
+ *
+ * Context: process, may sleep.
+ * Return: the copy, freed with natflow_acl_free(), or NULL.
+ */
+struct natflow_acl *natflow_acl_alloc(const struct natflow_acl *old, unsigned int more)
+{
+	unsigned int count = old ? old->count : 0;
+	struct natflow_acl *acl = kvzalloc(struct_size(acl, rule, count + more), GFP_KERNEL);
+
+	if (acl && old) {
+		unsigned int i;
+
+		memcpy(acl, old, struct_size(old, rule, count));
+		for (i = 0; i < acl->lists; i++)
+			refcount_inc(&acl->list[i]->ref);
+	}
+	return acl;
+}
+
+/**
+ * natflow_acl_free() - forget rules
+ * @acl: rules that nobody reads any more, or NULL
+ */
+void natflow_acl_free(struct natflow_acl *acl)
+{
+	while (acl && acl->lists)
+		natflow_site_list_put(acl->list[--acl->lists]);
+	kvfree(acl);
+}
+
+/**
+ * natflow_acl_add() - one rule more
+ * @acl: not published yet, with room
+ * @id: below NATFLOW_ACL_IDS; the lowest that matches decides
+ * @action: enum natflow_url_action
+ * @host: this name and those below it
+ */
+void natflow_acl_add(struct natflow_acl *acl, u8 id, u8 action,
+		     const struct natflow_hostname *host)
+{
+	unsigned int at = acl->count++;
+
+	while (at && acl->rule[at - 1].id > id) {
+		acl->rule[at] = acl->rule[at - 1];
+		at--;
+	}
+	acl->rule[at].id = id;
+	acl->rule[at].action = action;
+	acl->rule[at].len = host->len;
+	memcpy(acl->rule[at].host, host->text, host->len + 1);
+}
+
+static bool is_below(const char *host, unsigned int len, const struct natflow_acl_rule *rule)
+{
+	return len >= rule->len && !memcmp(host + len - rule->len, rule->host, rule->len) &&
+	       (len == rule->len || host[len - rule->len - 1] == '.');
+}
+
+static int place_of(const struct natflow_acl *acl, const char *name)
+{
+	int i;
+
+	for (i = 0; i < acl->lists; i++)
+		if (!strcmp(acl->list[i]->name, name))
+			return i;
+	return -1;
+}
+
+static void look_for_schedules(struct natflow_acl *acl)
+{
+	unsigned int i;
+
+	acl->scheduled = false;
+	for (i = 0; i < acl->lists; i++)
+		acl->scheduled |= acl->list[i]->policy.days != 0;
+}
+
+/**
+ * natflow_acl_set_list() - a list is new, or for others, or has other names
+ * @acl: not published yet
+ * @like: name and policy
+ * @names: or NULL: what it had
+ *
+ * Return: 0, -ENOSPC or -ENOMEM.
+ */
+int natflow_acl_set_list(struct natflow_acl *acl, const struct natflow_site_list *like,
+			 struct natflow_site_names *names)
+{
+	int at = place_of(acl, like->name);
+	struct natflow_site_list *list;
+
+	if (at < 0 && acl->lists == NATFLOW_SITES_MAX)
+		return -ENOSPC;
+	if (at >= 0 && !names)
+		names = acl->list[at]->names;
+	list = natflow_site_list_make(like->name, like->text, &like->policy, names);
+	if (!list)
+		return -ENOMEM;
+	if (at < 0)
+		at = acl->lists++;
+	else
+		natflow_site_list_put(acl->list[at]);
+	acl->list[at] = list;
+	look_for_schedules(acl);
+	return 0;
+}
+
+/**
+ * natflow_acl_remove_list() - a list less
+ * @acl: not published yet
+ * @name: of the list
+ *
+ * Return: false if there is none of that name.
+ */
+bool natflow_acl_remove_list(struct natflow_acl *acl, const char *name)
+{
+	int at = place_of(acl, name);
+
+	if (at < 0)
+		return false;
+	natflow_site_list_put(acl->list[at]);
+	acl->lists--;
+	memmove(&acl->list[at], &acl->list[at + 1], (acl->lists - at) * sizeof(acl->list[0]));
+	look_for_schedules(acl);
+	return true;
+}
+
+/* Minute of the week, from Monday on, by the time that the kernel's timezone makes local. */
+unsigned int natflow_acl_minute(void)
+{
+	u64 minutes = div_u64(ktime_get_real_seconds(), 60) - sys_tz.tz_minuteswest;
+	u32 rest;
+
+	/* 1970 began on a Thursday. */
+	div_u64_rem(minutes + 3 * NATFLOW_SITE_DAY, 7 * NATFLOW_SITE_DAY, &rest);
+	return rest;
+}
+
+/* The longest domain in any list for this client decides; of equal ones one that allows. */
+static void ask_lists(const struct natflow_acl *acl, const struct natflow_site_client *client,
+		      const char *host, unsigned int len, struct natflow_acl_verdict *v)
+{
+	unsigned int minute = acl->scheduled ? natflow_acl_minute() : 0, at = len, i;
+
+	for (i = 0; i < acl->lists; i++) {
+		const struct natflow_site_list *list = acl->list[i];
+		struct natflow_domains_hit hit;
+
+		if (!list->names || !natflow_site_applies(&list->policy, client, minute) ||
+		    !natflow_domains_find(&list->names->set, host, len, &hit, 1))
+			continue;
+		if (hit.at > at || (v->list && hit.at == at &&
+				    list->policy.action != NATFLOW_URL_RECORD))
+			continue;
+		at = hit.at;
+		v->list = list;
+		v->action = list->policy.action;
+	}
+}
+
+/**
+ * natflow_acl_decide() - what is to be done about a name
+ * @acl: rules and lists
+ * @client: who asks
+ * @host: as natflow_hostname_set() writes it
+ * @len: characters
+ *
+ * The lowest rule that matches decides, else the lists, else the default.
+ *
+ * Context: any; RCU for @acl and for the list in the result.
+ */
+struct natflow_acl_verdict natflow_acl_decide(const struct natflow_acl *acl,
+					      const struct natflow_site_client *client,
+					      const char *host, unsigned int len)
+{
+	struct natflow_acl_verdict v = {
+		.action = acl->action_default, .rule = NATFLOW_URL_NO_RULE,
+	};
+	unsigned int i;
+
+	for (i = 0; i < acl->count; i++) {
+		if (is_below(host, len, &acl->rule[i])) {
+			v.action = acl->rule[i].action;
+			v.rule = acl->rule[i].id;
+			return v;
+		}
+	}
+	ask_lists(acl, client, host, len, &v);
+	return v;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which hosts may be visited: the rules and lists of /dev/hostacl_ctl. */
+#ifndef _NATFLOW_POLICY_ACL_H
+#define _NATFLOW_POLICY_ACL_H
+
+#include "../core/netns.h"
+#include "../lib/dns_reply.h"
+#include "../lib/hostname.h"
+#include "../include/uapi/linux/natflow_urllogger.h"
+#include "sites.h"
+
+#define NATFLOW_ACL_IDS 32
+#define NATFLOW_ACL_HOSTS_MAX 1024
+#define NATFLOW_ACL_URL_MAX 255
+
+struct natflow_acl_rule {
+	u8 id;			/* below NATFLOW_ACL_IDS */
+	u8 action;		/* enum natflow_url_action */
+	u8 len;
+	char host[NATFLOW_HOSTNAME_MAX + 1];
+};
+
+/* Read under RCU and never changed; whoever changes rules puts another in its place. */
+struct natflow_acl {
+	u8 action_default;	/* enum natflow_url_action, for names without a rule or list */
+	struct natflow_dns_policy dns;
+	bool scheduled;		/* some list is not for always */
+	u8 lists;
+	struct natflow_site_list *list[NATFLOW_SITES_MAX];	/* a reference each */
+	char redirect_url[NATFLOW_ACL_URL_MAX + 1];
+	unsigned int count;
+	struct natflow_acl_rule rule[];	/* by id, and in the order they came */
+};
+
+struct natflow_acl_verdict {
+	u8 action;		/* enum natflow_url_action */
+	u8 rule;		/* id, or NATFLOW_URL_NO_RULE */
+	const struct natflow_site_list *list;	/* the list that decided, or NULL; RCU */
+};
+
+struct natflow_acl *natflow_acl_alloc(const struct natflow_acl *old, unsigned int more);
+void natflow_acl_free(struct natflow_acl *acl);
+void natflow_acl_add(struct natflow_acl *acl, u8 id, u8 action,
+		     const struct natflow_hostname *host);
+int natflow_acl_set_list(struct natflow_acl *acl, const struct natflow_site_list *like,
+			 struct natflow_site_names *names);
+bool natflow_acl_remove_list(struct natflow_acl *acl, const char *name);
+struct natflow_acl_verdict natflow_acl_decide(const struct natflow_acl *acl,
+					      const struct natflow_site_client *client,
+					      const char *host, unsigned int len);
+unsigned int natflow_acl_minute(void);
+
+#endif /* _NATFLOW_POLICY_ACL_H */

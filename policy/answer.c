@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a client or server is told instead of what the other side said. All of
+ * it goes by the conntrack of the packet it answers, so that NAT is undone.
+ */
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
+#include <net/icmp.h>
+#include <net/ip.h>
+#include <net/ip6_checksum.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/route.h>
+#include <net/tcp.h>
+#include <net/udp.h>
+#include "answer.h"
+
+static __be16 port_at(const struct sk_buff *skb, unsigned int at)
+{
+	__be16 buffer, *port = skb_header_pointer(skb, at, sizeof(buffer), &buffer);
+
+	return port ? *port : 0;
+}
+
+static void put_ip4(struct sk_buff *skb, const struct sk_buff *old, u8 proto, unsigned int len)
+{
+	const struct iphdr *was = ip_hdr(old);
+	struct iphdr *iph;
+
+	skb_reset_network_header(skb);
+	iph = skb_put_zero(skb, sizeof(*iph));
+	iph->version = 4;
+	iph->ihl = sizeof(*iph) / 4;
+	iph->tot_len = htons(sizeof(*iph) + len);
+	iph->frag_off = htons(IP_DF);
+	iph->ttl = READ_ONCE(dev_net(skb_dst(old)->dev)->ipv4.sysctl_ip_default_ttl);
+	iph->protocol = proto;
+	iph->saddr = was->daddr;
+	iph->daddr = was->saddr;
+	skb->protocol = htons(ETH_P_IP);
+}
+
+static void put_ip6(struct sk_buff *skb, const struct sk_buff *old, u8 proto, unsigned int len)
+{
+	const struct ipv6hdr *was = ipv6_hdr(old);
+	struct ipv6hdr *iph;
+
+	skb_reset_network_header(skb);
+	iph = skb_put_zero(skb, sizeof(*iph));
+	iph->version = 6;
+	iph->payload_len = htons(len);
+	iph->nexthdr = proto;
+	iph->hop_limit = READ_ONCE(dev_net(skb_dst(old)->dev)->ipv6.devconf_all->hop_limit);
+	iph->saddr = was->daddr;
+	iph->daddr = was->saddr;
+	skb->protocol = htons(ETH_P_IPV6);
+}
+
+static void put_tcp(struct sk_buff *skb, const struct natflow_segment *s, u8 flags,
+		    const char *text, unsigned int len)
+{
+	struct tcphdr *th;
+	u32 ends = s->seq + s->len + !!(s->flags & (NATFLOW_TCP_SYN | NATFLOW_TCP_FIN));
+
+	skb_set_transport_header(skb, skb->len);
+	th = skb_put_zero(skb, sizeof(*th));
+	th->source = port_at(s->skb, s->l4 + 2);
+	th->dest = port_at(s->skb, s->l4);
+	th->doff = sizeof(*th) / 4;
+	th->seq = s->flags & NATFLOW_TCP_ACK ? htonl(s->ack) : 0;
+	th->ack_seq = htonl(ends);
+	((u8 *)th)[13] = flags;
+	th->window = len ? htons(1024) : 0;
+	skb_put_data(skb, text, len);
+}
+
+/* The checksum of all that is behind the IP header; its field is @at. */
+static void sum(struct sk_buff *skb, u8 family, u8 proto, __sum16 *at)
+{
+	unsigned int len = skb_tail_pointer(skb) - skb_transport_header(skb);
+	__wsum bytes;
+
+	*at = 0;
+	bytes = csum_partial(skb_transport_header(skb), len, 0);
+	if (family == NFPROTO_IPV4)
+		*at = csum_tcpudp_magic(ip_hdr(skb)->saddr, ip_hdr(skb)->daddr, len, proto, bytes);
+	else
+		*at = csum_ipv6_magic(&ipv6_hdr(skb)->saddr, &ipv6_hdr(skb)->daddr, len, proto,
+				      bytes);
+	if (proto == IPPROTO_UDP && !*at)
+		*at = CSUM_MANGLED_0;
+	skb->ip_summed = CHECKSUM_NONE;
+}
+
+/* A packet back to the sender of @s, with room for @len bytes behind the IP header. */
+static struct sk_buff *begin(const struct natflow_segment *s, unsigned int len)
+{
+	struct sk_buff *skb = alloc_skb(LL_MAX_HEADER + sizeof(struct ipv6hdr) + len, GFP_ATOMIC);
+
+	if (!skb)
+		return NULL;
+	skb_reserve(skb, LL_MAX_HEADER);
+	skb->mark = s->skb->mark;
+	if (s->family == NFPROTO_IPV4)
+		put_ip4(skb, s->skb, s->proto, len);
+	else
+		put_ip6(skb, s->skb, s->proto, len);
+	return skb;
+}
+
+/* As if the other side had sent it from this host. */
+static void send(struct sk_buff *skb, const struct natflow_segment *s)
+{
+	struct net *net = dev_net(skb_dst(s->skb)->dev);
+	int err;
+
+	skb_dst_set_noref(skb, skb_dst(s->skb));
+	err = s->family == NFPROTO_IPV4 ? ip_route_me_harder(net, NULL, skb, RTN_UNSPEC) :
+					  ip6_route_me_harder(net, NULL, skb);
+	if (err) {
+		kfree_skb(skb);
+		return;
+	}
+	nf_ct_attach(skb, s->skb);
+	if (s->family == NFPROTO_IPV4)
+		ip_local_out(net, NULL, skb);
+	else
+		ip6_local_out(net, NULL, skb);
+}
+
+/**
+ * natflow_answer_tcp() - tell the sender of a segment something
+ * @s: a routed segment of its; never a RST, which is not answered
+ * @flags: NATFLOW_TCP_* of the answer; it acknowledges @s
+ * @text: payload
+ * @len: of @text
+ *
+ * Context: a netfilter hook, BH disabled.
+ * Return: false if there is no memory.
+ */
+bool natflow_answer_tcp(const struct natflow_segment *s, u8 flags, const char *text,
+			unsigned int len)
+{
+	unsigned int l4 = sizeof(struct tcphdr) + len;
+	struct sk_buff *skb;
+
+	if (s->flags & NATFLOW_TCP_RST)
+		return true;
+	skb = begin(s, l4);
+	if (!skb)
+		return false;
+	put_tcp(skb, s, flags, text, len);
+	sum(skb, s->family, IPPROTO_TCP, &tcp_hdr(skb)->check);
+	send(skb, s);
+	return true;
+}
+
+/**
+ * natflow_answer_udp() - tell the sender of a datagram something
+ * @s: a datagram of its
+ * @data: payload
+ * @len: of @data
+ *
+ * Context: a netfilter hook, BH disabled.
+ */
+void natflow_answer_udp(const struct natflow_segment *s, const u8 *data, unsigned int len)
+{
+	unsigned int l4 = sizeof(struct udphdr) + len;
+	struct sk_buff *skb = begin(s, l4);
+	struct udphdr *uh;
+
+	if (!skb)
+		return;
+	skb_set_transport_header(skb, skb->len);
+	uh = skb_put_zero(skb, sizeof(*uh));
+	uh->source = port_at(s->skb, s->l4 + 2);
+	uh->dest = port_at(s->skb, s->l4);
+	uh->len = htons(l4);
+	skb_put_data(skb, data, len);
+	sum(skb, s->family, IPPROTO_UDP, &uh->check);
+	send(skb, s);
+}
+
+/* The IP packet ends at @end. */
+static void set_length(struct sk_buff *skb, u8 family, unsigned int end)
+{
+	if (family == NFPROTO_IPV4) {
+		ip_hdr(skb)->tot_len = htons(end);
+		ip_send_check(ip_hdr(skb));
+	} else {
+		ipv6_hdr(skb)->payload_len = htons(end - sizeof(struct ipv6hdr));
+	}
+}
+
+/**
+ * natflow_answer_replace() - a datagram goes on with other contents
+ * @s: datagram
+ * @data: payload
+ * @len: of @data, at most what it has
+ *
+ * Return: false if it cannot be changed and must be dropped.
+ */
+bool natflow_answer_replace(struct natflow_segment *s, const u8 *data, unsigned int len)
+{
+	unsigned int end = s->data + len;
+	struct sk_buff *skb = s->skb;
+	struct udphdr *uh;
+
+	if (pskb_trim(skb, end) || skb_ensure_writable(skb, end))
+		return false;
+	skb_gso_reset(skb);
+	memcpy(skb->data + s->data, data, len);
+	set_length(skb, s->family, end);
+	skb_set_transport_header(skb, s->l4);
+	uh = udp_hdr(skb);
+	uh->len = htons(sizeof(*uh) + len);
+	sum(skb, s->family, IPPROTO_UDP, &uh->check);
+	return true;
+}
+
+/**
+ * natflow_answer_turn() - make a reset of a segment on its way
+ * @s: segment; goes on as a RST that its receiver accepts
+ *
+ * Return: false if it cannot be changed and must be dropped.
+ */
+bool natflow_answer_turn(struct natflow_segment *s)
+{
+	unsigned int end = s->l4 + sizeof(struct tcphdr);
+	struct sk_buff *skb = s->skb;
+	struct tcphdr *th;
+
+	if (pskb_trim(skb, s->data) || skb_ensure_writable(skb, s->data))
+		return false;
+	skb_gso_reset(skb);
+	__skb_trim(skb, end);		/* options too */
+	set_length(skb, s->family, end);
+	skb_set_transport_header(skb, s->l4);
+	th = tcp_hdr(skb);
+	th->doff = sizeof(*th) / 4;
+	th->window = 0;
+	th->urg_ptr = 0;
+	((u8 *)th)[13] = NATFLOW_TCP_RST | (s->flags & NATFLOW_TCP_ACK);
+	sum(skb, s->family, IPPROTO_TCP, &th->check);
+	return true;
+}
+
+/**
+ * natflow_answer_prohibited() - ICMP: administratively prohibited
+ * @s: datagram that is dropped; RFC 1812 section 5.2.7.1, RFC 4443 section 3.1
+ */
+void natflow_answer_prohibited(const struct natflow_segment *s)
+{
+	if (s->family == NFPROTO_IPV4)
+		icmp_send(s->skb, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, 0);
+	else
+		icmpv6_send(s->skb, ICMPV6_DEST_UNREACH, ICMPV6_ADM_PROHIBITED, 0);
+}

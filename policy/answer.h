@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a client or server is told instead of what the other side said. */
+#ifndef _NATFLOW_POLICY_ANSWER_H
+#define _NATFLOW_POLICY_ANSWER_H
+
+#include "../core/segment.h"
+
+bool natflow_answer_tcp(const struct natflow_segment *s, u8 flags, const char *text,
+			unsigned int len);
+bool natflow_answer_turn(struct natflow_segment *s);
+void natflow_answer_udp(const struct natflow_segment *s, const u8 *data, unsigned int len);
+bool natflow_answer_replace(struct natflow_segment *s, const u8 *data, unsigned int len);
+void natflow_answer_prohibited(const struct natflow_segment *s);
+
+#endif /* _NATFLOW_POLICY_ANSWER_H */

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The client of a packet: who began its conntrack. */
+#include <linux/if_arp.h>
+#include <linux/netdevice.h>
+#include <net/arp.h>
+#include <net/ndisc.h>
+#include <net/neighbour.h>
+#include "client.h"
+
+static void note_neighbour(struct natflow_site_client *client, const struct net_device *out)
+{
+	struct neigh_table *table = client->family == NFPROTO_IPV4 ? &arp_tbl : &nd_tbl;
+	struct neighbour *neigh;
+
+	if (out->type != ARPHRD_ETHER)
+		return;
+	neigh = neigh_lookup(table, client->addr, (struct net_device *)out);
+	if (!neigh)
+		return;
+	if (READ_ONCE(neigh->nud_state) & NUD_VALID)
+		neigh_ha_snapshot((char *)client->mac, neigh, out);
+	neigh_release(neigh);
+}
+
+/**
+ * natflow_client_note() - address, MAC and device of a client
+ * @client: the result
+ * @s: a packet of the client's, or to it
+ * @out: for the latter: the device it leaves by, where the client is a neighbour
+ *
+ * Context: RCU read side, BH disabled.
+ */
+void natflow_client_note(struct natflow_site_client *client, const struct natflow_segment *s,
+			 const struct net_device *out)
+{
+	const struct net_device *dev = s->dir == IP_CT_DIR_ORIGINAL ? s->skb->dev : out;
+	union natflow_key key;
+	const u8 *mac;
+
+	memset(client, 0, sizeof(*client));
+	client->family = s->family;
+	natflow_ct_key(s->ct, IP_CT_DIR_ORIGINAL, 0, &key);
+	memcpy(client->addr, &key, s->family == NFPROTO_IPV4 ? 4 : 16);
+	if (!dev)
+		return;
+	strscpy(client->dev, dev->name, sizeof(client->dev));
+	if (s->dir != IP_CT_DIR_ORIGINAL) {
+		note_neighbour(client, out);
+		return;
+	}
+	mac = natflow_segment_mac(s);
+	if (mac)
+		memcpy(client->mac, mac, sizeof(client->mac));
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The client of a packet, as lists of sites look at it. */
+#ifndef _NATFLOW_POLICY_CLIENT_H
+#define _NATFLOW_POLICY_CLIENT_H
+
+#include "../core/segment.h"
+#include "../lib/site.h"
+
+void natflow_client_note(struct natflow_site_client *client, const struct natflow_segment *s,
+			 const struct net_device *out);
+
+#endif /* _NATFLOW_POLICY_CLIENT_H */

@@ -1,0 +1,657 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What one flow's client says, put together until it is a name or the budget is spent. */
+#include <linux/slab.h>
+#include "../core/segment.h"
+#include "../lib/name.h"
+#include "../natflow_urllogger.h"
+#include "acl.h"
+#include "client.h"
+#include "inspection.h"
+
+#define BYTES_MAX	(16 << 20)	/* gathered at any time in a namespace */
+#define STREAM_MIN	2048
+#define STREAM_MAX	16384		/* of a flow */
+#define SECONDS_MAX	8		/* for a name to come */
+#define DATAGRAM_MAX	NATFLOW_QUIC_PACKET_MAX
+
+/* Room to work in while one packet is looked at; the second half is QUIC's. */
+struct workspace {
+	struct natflow_name name, other;
+	struct natflow_quic_work quic;
+	u8 datagram[DATAGRAM_MAX];
+};
+
+/* -- memory */
+
+static void *take_memory(struct natflow_urllogger *ul, u32 size)
+{
+	void *p;
+
+	if (atomic_add_return(size, &ul->bytes) > BYTES_MAX) {
+		atomic_sub(size, &ul->bytes);
+		return NULL;
+	}
+	p = kzalloc(size, GFP_ATOMIC | __GFP_NOWARN);
+	if (!p)
+		atomic_sub(size, &ul->bytes);
+	return p;
+}
+
+static void give_memory(struct natflow_urllogger *ul, const void *p, u32 size)
+{
+	if (p)
+		atomic_sub(size, &ul->bytes);
+	kfree(p);
+}
+
+static void drop_gather(struct natflow_inspection *in)
+{
+	struct natflow_gather *g = &in->gather;
+
+	give_memory(in->ul, g->first, g->size);
+	give_memory(in->ul, g->last, g->size);
+	give_memory(in->ul, g->have, natflow_gather_bits(g->size));
+	*g = (struct natflow_gather){};
+}
+
+/**
+ * natflow_inspection_free() - one that nobody finds any more
+ * @rcu: embedded head
+ */
+void natflow_inspection_free(struct rcu_head *rcu)
+{
+	struct natflow_inspection *in = container_of(rcu, struct natflow_inspection, rcu);
+
+	drop_gather(in);
+	give_memory(in->ul, in->quic, sizeof(*in->quic));
+	natflow_ct_put(in->ct);
+	kfree(in->host);
+	kfree(in);
+}
+
+/* -- the end of seeking */
+
+/* The part of a host that the level lets be kept. */
+static const char *kept_host(u8 level, const struct natflow_hostname *host, u8 *len)
+{
+	const char *text = host->text, *at = text + host->len;
+	unsigned int dots = 0;
+
+	while (level == NATFLOW_URL_LEVEL_DOMAIN && at > text && (at[-1] != '.' || ++dots < 2))
+		at--;
+	*len = level == NATFLOW_URL_LEVEL_DOMAIN ? text + host->len - at : host->len;
+	return level == NATFLOW_URL_LEVEL_DOMAIN ? at : text;
+}
+
+static u16 kept_uri(const struct natflow_urllogger *ul, const struct natflow_name *name)
+{
+	const char *query;
+	u16 len = name->uri_len;
+
+	if (READ_ONCE(ul->level) < NATFLOW_URL_LEVEL_URL || !len)
+		return 0;
+	query = READ_ONCE(ul->query) ? NULL : memchr(name->uri, '?', len);
+	if (query)
+		len = query - name->uri;
+	return min_t(u16, len, NATFLOW_RING_URI_MAX);
+}
+
+/**
+ * natflow_inspection_record() - a name was said: log it
+ * @ul: namespace's
+ * @s: the packet that said it
+ * @client: who
+ * @name: what
+ * @verdict: what is done about it
+ * @flags: enum natflow_url_flag, beside those of @name
+ *
+ * Context: RCU read side, BH disabled.
+ */
+void natflow_inspection_record(struct natflow_urllogger *ul, const struct natflow_segment *s,
+			       const struct natflow_site_client *client,
+			       const struct natflow_name *name,
+			       struct natflow_acl_verdict verdict, u16 flags)
+{
+	u8 level = READ_ONCE(ul->level);
+	struct natflow_event e = {
+		.family = s->family, .proto = s->proto, .source = name->source,
+		.method = name->method, .action = verdict.action, .rule = verdict.rule,
+		.flags = name->flags | flags, .uri_len = kept_uri(ul, name),
+		.alpn_len = strlen(name->alpn),
+	};
+	const char *host;
+
+	if (level == NATFLOW_URL_LEVEL_COUNTERS || !name->host->len)
+		return;
+	if (e.uri_len == NATFLOW_RING_URI_MAX && name->uri_len > e.uri_len)
+		e.flags |= NATFLOW_URL_CUT;
+	host = kept_host(level, name->host, &e.host_len);
+	memcpy(e.mac, client->mac, sizeof(e.mac));
+	if (verdict.list)
+		strscpy(e.list, verdict.list->name, sizeof(e.list));
+	natflow_ct_key(s->ct, IP_CT_DIR_ORIGINAL, 0, &e.tuple[0]);
+	natflow_ct_key(s->ct, IP_CT_DIR_REPLY, 0, &e.tuple[1]);
+	natflow_ring_put(&ul->ring, &e, host, name->uri, name->alpn);
+}
+
+/* Only a request in clear can be redirected. */
+static struct natflow_acl_verdict decide(struct natflow_urllogger *ul,
+					 const struct natflow_site_client *client,
+					 const struct natflow_name *name)
+{
+	struct natflow_acl_verdict v = natflow_acl_decide(rcu_dereference(ul->acl), client,
+							  name->host->text, name->host->len);
+
+	if (v.action == NATFLOW_URL_REDIRECT && name->source != NATFLOW_URL_HTTP)
+		v.action = NATFLOW_URL_RESET;
+	return v;
+}
+
+/**
+ * natflow_inspection_without() - what is done where there is no name to rely on
+ * @ul: namespace's settings
+ * @outcome: why
+ *
+ * Return: enum natflow_url_action.
+ */
+u8 natflow_inspection_without(const struct natflow_urllogger *ul, enum natflow_reason outcome)
+{
+	return outcome != NATFLOW_NAME_NONE && READ_ONCE(ul->closed) ? NATFLOW_URL_DROP :
+								       NATFLOW_URL_RECORD;
+}
+
+static void conclude(struct natflow_inspection *in, enum natflow_reason outcome, u8 action)
+{
+	lockdep_assert_held(&in->lock);
+	drop_gather(in);
+	WRITE_ONCE(in->action, action);
+	smp_store_release(&in->decided, true);	/* pairs with natflow_urllogger.c:check() */
+	natflow_stats_reason(in->ul->nn->pcpu, outcome);
+}
+
+static void conclude_without(struct natflow_inspection *in, enum natflow_reason outcome)
+{
+	conclude(in, outcome, natflow_inspection_without(in->ul, outcome));
+}
+
+/*
+ * What was said, in one reading or in two. Two are not all there may be: where
+ * pieces differ the receiver may have put together a third. Nor is it @sure if
+ * the server never said that it heard it.
+ */
+static void conclude_named(struct natflow_inspection *in, const struct natflow_segment *s,
+			   const struct natflow_name *name, const struct natflow_name *other,
+			   bool sure)
+{
+	bool differs = in->gather.last || name->flags & NATFLOW_URL_DIFFERS;
+	u16 flags = differs ? NATFLOW_URL_DIFFERS : 0;
+	struct natflow_acl_verdict v;
+	u8 action;
+
+	if (!differs && sure && !name->host->len) {
+		conclude_without(in, NATFLOW_NAME_NONE);
+		return;
+	}
+	sure &= !differs;
+	in->host = kstrdup(name->host->text, GFP_ATOMIC | __GFP_NOWARN);
+	if (!in->host) {
+		conclude_without(in, NATFLOW_NAME_MEMORY);
+		return;
+	}
+	v = decide(in->ul, &in->client, name);
+	action = v.action;
+	natflow_inspection_record(in->ul, s, &in->client, name, v, flags);
+	if (other) {
+		v = decide(in->ul, &in->client, other);
+		natflow_inspection_record(in->ul, s, &in->client, other, v, flags);
+		if (!natflow_url_blocks(action))
+			action = v.action;
+	}
+	if (!sure && !natflow_url_blocks(action))
+		action = natflow_inspection_without(in->ul, NATFLOW_NAME_UNTRUSTED);
+	conclude(in, sure ? NATFLOW_NAME_KNOWN : NATFLOW_NAME_UNTRUSTED, action);
+}
+
+/* Would one of these be blocked? */
+static bool blocks(struct natflow_inspection *in, const struct natflow_name *name,
+		   const struct natflow_name *other)
+{
+	return natflow_url_blocks(decide(in->ul, &in->client, name).action) ||
+	       (other && natflow_url_blocks(decide(in->ul, &in->client, other).action));
+}
+
+/* -- the budget */
+
+/* What a flow that does not come to a name ends with. */
+static enum natflow_reason give_up(const struct natflow_inspection *in)
+{
+	if (in->doubts)
+		return NATFLOW_NAME_UNTRUSTED;
+	return in->packets ? NATFLOW_NAME_BUDGET : NATFLOW_NAME_NONE;
+}
+
+static bool is_late(const struct natflow_inspection *in)
+{
+	return in->packets && time_after(jiffies, in->born + SECONDS_MAX * HZ);
+}
+
+static bool is_spent(const struct natflow_inspection *in)
+{
+	return in->packets >= READ_ONCE(in->ul->packets) || is_late(in);
+}
+
+/* -- bytes to names */
+
+/* Room for what natflow_gather_put() could not take. Return: NATFLOW_OK or the outcome. */
+static enum natflow_reason make_room(struct natflow_inspection *in)
+{
+	struct natflow_gather *g = &in->gather;
+	struct natflow_gather more = { .prefix = g->prefix };
+	u32 size;
+
+	if (g->want > STREAM_MAX)
+		return NATFLOW_NAME_BUDGET;
+	if (g->want == g->size && g->size) {
+		g->last = take_memory(in->ul, g->size);
+		if (!g->last)
+			return NATFLOW_NAME_MEMORY;
+		memcpy(g->last, g->first, g->size);
+		return NATFLOW_OK;
+	}
+	size = max_t(u32, roundup_pow_of_two(g->want), STREAM_MIN);
+	more.size = size;
+	more.first = take_memory(in->ul, size);
+	more.have = take_memory(in->ul, natflow_gather_bits(size));
+	more.last = g->last ? take_memory(in->ul, size) : NULL;
+	if (!more.first || !more.have || (g->last && !more.last)) {
+		give_memory(in->ul, more.first, size);
+		give_memory(in->ul, more.have, natflow_gather_bits(size));
+		give_memory(in->ul, more.last, size);
+		return NATFLOW_NAME_MEMORY;
+	}
+	memcpy(more.first, g->first, g->size);
+	memcpy(more.have, g->have, natflow_gather_bits(g->size));
+	if (g->last)
+		memcpy(more.last, g->last, g->size);
+	drop_gather(in);
+	*g = more;
+	return NATFLOW_OK;
+}
+
+static enum natflow_reason put(struct natflow_inspection *in, u32 at, const u8 *data, u32 len)
+{
+	enum natflow_reason reason = NATFLOW_OK;
+
+	while (!reason && natflow_gather_put(&in->gather, at, data, len))
+		reason = make_room(in);
+	return reason;
+}
+
+/* Payload from @from on goes to @at of the stream; what is behind the budget is left out. */
+static enum natflow_reason put_segment(struct natflow_inspection *in,
+				       const struct natflow_segment *s, u32 from, u32 at)
+{
+	u32 len = min(s->len - from, STREAM_MAX - at), done = 0, n;
+	enum natflow_reason reason = NATFLOW_OK;
+	struct skb_seq_state state;
+	const u8 *data;
+
+	skb_prepare_seq_read(s->skb, s->data + from, s->data + from + len, &state);
+	while (!reason && (n = skb_seq_read(done, &data, &state))) {
+		n = min(n, len - done);		/* a block may go on behind the end */
+		reason = put(in, at + done, data, n);
+		done += n;
+	}
+	skb_abort_seq_read(&state);
+	return reason;
+}
+
+/* What is known of whether the server has what was read. */
+enum heard {
+	NOT_YET,	/* what did not arrive there will be said again, maybe otherwise */
+	BY_SERVER,
+	BY_NOBODY,	/* and there was time enough */
+};
+
+/*
+ * What the stream says by now. Whatever does not block is final when the server
+ * answered it.
+ *
+ * Return: NATFLOW_OK if it is concluded, or more is needed.
+ */
+static enum natflow_reason read_stream(struct natflow_inspection *in,
+				       const struct natflow_segment *s, struct workspace *w,
+				       enum heard heard)
+{
+	enum natflow_parsed (*parse)(const u8 *data, u32 len, struct natflow_name *name) =
+		in->quic ? natflow_name_hello : natflow_name_read;
+	struct natflow_name *said = NULL, *other = NULL;
+	struct natflow_gather *g = &in->gather;
+	enum natflow_parsed parsed = parse(g->first, g->prefix, &w->name);
+
+	if (parsed == NATFLOW_PARSED)
+		said = &w->name;
+	if (g->last && parse(g->last, g->prefix, &w->other) == NATFLOW_PARSED)
+		*(said ? &other : &said) = &w->other;
+	if (!said && parsed == NATFLOW_PARSE_MORE)
+		return g->prefix == STREAM_MAX ? NATFLOW_NAME_BUDGET : NATFLOW_OK;
+	if (!in->heard)
+		in->end = g->prefix;
+	in->heard = true;
+	if (heard == NOT_YET && !(said && blocks(in, said, other)))
+		return NATFLOW_OK;
+	if (said)
+		conclude_named(in, s, said, other, heard != BY_NOBODY);
+	else if (g->last || heard == BY_NOBODY)
+		return NATFLOW_NAME_UNTRUSTED;
+	else
+		return parsed == NATFLOW_PARSE_OTHER ? NATFLOW_NAME_NONE : NATFLOW_NAME_MALFORMED;
+	return NATFLOW_OK;
+}
+
+/* -- TCP */
+
+/**
+ * natflow_inspection_sync() - a server answered a SYN: a connection begins
+ * @in: inspection, its lock held
+ * @s: SYN and ACK
+ * @ttl: of the client's SYN, 0 if not known
+ *
+ * Return: true if it is another one than before, so that all is open again.
+ */
+bool natflow_inspection_sync(struct natflow_inspection *in, const struct natflow_segment *s,
+			     u8 ttl)
+{
+	bool known = in->based && s->ack - in->base <= in->gather.prefix;
+	bool again = in->based && !known;
+
+	lockdep_assert_held(&in->lock);
+	/* Of data in a SYN the server took what it acknowledges, or nothing (RFC 7413). */
+	if (!known || (in->early && s->ack == in->base))
+		drop_gather(in);
+	if (!known) {
+		kfree(in->host);
+		in->host = NULL;
+		in->decided = false;
+		in->doubts = 0;
+		in->heard = false;
+		in->packets = 0;
+		in->base = s->ack;
+		in->based = true;
+	}
+	if (!known || in->early) {
+		in->ttl = ttl;
+		in->stamped = s->stamped;
+		in->stamp = s->echo;
+	}
+	in->early = false;
+	return again;
+}
+
+/*
+ * May the receiver take this for what it says? Only what every receiver takes is
+ * read; what else is true of the flow will be said again by the client.
+ */
+static bool is_trusted(struct natflow_inspection *in, const struct natflow_segment *s, s32 at)
+{
+	/* Others' bytes are sent with fewer hops to live, so that they do not arrive. */
+	if (s->ttl < in->ttl)
+		return false;
+	if (s->ttl > in->ttl) {
+		if (in->gather.first) {
+			drop_gather(in);
+			in->doubts++;
+		}
+		in->ttl = s->ttl;
+	}
+	/* RFC 7323 section 5.3: dropped by PAWS. */
+	if (in->stamped && (!s->stamped || (s32)(s->stamp - in->stamp) < 0))
+		return false;
+	/* A byte that is out of band is not part of what the application reads. */
+	if (s->is_signed || s->extended || s->flags & NATFLOW_TCP_URG ||
+	    !(s->flags & NATFLOW_TCP_ACK))
+		return false;
+	if (!natflow_segment_sound(s))
+		return false;
+	if (s->stamped && at >= 0 && at <= (s32)in->gather.prefix) {
+		in->stamped = true;
+		in->stamp = s->stamp;
+	}
+	return true;
+}
+
+/* Its beginning was not seen: this is where the stream begins. */
+static void note_base(struct natflow_inspection *in, const struct natflow_segment *s)
+{
+	in->base = s->seq;
+	in->based = true;
+}
+
+/* Payload of the client's, @at of its stream. Return: NATFLOW_OK or the outcome. */
+static enum natflow_reason take_payload(struct natflow_inspection *in,
+					const struct natflow_segment *s, s32 at)
+{
+	u32 from = at < 0 ? -at : 0;
+
+	if (!is_trusted(in, s, at) || at >= STREAM_MAX || from >= s->len) {
+		in->doubts++;
+		return NATFLOW_OK;
+	}
+	return put_segment(in, s, from, at < 0 ? 0 : at);
+}
+
+/* A segment of the client's. Return: NATFLOW_OK or the outcome. */
+static enum natflow_reason seek_tcp(struct natflow_inspection *in, const struct natflow_segment *s,
+				    struct workspace *w)
+{
+	enum natflow_reason reason = NATFLOW_OK;
+
+	if (s->flags & NATFLOW_TCP_RST)
+		return NATFLOW_OK;	/* if it arrives nothing else will */
+	if (s->flags & NATFLOW_TCP_SYN) {
+		/* Kept, and read when the server says how much it took. */
+		if (in->based) {
+			in->doubts++;
+			return NATFLOW_OK;
+		}
+		in->base = s->seq + 1;
+		in->based = true;
+		in->early = true;
+		return put_segment(in, s, 0, 0);
+	}
+	if (!in->based)
+		note_base(in, s);
+	if (s->len)
+		reason = take_payload(in, s, s->seq - in->base);
+	if (!reason && in->gather.prefix && !in->early)
+		reason = read_stream(in, s, w, NOT_YET);
+	return reason;
+}
+
+/* A packet of the server's. Return: NATFLOW_OK or the outcome. */
+static enum natflow_reason hear(struct natflow_inspection *in, const struct natflow_segment *s,
+				struct workspace *w)
+{
+	bool answered = s->proto == IPPROTO_UDP ||
+			(s->flags & NATFLOW_TCP_ACK && (s32)(s->ack - in->base - in->end) >= 0);
+
+	if (in->heard && answered)
+		return read_stream(in, s, w, BY_SERVER);
+	/* Where the server speaks first no client says a name. */
+	return s->proto == IPPROTO_TCP && s->len && !in->packets ? NATFLOW_NAME_NONE : NATFLOW_OK;
+}
+
+/* -- QUIC */
+
+/* One datagram. Return: NATFLOW_OK or the outcome. */
+static enum natflow_reason seek_datagram(struct natflow_inspection *in,
+					 const struct natflow_segment *s, u32 at, u32 len,
+					 struct workspace *w)
+{
+	enum natflow_reason reason = NATFLOW_OK;
+	enum natflow_parsed parsed;
+	const u8 *data = NULL;
+
+	if (len <= DATAGRAM_MAX)
+		data = skb_header_pointer(s->skb, s->data + at, len, w->datagram);
+	if (!data) {
+		in->doubts++;
+		return NATFLOW_OK;
+	}
+	do {
+		parsed = natflow_quic_receive(in->quic, &in->gather, &w->quic, data, len);
+		if (parsed == NATFLOW_PARSE_ROOM)
+			reason = make_room(in);
+	} while (parsed == NATFLOW_PARSE_ROOM && !reason);
+	if (reason)
+		return reason;
+	switch (parsed) {
+	case NATFLOW_PARSED:
+		return read_stream(in, s, w, NOT_YET);
+	default:
+		in->doubts++;	/* the next datagram may be in order */
+		return NATFLOW_OK;
+	}
+}
+
+static enum natflow_reason seek_quic(struct natflow_inspection *in, const struct natflow_segment *s,
+				     struct workspace *w)
+{
+	u32 step = skb_is_gso(s->skb) ? skb_shinfo(s->skb)->gso_size : s->len;
+	enum natflow_reason reason = NATFLOW_OK;
+	u32 at;
+
+	if (!in->quic) {
+		in->quic = take_memory(in->ul, sizeof(*in->quic));
+		if (!in->quic)
+			return NATFLOW_NAME_MEMORY;
+	}
+	if (s->extended || !natflow_segment_sound(s)) {
+		in->doubts++;
+		return NATFLOW_OK;
+	}
+	for (at = 0; at < s->len && step && !reason && !in->decided && !is_spent(in); at += step) {
+		in->packets++;
+		reason = seek_datagram(in, s, at, min(step, s->len - at), w);
+	}
+	return reason;
+}
+
+/* -- a packet of a flow */
+
+/* Can a packet change what is known? */
+static bool is_news(const struct natflow_inspection *in, const struct natflow_segment *s)
+{
+	if (s->dir == IP_CT_DIR_REPLY)
+		return in->heard || (s->proto == IPPROTO_TCP && s->len);
+	return s->len || (in->gather.prefix && !in->heard);
+}
+
+static void look_into(struct natflow_inspection *in, const struct natflow_segment *s)
+{
+	const bool tcp = s->proto == IPPROTO_TCP;
+	enum natflow_reason reason;
+	struct workspace *w;
+
+	if (s->len && s->dir == IP_CT_DIR_ORIGINAL && !in->packets) {
+		in->born = jiffies;
+		natflow_client_note(&in->client, s, NULL);
+	}
+	if (tcp && s->len && s->dir == IP_CT_DIR_ORIGINAL)
+		in->packets++;
+	w = kmalloc(tcp ? offsetof(struct workspace, quic) : sizeof(*w),
+		    GFP_ATOMIC | __GFP_NOWARN);
+	if (!w) {
+		conclude_without(in, NATFLOW_NAME_MEMORY);
+		return;
+	}
+	if (s->dir == IP_CT_DIR_REPLY)
+		reason = hear(in, s, w);
+	else
+		reason = tcp ? seek_tcp(in, s, w) : seek_quic(in, s, w);
+	if (!in->decided && !reason && is_spent(in))
+		reason = in->heard ? read_stream(in, s, w, BY_NOBODY) : give_up(in);
+	kfree(w);
+	if (!in->decided && reason)
+		conclude_without(in, reason);
+}
+
+/**
+ * natflow_inspection_seek() - look into a packet of a flow that is not decided
+ * @in: inspection, its lock held
+ * @s: packet, of either direction
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: false if the packet is not believed, and so not to go on.
+ */
+bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow_segment *s)
+{
+	u16 doubts = in->doubts;
+
+	lockdep_assert_held(&in->lock);
+	if (s->proto == IPPROTO_TCP && s->dir == IP_CT_DIR_ORIGINAL && !in->based && !s->len)
+		note_base(in, s);
+	if (!is_news(in, s))
+		return true;
+	look_into(in, s);
+	return in->doubts == doubts || !READ_ONCE(in->ul->closed);
+}
+
+/* Nobody says any more. */
+static void time_out(struct natflow_inspection *in)
+{
+	struct natflow_segment s = {
+		.ct = in->ct, .family = nf_ct_l3num(in->ct), .proto = nf_ct_protonum(in->ct),
+	};
+	struct workspace *w = in->heard ? kmalloc(sizeof(*w), GFP_ATOMIC | __GFP_NOWARN) : NULL;
+	enum natflow_reason reason = NATFLOW_OK;
+
+	lockdep_assert_held(&in->lock);
+	if (w)
+		reason = read_stream(in, &s, w, BY_NOBODY);
+	kfree(w);
+	if (!in->decided)
+		conclude_without(in, reason ?: give_up(in));
+}
+
+/**
+ * natflow_inspection_age() - time passes
+ * @in: inspection
+ *
+ * Context: process, RCU read side.
+ */
+void natflow_inspection_age(struct natflow_inspection *in)
+{
+	if (READ_ONCE(in->decided) || !is_late(in))
+		return;
+	spin_lock_bh(&in->lock);
+	if (!in->decided)
+		time_out(in);
+	spin_unlock_bh(&in->lock);
+}
+
+/**
+ * natflow_inspection_review() - rules changed: what is on its way obeys them, too
+ * @in: inspection
+ *
+ * Context: process, RCU read side.
+ * Return: true if the flow's packets are blocked now.
+ */
+bool natflow_inspection_review(struct natflow_inspection *in)
+{
+	const struct natflow_acl *acl = rcu_dereference(in->ul->acl);
+	bool blocked;
+	u8 action;
+
+	spin_lock_bh(&in->lock);
+	if (in->host) {
+		action = natflow_acl_decide(acl, &in->client, in->host, strlen(in->host)).action;
+		/* Its request is over; it cannot be answered any more. */
+		if (action == NATFLOW_URL_REDIRECT)
+			action = NATFLOW_URL_RESET;
+		WRITE_ONCE(in->action, action);
+	}
+	blocked = in->decided && natflow_url_blocks(in->action);
+	spin_unlock_bh(&in->lock);
+	return blocked;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What one flow's client says, put together until it is a name or the budget is spent. */
+#ifndef _NATFLOW_POLICY_INSPECTION_H
+#define _NATFLOW_POLICY_INSPECTION_H
+
+#include <linux/rhashtable-types.h>
+#include <linux/spinlock.h>
+#include "../core/stats.h"
+#include "../include/uapi/linux/natflow_urllogger.h"
+#include "../lib/gather.h"
+#include "../lib/quic.h"
+#include "../lib/site.h"
+#include "acl.h"
+
+struct natflow_name;
+struct natflow_segment;
+struct natflow_urllogger;
+struct nf_conn;
+
+struct natflow_inspection {
+	struct rhash_head node;		/* natflow_urllogger.flows */
+	struct nf_conn *ct;		/* key of @node; one reference */
+	struct natflow_urllogger *ul;
+	struct rcu_head rcu;
+	spinlock_t lock;		/* all below; BH disabled */
+	bool decided;			/* until another connection begins on this conntrack */
+	bool heard;			/* a name, which the server has not acknowledged yet */
+	bool based;			/* @base is known */
+	bool early;			/* what is gathered came in a SYN */
+	bool stamped;			/* @stamp is known */
+	u8 action;			/* enum natflow_url_action, once decided */
+	u8 ttl;				/* the highest of the client's so far */
+	u16 packets;			/* of the client's, with payload */
+	u16 doubts;			/* of these, not believed */
+	u32 base;			/* sequence number of the stream's first byte */
+	u32 end;			/* bytes of the stream that hold the name that was heard */
+	u32 stamp;			/* TSval of the client's last segment in order */
+	unsigned long born;		/* jiffies; of the client's first payload, if any */
+	struct natflow_gather gather;
+	struct natflow_quic *quic;	/* UDP only */
+	char *host;			/* once named: for rules that come later */
+	struct natflow_site_client client;	/* for these, too; from the first payload on */
+};
+
+static inline bool natflow_url_blocks(u8 action)
+{
+	return action != NATFLOW_URL_RECORD;
+}
+
+bool natflow_inspection_sync(struct natflow_inspection *in, const struct natflow_segment *s,
+			     u8 ttl);
+bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow_segment *s);
+void natflow_inspection_record(struct natflow_urllogger *ul, const struct natflow_segment *s,
+			       const struct natflow_site_client *client,
+			       const struct natflow_name *name,
+			       struct natflow_acl_verdict verdict, u16 flags);
+void natflow_inspection_age(struct natflow_inspection *in);
+bool natflow_inspection_review(struct natflow_inspection *in);
+u8 natflow_inspection_without(const struct natflow_urllogger *ul, enum natflow_reason outcome);
+void natflow_inspection_free(struct rcu_head *rcu);
+
+#endif /* _NATFLOW_POLICY_INSPECTION_H */
