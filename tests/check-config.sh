@@ -22,4 +22,7 @@ need CONFIG_NF_CONNTRACK_MARK "select=mark:"
 need CONFIG_NETFILTER_XTABLES "the iptables target"
 need CONFIG_IPV6 "IPv6"
 need CONFIG_PROC_FS "/proc/natflow"
+need CONFIG_SYSCTL "the switch of the log of names"
+need CONFIG_CRYPTO_LIB_AES "names in QUIC"
+need CONFIG_CRYPTO_LIB_SHA256 "names in QUIC"
 exit $bad

@@ -32,10 +32,24 @@ MUTANTS = (
     ("natflow_path.c", "\t\treturn NATFLOW_CT_MARK;", "\t\treturn NATFLOW_OK;", "events.connmark_v4"),
     ("core/xmit.h", "\tskb_clear_tstamp(skb);\n", "", "skb.timestamp"),
     ("core/watch.c", "\t\tnatflow_clock_bump(nn, NFPROTO_IPV6);\n", "", "events.(rule_delete|sibling_deleted)_v6"),
-    ("core/watch.c", "type == RTM_NEWNEXTHOP ||", "type == 0xffff ||", "events.group_member_deleted_v4"),
-    ("core/egress.c", "\t\tif (eg->neigh == neigh && !build_header(eg))", "\t\tif (eg->neigh == neigh && !resolved(eg))",
+    ("core/watch.c", "\tcase RTM_DELNEXTHOP:\n\t\tnatflow_clock_bump_all(nn);\n", "\tcase RTM_DELNEXTHOP:\n",
+     "events.group_member_deleted_v4"),
+    ("core/egress.c", "!(build_header(eg) && same_path(eg))", "!(resolved(eg) && same_path(eg))",
      "events.neighbour_edited_v4"),
+    ("core/watch.c", "\tif (!doubt)\n", "\tif (nn)\n", "flat.vlan_state"),
+    ("core/watch.c", "\t\treturn DOUBT_PATHS | DOUBT_BRIDGES;\n\tcase RTM_NEWROUTE", "\t\treturn DOUBT_PATHS;\n\tcase RTM_NEWROUTE",
+     "flat.vlan_state"),
+    ("core/watch.c", "nla_get_u8(state) == BR_STATE_FORWARDING", "nla_get_u8(state) <= BR_STATE_FORWARDING",
+     "flat.port_state"),
+    ("core/flat.c", "READ_ONCE(rcu_dereference(txq->qdisc)->enqueue)", "!txq", "flat.tc_hooks_vlan"),
+    ("core/flat.c", "!list_empty(&dev->ptype_all)", "!dev", "flat.taps_bridge"),
+    ("core/flat.c", "vlan->vlan_id | vlan_dev_get_egress_qos_mask(dev, priority)", "vlan->vlan_id", "flat.map_tags"),
+    ("core/way.c", "eth_type_vlan(protocol) ? NULL : skb", "skb", "flat.two_of_three"),
+    ("core/xmit.c", "natflow_flat_count(&eg->down.over, l3, true)", "natflow_flat_count(&eg->down.over, l3 + 4, true)",
+     "links.matrix"),
+    ("natflow_path.c", "\t\treturn NATFLOW_STATION;", "\t\treturn NATFLOW_OK;", "flat.stations"),
     ("core/events.c", "\tcase NETDEV_CHANGEMTU:\n", "", "events.mtu_lowered_v6"),
+    ("core/flow.c", "\t\tatomic_dec(&nn->dead_count);\n", "", "scale.churn"),
     ("core/ct.c", "\t\tct->proto.tcp.seen[i].flags &= ~IP_CT_TCP_FLAG_MAXACK_SET;\n", "",
      "conntrack.(far_behind|reset_and_reuse_v4)"),
     ("core/ct.c", "\tif (nfct_help(ct))", "\tif (nfct_help(ct) == (void *)1)", "learn.helper_v4"),
@@ -44,6 +58,14 @@ MUTANTS = (
     ("core/flow.c", "if (is_victim(flow))", "if (is_victim(flow) || flow)", "apart.flood_answered"),
     ("core/flow.c", "if (nn->half_count >= clamp(", "if (nn->half_count > 3 * clamp(", "end.half_evicted_v4"),
     ("core/learn.c", "\tif (dst_xfrm(dst))", "\tif (!dst)", "ipsec"),
+    ("core/learn.c", "reason = natflow_attach_check(c->nn, c->ct);", "reason = NATFLOW_OK;", "urls.held_v4"),
+    ("core/ring.c", "\tc->dropped += ring->gone - c->passed;\n", "", "urls.identity"),
+    ("policy/inspection.c", "heard == NOT_YET && !(said", "!in && !(said", "evasion.(quic_low_ttl|far_ack_garbage_v4)"),
+    ("policy/acl.c", "host[len - rule->len - 1] == '.'", "host", "hostacl.matching"),
+    ("policy/acl.c", "\t\tif (hit.at > at ||", "\t\tif (", "hostacl.list_matching"),
+    ("policy/dns.c", "\tif (!answer)\n\t\tanswer = judge_answers(", "\tif (!acl)\n\t\tanswer = judge_answers(", "dns.targets_v4"),
+    ("natflow_urllogger.c", "\tif (natflow_inspection_review(in))", "\tif (natflow_inspection_review(in) && !in)", "hostacl.live_v4"),
+    ("natflow_urllogger.c", "\tnf_ct_set_closing(skb_nfct(s->skb));\n", "", "hostacl.reset_v4"),
     ("core/learn.c", "\tif (is_deferred(c->nn, c->skb))", "\tif (is_deferred(c->nn, c->skb) && !c->nn)", "learn.deferred_v4"),
     ("control/ctl.c", "err = file->spoiled ? -ECANCELED :", "err =", "doors_ctl.ctl_transaction"),
     ("control/api.c", "\tif (READ_ONCE(nn->config.revalidate))", "\tif (!nn)", "events.revalidate_legacy_v4"),
@@ -88,8 +110,6 @@ def main():
     chosen = [int(n) - 1 for n in sys.argv[1:]] or range(len(MUTANTS))
     print(f"1..{len(chosen)}", flush=True)
     subprocess.run(["tests/lab/setup.sh", "tools", f"kernel:{KERNEL}"], cwd=TOP, check=True, stdout=sys.stderr)
-    headers = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / f"natflow/k/{KERNEL}/headers"
-    subprocess.run(["make", "-s", f"KDIR={headers}", "xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.so"], cwd=TOP, check=True)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         list(pool.map(worker, "ab", (chosen[0::2], chosen[1::2])))
 

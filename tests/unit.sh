@@ -5,6 +5,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 tests/lab/setup.sh tools >&2
 mkdir -p build/unit
-gcc -std=gnu11 -g -O1 -Wall -Wextra -Wno-unused-parameter -Werror -fsanitize=address,undefined \
-	-fno-sanitize-recover=all -o build/unit/test_lib tests/unit/test_lib.c lib/command.c -lcmocka
-CMOCKA_MESSAGE_OUTPUT=TAP build/unit/test_lib
+rm -f build/unit/*.tap
+for t in tests/unit/test_*.c; do
+	name=$(basename "$t" .c)
+	gcc -std=gnu11 -g -O1 -Wall -Wextra -Wno-unused-parameter -Werror -fsanitize=address,undefined \
+		-fno-sanitize-recover=all -o "build/unit/$name" "$t" lib/*.c -lcmocka -lnettle
+	CMOCKA_MESSAGE_OUTPUT=TAP "build/unit/$name" >"build/unit/$name.tap" 2>&1 || echo "# $name failed" >>"build/unit/$name.tap"
+done
+echo "1..$(cat build/unit/*.tap | sed -n 's/^1\.\.//p' | paste -sd+ | bc)"
+cat build/unit/*.tap | grep -v '^1\.\.'
+! grep -q '^# test_.* failed' build/unit/*.tap

@@ -8,67 +8,107 @@ building and freeing the skb. Prints lines "BENCH case path flows value".
 bench.py [FLOWS...]
 """
 import json
+import re
 import sys
+import termios
+import time
 
 sys.path.insert(0, "/lab")
-from natlab import IPT, check, equal, flows as flows_of, frame, ip_packet, run, sh, stats, sysctl, udp, wait  # noqa: E402
+import benchlinks  # noqa: E402
+from natlab import (Delta, IPT, check, ctl, equal, flows as flows_of, frame, ip, ip_packet, netns_add,  # noqa: E402
+                    ns, read, rule, run, start, stats, sysctl, udp, wait)
 
 COUNT = 16384
 MAC = {"in0": "02:00:00:00:00:01", "out0": "02:00:00:00:00:02"}
 PEER = {"in0": "02:00:00:00:01:01", "out0": "02:00:00:00:02:02"}
 ADDR = {4: ("10.0.1.2", "10.0.2.2", "10.0.2.1"), 6: ("fd00:1::2", "fd00:2::2", "fd00:2::1")}
+BIRTHS = PROBES = 4096
+KEEPALIVES = 2 * 3600 // 25
 
 
-def setup():
-    run(None, "ip netns add r")
-    for dev, n in (("in0", 1), ("out0", 2)):
-        sh("r", f"""ip link add {dev} type dummy; ip link set {dev} address {MAC[dev]} arp on up
-            ip addr add 10.0.{n}.1/24 dev {dev}; ip addr add fd00:{n}::1/64 dev {dev} nodad
-            ip neigh add 10.0.{n}.2 lladdr {PEER[dev]} dev {dev} nud permanent
-            ip neigh add fd00:{n}::2 lladdr {PEER[dev]} dev {dev} nud permanent""")
+def setup(where="r"):
+    """A gateway between two dummy devices, with the addresses that all of them have."""
+    netns_add(where)
+    ip(where, "".join(f"""link add {dev} address {MAC[dev]} type dummy
+        link set {dev} arp on up
+        addr add 10.0.{n}.1/24 dev {dev}
+        addr add fd00:{n}::1/64 dev {dev} nodad
+        neigh add 10.0.{n}.2 lladdr {PEER[dev]} dev {dev} nud permanent
+        neigh add fd00:{n}::2 lladdr {PEER[dev]} dev {dev} nud permanent
+        """ for dev, n in (("in0", 1), ("out0", 2))))
     for k in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
-        sysctl("r", k, 1)
+        sysctl(where, k, 1)
     for dev in ("all", "in0", "out0"):
-        sysctl("r", f"net.ipv4.conf.{dev}.rp_filter", 0)
+        sysctl(where, f"net.ipv4.conf.{dev}.rp_filter", 0)
 
 
 def nat():
     for family in (4, 6):
-        run("r", f"{IPT[family]} -w -t nat -A POSTROUTING -o out0 -j MASQUERADE")
-        run("r", f"{IPT[family]} -w -A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT")
-        run("r", f"{IPT[family]} -w -A FORWARD -i in0 -j ACCEPT")
+        rule(family, "-A POSTROUTING -o out0 -j MASQUERADE", table="nat")
+        rule(family, "-A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT")
+        rule(family, "-A FORWARD -i in0 -j ACCEPT")
 
 
-def original(family):
+def original(family, client=None, dport=9, data=None):
     c, s, _ = ADDR[family]
-    data = bytes(60 - 14 - (28 if family == 4 else 48)) if family == 4 else b""
-    return frame(MAC["in0"], PEER["in0"], ip_packet(family, c, s, 17, udp(family, c, s, 1024, 9, data)))
+    c = client or c
+    if data is None:
+        data = bytes(18) if family == 4 else b""
+    return frame(MAC["in0"], PEER["in0"], ip_packet(family, c, s, 17, udp(family, c, s, 1024, dport, data)))
 
 
-def reply(family):
+def reply(family, client=None, sport=9):
+    """To the gateway's own address, as after masquerade, unless a client is named."""
     _, s, r = ADDR[family]
-    return frame(MAC["out0"], PEER["out0"], ip_packet(family, s, r, 17, udp(family, s, r, 9, 1024, b"", zero=family == 4)))
+    r = client or r
+    return frame(MAC["out0"], PEER["out0"],
+                 ip_packet(family, s, r, 17, udp(family, s, r, sport, 1024, b"", zero=family == 4)))
 
 
-def generate(dev, kind, flows, count, data):
-    sh("r", f"echo '{dev} {kind} {flows} {count} {data.hex()}' > /proc/natlab_bench")
-    return int(run("r", "cat /proc/natlab_bench"))
+def order(dev, kind, flows, count, data):
+    return f"{dev} {kind} {flows} {count} {data.hex()}\n"
+
+
+def give(what, where, *words):
+    """An order() to natlab's bench or probe."""
+    with ns(where), open(f"/proc/natlab_{what}", "wb", buffering=0) as f:
+        f.write(order(*words).encode())
+
+
+def generate(*words, where="r"):
+    """order()'s words; returns the time per packet in ns."""
+    give("bench", where, *words)
+    with open("/proc/natlab_bench") as f:
+        return int(f.read())
+
+
+def background(*words, where="r"):
+    """The same in a process of its own."""
+    return start(where, ["sh", "-c", f"echo '{order(*words).strip()}' > /proc/natlab_bench"])
 
 
 def sent():
     return json.loads(run("r", "ip -j -s link show out0"))[0]["stats64"]["tx"]["packets"]
 
 
-def establish(family, flows):
-    for _ in range(2):
-        generate("in0", family, flows, flows, original(family))
-        generate("out0", family + 10, flows, flows, reply(family))
+def establish(family, flows, where="r", client=None, port=9):
+    """Four packets of each flow, after which it is accelerated, if at all; returns what they took, in ns."""
+    ways = ("in0", family, original(family, client, port)), ("out0", family + 10, reply(family, client, port))
+    return sum(generate(dev, kind, flows, flows, data, where=where) for dev, kind, data in ways * 2)
 
 
-def measure(path, family, flows, floor):
+def say(case, path, flows, value):
+    print(f"BENCH {case} {path} {flows} {value}", flush=True)
+
+
+def forget(path):
     run("r", "conntrack -F", ok=False)
     if path == "natflow":
         wait(lambda: not flows_of("r"), "flows of the last case are gone")
+
+
+def measure(path, family, flows, floor, case="nat"):
+    forget(path)
     establish(family, flows)
     best = None
     for _ in range(3):
@@ -80,14 +120,131 @@ def measure(path, family, flows, floor):
         if path == "natflow":
             equal(stats("r")["hits"] - hits, COUNT, "hits")
         best = min(best or value, value)
-    print(f"BENCH nat-udp-v{family} {path} {flows} {best - floor}", flush=True)
+    say(f"{case}-udp-v{family}", path, flows, best - floor)
 
 
-def flowtable():
-    run("r", ["nft", "-f", "-"], text="""table inet ft {
-        flowtable f { hook ingress priority 0; devices = { in0, out0 }; }
-        chain fl { type filter hook forward priority -10; policy accept; meta l4proto udp flow add @f; }
-        }""")
+def births(path, family):
+    forget(path)
+    say(f"birth-v{family}", path, BIRTHS, establish(family, BIRTHS))
+    if path == "natflow":
+        equal(stats("r")["flows"], BIRTHS, "flows")
+
+
+def flowtable(devices):
+    run("r", ["nft", "-f", "-"], text=f"""table inet ft {{
+        flowtable f {{ hook ingress priority 0; devices = {{ {", ".join(devices)} }}; }}
+        chain fl {{ type filter hook forward priority -10; policy accept; meta l4proto udp flow add @f; }}
+        }}""")
+
+
+def probe(flows):
+    """Packets of flows that are established, PROBES of them, one every 100 µs; returns at once."""
+    give("probe", "r", "in0", 4, flows, PROBES, original(4))
+
+
+def probed():
+    """When all have left: (median, 99th percentile, maximum) of how long they took, and of how late they started."""
+    with open("/proc/natlab_probe") as f:
+        return [tuple(map(int, line.split())) for line in f]
+
+
+def probes(name, beside, tries=1):
+    """What packets of accelerated flows feel of something else; how many were hits.
+
+    Not how late they start in a flood: its generator holds softirqs off itself.
+    """
+    before, flows, late = stats("r")["hits"], 32, None
+    # What the host interrupts for, a busy one above all, is late as well: it does not come each time.
+    for _ in range(tries):
+        termios.tcdrain(sys.stdout)     # or the console's interrupts would be measured
+        probe(flows)
+        beside()
+        (_, took, longest), (_, _, last) = probed()
+        late = min(late or last, last)
+    say(f"took-p99-{name}", "natflow", flows, took)
+    say(f"took-max-{name}", "natflow", flows, longest)
+    if beside != flood:
+        say(f"late-max-{name}", "natflow", flows, late)
+    return stats("r")["hits"] - before
+
+
+def flood():
+    """Flows nobody has seen, far more than the table holds, some of them answered."""
+    for dport in range(1000, 1040):
+        generate("in0", 4, 256, 256, original(4, dport=dport))
+        establish(4, 32, port=dport)
+
+
+def resize():
+    for limit in (200000, 65536, 131072, 65536):
+        ctl(f"flow_limit={limit}")
+
+
+def listing():
+    """Read and forgotten: what a program does with its memory is not to be measured."""
+    with ns("r"), open("/proc/net/natflow_flows", "rb", buffering=0) as f:
+        while f.read(65536):
+            pass
+
+
+def latency():
+    forget("natflow")
+    establish(4, 32)
+    equal(probes("idle", lambda: None), PROBES, "hits")
+    ctl("flow_limit=300")
+    d = Delta()
+    check(probes("flood", flood) >= PROBES and d["end.evicted"] + d["learn.table-full"] > 1000,
+          f"hits in a flood {d.changed()}")
+    ctl("flow_limit=65536")
+    forget("natflow")
+    for port in range(9, 13):
+        establish(4, 7000, port=port)
+    equal(stats("r")["flows"], 28000, "flows")
+    check(probes("resize", resize, tries=3) > 3 * PROBES // 2, "hits beside a resize")
+    equal(stats("r")["flows"], 28000, "flows")
+    equal(probes("listing", listing, tries=3), 3 * PROBES, "hits")
+    probes("flush", lambda: ctl("flush"))
+    check(stats("r")["end.flush"] >= 28000, "ended")
+
+
+def names(floor):
+    """What the log of names costs: accelerated packets, slow ones of a decided flow, a logged question."""
+    question = bytes.fromhex("123401000001000000000000") + b"\4name\7example\0" + bytes.fromhex("00010001")
+    slow, event = original(4, dport=443), original(4, dport=53, data=question)
+    for on, path in ((0, "stack"), (1, "natflow")):
+        sysctl("r", "urllogger_store.timestamp_freq", 0)
+        sysctl("r", "urllogger_store.enable", on)
+        if on:
+            for family in (4, 6):
+                measure(path, family, 1, floor, "named")
+        ctl("disabled=1")
+        forget(path)
+        for case, data in (("decided-udp-v4", slow), ("question-v4", event)):
+            d = Delta("r")
+            generate("in0", 4, 1, 128, data)
+            if on and data == slow:
+                equal(d["name.untrusted"], 1, f"one flow is decided {d.changed()}")
+            say(case, path, 1, min(generate("in0", 4, 1, COUNT, data) for _ in range(3)) - floor)
+        if on:
+            equal(int(read("/proc/sys/urllogger_store/count")), 16384, "questions that are kept")
+            sysctl("r", "urllogger_store.enable", 0)
+        ctl("disabled=0")
+
+
+def quiet():
+    """Two hours with a keepalive every 25 s, which pass at once where nobody has anything to do: one conntrack, one flow."""
+    forget("natflow")
+    establish(4, 1)
+    entry = run("r", "conntrack -L -p udp -o id")
+    d = Delta("r")
+    for _ in range(KEEPALIVES):
+        time.sleep(25)
+        generate("in0", 4, 1, 1, original(4))
+        generate("out0", 14, 1, 1, reply(4))
+    equal([d["hits"], d["end.conntrack-gone"], stats("r")["flows"]], [2 * KEEPALIVES, 0, 1], "hits, ends, flows")
+    now = run("r", "conntrack -L -p udp -o id")
+    equal(re.search(r"\bid=\d+", now)[0], re.search(r"\bid=\d+", entry)[0], "the conntrack")
+    say("keepalives", "natflow", 1, KEEPALIVES)
 
 
 def main():
@@ -96,11 +253,13 @@ def main():
     run(None, "insmod /lab/natlab.ko")
     setup()
     nat()
+    ends = benchlinks.setup()
     floor = min(generate("in0", 0, 1, COUNT, original(4)) for _ in range(3))
-    print(f"\nBENCH harness floor 1 {floor}", flush=True)
+    print()
+    say("harness", "floor", 1, floor)
     for path in ("stack", "nf_flow_table", "natflow"):
         if path == "nf_flow_table":
-            flowtable()
+            flowtable(benchlinks.wires(ends))
         if path == "natflow":
             run("r", "nft delete table inet ft")
             run(None, "insmod /lab/natflow.ko")
@@ -111,11 +270,17 @@ def main():
         for family in (4, 6):
             for flows in counts:
                 measure(path, family, flows, floor)
+            births(path, family)
+        for pair in benchlinks.PAIRS:
+            benchlinks.measure(path, ends, pair, floor)
     now = stats("r")
     check(now["flow_limit"] == 65536, "default limit")
     for family in (4, 6):
         share = now["table_bytes"] / now["flow_limit"]
-        print(f"BENCH memory-v{family} natflow 1 {now[f'flow_bytes_ipv{family}'] + share:.0f}", flush=True)
+        say(f"memory-v{family}", "natflow", 1, f"{now[f'flow_bytes_ipv{family}'] + share:.0f}")
+    latency()
+    quiet()
+    names(floor)
     print("LAB-DONE", flush=True)
 
 

@@ -13,7 +13,6 @@ step() { echo "[$((SECONDS - T0)) s] $*"; }
 step "fetching what is missing"
 $LAB/setup.sh tools kernel:$K
 step "building natflow for $(cat "$CACHE/k/$K/release")"
-make -s KDIR="$CACHE/k/$K/headers" xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.so
 $LAB/build.sh $K 2>&1 | { grep -v '^Skipping BTF' || true; }
 $LAB/image.sh $K build/lab/$K.cpio.gz
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run lab cases inside the VM: run-cases.py [PATTERN]. Prints TAP.
+"""Run lab cases inside the VM: run-cases.py [PATTERN [FILE [ARG...]]]. Prints TAP.
 
-A case is a function of cases/*.py whose name begins with case_. Each gets the
+A case is a function of cases/*.py, or FILE, whose name begins with case_. Each gets the
 topology fresh, natflow loaded and no flows; after it, the kernel log must be
 clean and the module must unload.
 """
@@ -21,7 +21,7 @@ import natlab  # noqa: E402
 
 def load():
     cases = []
-    for path in sorted(glob.glob("/lab/cases/*.py")):
+    for path in sys.argv[2:3] or sorted(glob.glob("/lab/cases/*.py")):
         name = os.path.basename(path)[:-3]
         spec = importlib.util.spec_from_file_location(name, path)
         module = importlib.util.module_from_spec(spec)
@@ -102,6 +102,9 @@ def main():
     # A kernel with tunnels built in would put their devices into every namespace.
     with open("/proc/sys/net/core/fb_tunnels_only_for_init_net", "w") as f:
         f.write("2")
+    if os.path.exists("/sys/kernel/debug/kcsan"):
+        with open("/sys/kernel/debug/kcsan", "w") as f:
+            f.write("on")
     natlab.run(None, ["nft", "-f", "-"], ok=False, text=KEEP)
     natlab.trouble()
     print(f"\n1..{len(cases) + 1}", flush=True)

@@ -5,8 +5,12 @@
 #   tools          host packages for building and running the lab
 #   check          static checkers and cross compilers
 #   kernel:6.1 kernel:6.12 kernel:newest   stock amd64 kernel with headers
+#   kernel:6.1-arm64 kernel:6.1-s390x   the same of another architecture, its QEMU,
+#                  compiler and programs
+#   selftests:KERNEL   the kernel's own test of its flow table, after kernel:KERNEL
+#   names          the oracle for names in packets
 #   headers:ARCH   6.1 headers of arm64, mipsel or s390x
-#   kernel:debug   the hostile ring's kernel, built from linux-source
+#   kernel:debug kernel:kcsan   the hostile ring's kernels, built from linux-source
 set -euo pipefail
 
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -31,8 +35,9 @@ install_packages() {
 
 tools() {
 	install_packages gcc make bc xz-utils zstd cpio kmod libelf-dev pkg-config python3 \
-		qemu-system-x86 busybox-static iproute2 iptables nftables conntrack ethtool iperf3 curl \
-		libxtables-dev libnetfilter-conntrack-dev libmnl-dev libcmocka-dev debootstrap rsync \
+		qemu-system-x86 busybox-static iproute2 iptables nftables conntrack ipset ethtool iperf3 curl \
+		netcat-openbsd socat ppp pppoe wireguard-tools \
+		libxtables-dev libnetfilter-conntrack-dev libmnl-dev libcmocka-dev nettle-dev debootstrap rsync \
 		flex bison libssl-dev
 }
 
@@ -113,7 +118,16 @@ unpack() {
 	rm -rf "$d"
 }
 
-# kernel SERIES [ARCH FLAVOUR]: links $CACHE/k/SERIES[-ARCH] to an unpacked kernel; headers/, vmlinuz, release.
+# kernel_image DIR RELEASE ARCH: vmlinuz and modules beside the headers; vmlinuz comes last.
+kernel_image() {
+	# shellcheck disable=SC2046
+	unpack "$1" $(image_packages "$2" "$3")
+	[ -d "$1/lib/modules" ] || { mkdir -p "$1/lib"; ln -s ../usr/lib/modules "$1/lib/modules"; }
+	depmod -b "$1" "$2" 2>/dev/null
+	ln -sf "$(find "$1" -type f \( -name "vmlinuz-$2" -o -path "*/modules/$2/vmlinuz" \) | head -1)" "$1/vmlinuz"
+}
+
+# kernel SERIES [ARCH FLAVOUR]: links $CACHE/k/SERIES[-ARCH] to an unpacked kernel; headers/, release, amd64's vmlinuz.
 kernel() {
 	local series=$1 arch=${2:-amd64} flavour=${3:-amd64} name r dir version kbuild h
 	name=$series
@@ -129,25 +143,52 @@ kernel() {
 		kbuild=linux-kbuild-${r%-"$flavour"}
 		[ "$series" = 6.1 ] && kbuild=linux-kbuild-6.1
 		version=$(apt-cache -c "$APT/apt.conf" show "linux-headers-$r:$arch" | sed -n 's/^Version: //p' | head -1)
-		# shellcheck disable=SC2046
 		unpack "$dir" "linux-headers-$r:$arch=$version" "linux-headers-${r%-"$flavour"}-common=$version" \
-			"$kbuild:amd64" $( [ "$arch" = amd64 ] && image_packages "$r" "$arch" )
+			"$kbuild:amd64"
 		h=$dir/usr/src/linux-headers-$r
 		if [ "$series" != newest ]; then
 			sed -i "s#^include /usr/src#include $dir/usr/src#" "$h/Makefile"
 		fi
 		ln -sfn "$h" "$dir/headers"
-		if [ "$arch" = amd64 ]; then
-			[ -d "$dir/lib/modules" ] || { mkdir -p "$dir/lib"; ln -s ../usr/lib/modules "$dir/lib/modules"; }
-			cp "$(find "$dir" -type f \( -name "vmlinuz-$r" -o -path "*/modules/$r/vmlinuz" \) | head -1)" "$dir/vmlinuz"
-			depmod -b "$dir" "$r" 2>/dev/null
-		fi
+		[ "$arch" != amd64 ] || kernel_image "$dir" "$r" "$arch"
 		echo "$r" >"$dir/release"
 	fi
 	mkdir -p "$CACHE/k"
 	ln -sfn "$dir" "$CACHE/k/$name"
 	if [ "$series" = newest ]; then newest_chroot "$dir" "$r"; fi
 	touch "$CACHE/k/$name.checked"
+}
+
+# guest ARCH TRIPLET QEMU-PACKAGE: all that the lab on another architecture's 6.1 needs.
+guest() {
+	local dir=$CACHE/k/6.1-$1
+	install_packages "$3" "gcc-$2" "libc6-dev-$1-cross"
+	# Headers that were fetched alone may be of a release that is gone by now.
+	[ -e "$dir/vmlinuz" ] || rm -f "$dir.checked"
+	kernel 6.1 "$1" "$1"
+	[ -e "$dir/vmlinuz" ] || kernel_image "$(readlink -f "$dir")" "$(cat "$dir/release")" "$1"
+	userland "$1"
+}
+
+# userland ARCH: Debian 12's programs for the lab, files only: nothing of them ever runs here.
+userland() {
+	local root=$CACHE/userland/$1 d deb
+	local list="bash dash busybox-static iproute2 iptables nftables conntrack ipset ethtool kmod python3 libcap2-bin
+		util-linux libnetfilter-conntrack3 usr-is-merged"
+	[ "$(cat "$root/ready" 2>/dev/null)" != "$list" ] || return 0
+	say "fetching programs for $1"
+	apt_world
+	rm -rf "$root"
+	mkdir -p "$root"/usr/{bin,sbin,lib}
+	for d in bin sbin lib; do ln -s "usr/$d" "$root/$d"; done
+	d=$(mktemp -d "$CACHE/debs.XXXXXX")
+	# shellcheck disable=SC2086
+	apt-get -qq -y -c "$APT/apt.conf" -t bookworm -o "APT::Architecture=$1" -o "Dir::Cache=$d" \
+		--no-install-recommends --download-only install $list >"$CACHE/apt.log" 2>&1 ||
+		{ cat "$CACHE/apt.log" >&2; return 1; }
+	for deb in "$d"/archives/*.deb; do dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$root"; done
+	rm -rf "$d"
+	echo "$list" >"$root/ready"
 }
 
 # The newest headers want a compiler and a libc that Debian 12 does not have: a chroot builds against them.
@@ -168,26 +209,57 @@ newest_chroot() {
 	fi
 }
 
-# The hostile ring's kernel, keyed by source version and configuration.
-debug_kernel() {
-	local version key dir src
-	install_packages flex bison libssl-dev libelf-dev bc
-	key=$(sha256sum "$HERE/debug.config" | cut -c1-12)
-	[ -e "$CACHE/k/debug/release" ] && [ "$(find "$CACHE/k/debug.checked-$key" -mmin -1440 2>/dev/null)" ] && return 0
+# selftests SERIES: links $CACHE/k/SERIES.selftests to nft_flowtable.sh, and what it sources, of that series.
+selftests() {
+	local package version dir src
 	apt_world
+	package=linux-source-$(grep -oE '^[0-9]+\.[0-9]+' "$CACHE/k/$1/release")
+	version=$(apt-cache -c "$APT/apt.conf" policy "$package" | sed -n 's/ *Candidate: //p')
+	dir=$CACHE/kernels/selftests-$version
+	if [ ! -d "$dir" ]; then
+		say "fetching $package for its selftests"
+		src=$(mktemp -d "$CACHE/source.XXXXXX")
+		unpack "$src" "$package=$version"
+		mkdir "$src/out"
+		tar -C "$src/out" --strip-components=4 -xf "$src/usr/src/$package.tar.xz" \
+			--wildcards '*/selftests/net*/nft_flowtable.sh' '*/selftests/net*/*lib*.sh'
+		mv "$src/out" "$dir"
+		rm -rf "$src"
+	fi
+	ln -sfn "$dir" "$CACHE/k/$1.selftests"
+}
+
+# The source of Debian's 6.1, unpacked once; its directory on stdout.
+kernel_source() {
+	local version dir src
 	version=$(apt-cache -c "$APT/apt.conf" policy linux-source-6.1 | sed -n 's/ *Candidate: //p')
-	dir=$CACHE/kernels/debug-$version-$key
-	if [ ! -e "$dir/release" ]; then
-		say "building the debug kernel (some minutes)"
-		rm -rf "$dir"
-		mkdir -p "$dir/build"
+	dir=$CACHE/kernels/source-$version
+	if [ ! -e "$dir" ]; then
 		src=$(mktemp -d "$CACHE/source.XXXXXX")
 		unpack "$src" "linux-source-6.1=$version"
 		tar -C "$src" -xf "$src"/usr/src/linux-source-6.1.tar.xz
-		mv "$src/linux-source-6.1" "$dir/source"
+		mv "$src/linux-source-6.1" "$dir"
 		rm -rf "$src"
-		make -s -C "$dir/source" O="$dir/build" KCONFIG_ALLCONFIG="$HERE/debug.config" \
-			allnoconfig >"$dir/build.log" 2>&1
+	fi
+	echo "$dir"
+}
+
+# debug_kernel NAME DETECTOR: a kernel of the hostile ring, keyed by source version and configuration.
+debug_kernel() {
+	local name=$1 configs=("$HERE/debug.config" "$HERE/debug-$2.config") key dir src
+	install_packages flex bison libssl-dev libelf-dev bc
+	key=$(cat "${configs[@]}" | sha256sum | cut -c1-12)
+	[ -e "$CACHE/k/$name/release" ] && [ "$(find "$CACHE/k/$name.checked-$key" -mmin -1440 2>/dev/null)" ] && return 0
+	apt_world
+	src=$(kernel_source)
+	dir=$CACHE/kernels/$name-${src##*/source-}-$key
+	if [ ! -e "$dir/release" ]; then
+		say "building the kernel $name (some minutes)"
+		rm -rf "$dir"
+		mkdir -p "$dir/build"
+		ln -s "$src" "$dir/source"
+		cat "${configs[@]}" >"$dir/config"
+		make -s -C "$src" O="$dir/build" KCONFIG_ALLCONFIG="$dir/config" allnoconfig >"$dir/build.log" 2>&1
 		make -s -C "$dir/build" -j"$(nproc)" bzImage modules >>"$dir/build.log" 2>&1 ||
 			{ tail -20 "$dir/build.log" >&2; return 1; }
 		cp "$dir/build/arch/x86/boot/bzImage" "$dir/vmlinuz"
@@ -197,8 +269,8 @@ debug_kernel() {
 		mv "$dir/release.new" "$dir/release"
 	fi
 	mkdir -p "$CACHE/k"
-	ln -sfn "$dir" "$CACHE/k/debug"
-	touch "$CACHE/k/debug.checked-$key"
+	ln -sfn "$dir" "$CACHE/k/$name"
+	touch "$CACHE/k/$name.checked-$key"
 }
 
 need_root "$@"
@@ -206,7 +278,13 @@ for what in "$@"; do
 	case $what in
 	tools) tools ;;
 	check) check ;;
-	kernel:debug) debug_kernel ;;
+	names) install_packages tshark && apt_world ;;
+	browser) install_packages chromium ;;
+	kernel:debug) debug_kernel debug kasan ;;
+	kernel:kcsan) debug_kernel kcsan kcsan ;;
+	kernel:6.1-arm64) guest arm64 aarch64-linux-gnu qemu-system-arm ;;
+	kernel:6.1-s390x) guest s390x s390x-linux-gnu qemu-system-misc ;;
+	selftests:*) selftests "${what#selftests:}" ;;
 	kernel:*) kernel "${what#kernel:}" ;;
 	headers:arm64) kernel 6.1 arm64 arm64 ;;
 	headers:mipsel) kernel 6.1 mipsel 4kc-malta ;;

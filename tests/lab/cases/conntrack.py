@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Law 7, conntrack tells the truth while packets pass it by."""
+import os
 import re
 import socket
 import struct
 
-from natlab import (Capture, Delta, Tcp, Udp, both, check, conntrack, conntrack_entry, equal, exchange, frame,
+from natlab import (Capture, Delta, Tcp, Udp, both, check, conntrack, conntrack_entry, ctl, equal, exchange, frame,
                     inject, ip, ip_packet, mac, ns, published, rule, run, select, start, sysctl,
                     tcp, wait)
 
@@ -50,6 +51,17 @@ def half_close(family):
 case_half_close_v4, case_half_close_v6 = both(half_close)
 
 
+def reset_by_server(conn):
+    """The server sends an RST, and the client gets it."""
+    conn.server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    conn.server.close()
+    try:
+        conn.client.recv(1)
+        check(False, "no reset")
+    except ConnectionResetError:
+        pass
+
+
 def reset(family):
     """An RST after much data nobody tracked: it arrives, and conntrack closes. The tuple is used again at once."""
     watched(family)
@@ -61,13 +73,7 @@ def reset(family):
         Tcp.pass_data(conn.server, conn.client, MEGA * 2)
         check(d["hits"] > 30, f"{d.changed()}")
         port = conn.client.getsockname()[1]
-        conn.server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        conn.server.close()
-        try:
-            conn.client.recv(1)
-            check(False, "no reset")
-        except ConnectionResetError:
-            pass
+        reset_by_server(conn)
         equal(d["end.tcp-flags"], 1, f"{d.changed()}")
         equal(state(conn), "CLOSE", "state in conntrack")
         conn.close()
@@ -110,6 +116,37 @@ def case_far_behind():
     equal(d["end.tcp-flags"], 1, f"{d.changed()}")
     equal(invalid(4), 0, "packets called invalid")
     equal(conntrack_entry("tcp", src=client)[0].split()[3], "TIME_WAIT", "state in conntrack")
+
+
+def case_unseen():
+    """3 GiB one way, unseen; then the stack has the connection again, strict: nothing is INVALID, and the reset arrives."""
+    sysctl("r", "net.netfilter.nf_conntrack_tcp_be_liberal", 0)
+    watched(4)
+    conn = Tcp()
+    d, size, sent, got = Delta(), 3 << 30, 0, 0
+    # Pages of one file, and a receiver that only counts: nobody copies them.
+    with open("/tmp/zeros", "w+b") as f:
+        f.truncate(2 << 20)
+        conn.client.setblocking(False)
+        while got < size:
+            try:
+                if sent < size:
+                    sent += os.sendfile(conn.client.fileno(), f.fileno(), sent % (1 << 20), min(1 << 20, size - sent))
+            except BlockingIOError:
+                pass
+            got += len(conn.server.recv(1 << 20, socket.MSG_TRUNC))
+    os.unlink("/tmp/zeros")
+    conn.client.settimeout(60)
+    check(d["hits"] > 40000, f"{d.changed()}")
+    check(d["bytes"] > size, f"{d.changed()}")
+    ctl("disabled=1")
+    d = Delta()
+    Tcp.pass_data(conn.client, conn.server, MEGA)
+    Tcp.pass_data(conn.server, conn.client, MEGA)
+    equal(d["hits"], 0, "hits")
+    reset_by_server(conn)
+    equal(state(conn), "CLOSE", "state in conntrack")
+    equal(invalid(4), 0, "packets called invalid")
 
 
 def udp_life(family):

@@ -13,7 +13,8 @@ from natlab import (CTL, Delta, LIBC, Tcp, Udp, check, ctl, equal, hits, ip, log
                     reachable, read, refuses, select, settings, sh, start, stats, sysctl, wait)
 
 DEFAULTS = ["select=auto", "delay_pkts=0", "flow_limit=65536", "ifname_group_type=0", "debug=3", "revalidate=0",
-            "ifname_group_clear"]
+            "inspect_packets=64", "inspect_fail=open", "log_level=url", "log_query=0", "ifname_group_clear"]
+NAMES = DEFAULTS[6:10]
 
 BAD = (
     ("disabled=2", errno.ERANGE, "'2': expected 0 or 1"),
@@ -23,6 +24,9 @@ BAD = (
     ("disabled", errno.EINVAL, "'disabled': expected a command; reading the device lists them"),
     ("disabled =1", errno.EINVAL, "'disabled =1': expected a command"),
     ("Disabled=1", errno.EINVAL, "'Disabled=1': expected a command"),
+    ("inspect_packets=0", errno.ERANGE, "'0': expected 1 to 65535"),
+    ("inspect_fail=maybe", errno.EINVAL, "'maybe': expected open or closed"),
+    ("log_level=all", errno.EINVAL, "'all': expected counters, domain, host or url"),
     ("delay_pkts=1000001", errno.ERANGE, "'1000001': expected 0 to 1000000"),
     ("delay_pkts=0x10", errno.EINVAL, "'0x10': expected 0 to 1000000"),
     ("delay_pkts=4294967296", errno.ERANGE, "'4294967296': expected 0 to 1000000"),
@@ -86,7 +90,7 @@ def case_ctl_lines():
     """However a text is cut into writes, it means the same."""
     text = b"\r\n\n  # comment\n\tdelay_pkts=7 \t\r\nselect=mark:0xff/0xff\n   flow_limit=1000\ndebug=1   \n#\n \n"
     want = ["select=mark:0xff/0xff", "delay_pkts=7", "flow_limit=1000", "ifname_group_type=0", "debug=1",
-            "revalidate=0", "ifname_group_clear"]
+            "revalidate=0", *NAMES, "ifname_group_clear"]
     rnd = random.Random(1)
     for cut in (1, 2, 3, 255, 256, 257, 4096, None):
         ctl("\n".join(DEFAULTS))
@@ -209,7 +213,7 @@ def case_ctl_identity():
 def case_ctl_transaction():
     """begin ... commit: all lines or none; nobody sees a part; what is not committed never was."""
     good = "begin\ndelay_pkts=9\nifname_group_add=a\nflow_limit=777\nselect=all\n"
-    new = ["select=all", "delay_pkts=9", "flow_limit=777", "ifname_group_type=0", "debug=3", "revalidate=0",
+    new = ["select=all", "delay_pkts=9", "flow_limit=777", "ifname_group_type=0", "debug=3", "revalidate=0", *NAMES,
            "ifname_group_clear", "ifname_group_add=a"]
     with opened() as fd:
         os.write(fd, good.encode())
@@ -233,7 +237,7 @@ def case_ctl_transaction():
         ctl("delay_pkts=0")
     refuses(lambda: ctl(good + "\n".join(f"ifname_group_add=e{i}" for i in range(32)) + "\ncommit"), errno.ENOSPC)
     equal(settings(), DEFAULTS, "one name too many")
-    refuses(lambda: ctl("begin\n" + "delay_pkts=3\n" * 257 + "commit"), errno.E2BIG)
+    refuses(lambda: ctl("begin\n" + "delay_pkts=3\n" * 2049 + "commit"), errno.E2BIG)
     equal(settings(), DEFAULTS, "one line too many")
     ctl("begin\n" + "delay_pkts=3\n" * 255 + "delay_pkts=4\ncommit")
     check("delay_pkts=4" in settings(), "as many as there may be")
@@ -306,6 +310,8 @@ def case_ctl_flush():
             ("proto=tcp dport=7000", set()), ("", every), ("  proto=tcp   dport=7003  ", {"tcp6"})):
         for flow in made.values():
             flow.learn()
+        for name in ("tcp4", "tcp6"):
+            made[name].settle()
         equal(living(), every, "flows before")
         d = Delta()
         ctl("flush " + words)
@@ -341,8 +347,8 @@ def case_ctl_group():
         ctl("list_net_device")
         return {l.split()[1]: re.sub(r"^device \w+ ifindex=\d+ mtu=\d+ ", "", l) for l in log()[have:]}
     ip("r", "link add br0 type bridge\nlink add inside type dummy\nlink set inside master br0")
-    equal(devices(), {"lo": "port=unsuitable group=0", "inside": "port=unsuitable group=0",
-                      **{dev: "port=idle group=0" for dev in ("r0", "r1", "br0")}}, "devices before there is a hook")
+    equal(devices(), {"lo": "port=unsuitable group=0",
+                      **{dev: "port=idle group=0" for dev in ("r0", "r1", "br0", "inside")}}, "devices before there is a hook")
     select()
     some = [Udp(4), Udp(6)]
     for kind, group, fast in ((0, "r0 r1", 1), (1, "r0 r1", 1), (2, "r0 r1", 0), (1, "r0", 0), (2, "r0", 1),
@@ -354,8 +360,7 @@ def case_ctl_group():
             flow.learn()
             check(fast or d["learn.ifname-group"] >= 4, f"{d.changed()}")             # learn.ifname-group
             hits(flow, fast)
-    equal(devices(), {"lo": "port=unsuitable group=0", "inside": "port=unsuitable group=0",
-                      "br0": "port=hooked group=0", "r0": "port=hooked group=1", "r1": "port=hooked group=1"},
+    equal(devices(), {"lo": "port=unsuitable group=0", "inside": "port=hooked group=0", "br0": "port=hooked group=0", "r0": "port=hooked group=1", "r1": "port=hooked group=1"},
           "devices")
     # A device that takes a name of the group is in it.
     for old, new, member in (("r1", "other", 0), ("other", "eth1", 1)):
@@ -438,3 +443,26 @@ def case_two_writers():
     got = dict(l.split("=") for l in settings() if "=" in l)
     equal([got[k] for k in ("delay_pkts", "flow_limit", "debug", "ifname_group_type", "disabled")],
           ["1000", "100", "8", "1", "0"], "what was written last")
+
+
+def case_ten_writers():
+    """Ten processes with transactions of their own, all the time: who reads sees one of them, whole."""
+    lines = ("select=mark:0x{0:x}/0xff", "delay_pkts={0}", "flow_limit={1}", "ifname_group_clear", "ifname_group_add=dev{0}")
+    script = "for i in $(busybox seq 40); do printf '{}' > /dev/natflow_ctl; done"
+    procs = []
+    for n in range(1, 11):
+        text = "\\n".join(("begin", *lines, "commit", "")).format(n, 1000 + n)
+        procs.append(start("r", ["bash", "-c", script.replace("{}", text)]))
+    seen = set()
+    while any(p.poll() is None for p in procs):
+        now = settings()
+        n = int(now[-1].removeprefix("ifname_group_add=dev")) if "dev" in now[-1] else 0
+        if n:
+            equal([l for l in now if l.split("=")[0] in ("select", "delay_pkts", "flow_limit")] + now[-2:],
+                  [l.format(n, 1000 + n) for l in lines], "one transaction")
+        seen.add(n)
+    check(len(seen) > 2, f"transactions seen: {seen}")
+    for p in procs:
+        equal((p.returncode, p.communicate()[0] or ""), (0, ""), "writer")
+    equal(log(), [], "log")
+    equal(stats()["flow_limit"], int([l for l in settings() if "flow_limit" in l][0].split("=")[1]), "the table's own limit")

@@ -24,12 +24,14 @@ def case_permissions():
         check(status and "Operation not permitted" in out, f"{how}: {status} {out}")
     user = "setpriv --reuid=65534 --regid=65534 --clear-groups "
     for name, word, allowed in (("/dev/natflow_ctl", None, ()), ("/proc/natflow_flows", None, ("weak",)),
-                                ("/proc/natflow_log", None, ("weak",)), ("/proc/natflow", "hits", ("weak", "user"))):
+                                ("/proc/natflow_log", None, ("weak",)), ("/proc/natflow_urls", None, ("weak",)),
+                                ("/dev/hostacl_ctl", None, ()), ("/dev/natflow_urllogger_queue", None, ()),
+                                ("/proc/natflow", "hits", ("weak", "user"))):
         for kind, prefix in (("weak", weak), ("user", user)):
             status, out = run("r", prefix + "cat " + name, ok=False)
             equal(status == 0, kind in allowed, f"{kind} reads {name}: {out}")
             check(not word or word in out, out)
-    for name in ("natflow", "natflow_flows", "natflow_log"):
+    for name in ("natflow", "natflow_flows", "natflow_log", "natflow_urls"):
         def write():
             with opened(NET + name, os.O_WRONLY) as fd:
                 os.write(fd, b"disabled=1\n")
@@ -167,10 +169,10 @@ def case_two_gateways():
 def case_proc_summary():
     """`key value` lines, always the same in the same order, every reason once under its name."""
     with open("/lab/natflow_reason.h") as f:
-        reasons = [f"{group}.{key}" for group, key in re.findall(r'X\((refuse|learn|end), \w+, "([^"]+)"', f.read())]
+        reasons = [f"{group}.{key}" for group, key in re.findall(r'X\((refuse|learn|end|name), \w+, "([^"]+)"', f.read())]
     head = ["version", "disabled", "select", "rules", "learning", "hooked", "flows", "flows_half", "flows_peak",
             "flow_limit", "table_bytes", "flow_bytes_ipv4", "flow_bytes_ipv6", "missed_event", "hits",
-            "bytes"]
+            "bytes", "names_produced", "names_merged", "names_limited"]
     check(len(reasons) > 60 and len(set(reasons)) == len(reasons), "reasons in the header")
 
     def keys():

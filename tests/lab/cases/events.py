@@ -11,9 +11,9 @@ import socket
 import struct
 import time
 
-from natlab import (ADDR, IPT, Capture, Delta, Failure, Udp, both, check, conntrack, ctl, equal, fast, flows, ip,
-                    learned, mac, nft_counter, ns, reachable, run, second_link, select, stats,
-                    sysctl, wait)
+from natlab import (ADDR, IPT, Capture, Delta, Failure, Udp, carriers_reported, both, check, conntrack, ctl, equal,
+                    fast, flows, ip, learned, mac, nft_counter, ns, reachable, run, second_link, select, stats, sysctl,
+                    wait)
 
 FAR = {("c", 4): "10.8.8.8", ("s", 4): "10.9.9.9", ("c", 6): "fd08::8", ("s", 6): "fd09::9"}
 NET = {("c", 4): "10.8.0.0/16", ("s", 4): "10.9.0.0/16", ("c", 6): "fd08::/32", ("s", 6): "fd09::/32"}
@@ -458,6 +458,7 @@ def bridged(family):
     run("c", "ip neigh flush dev c0")
     wait(lambda: reachable("c", family, ADDR["r0", family]), "the bridge")
     wait(lambda: reachable("s", family, ADDR["c", family]), "the client")
+    carriers_reported("r")
     select()
     return learned(Udp(family))
 

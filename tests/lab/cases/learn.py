@@ -2,9 +2,9 @@
 """Every reason why a packet is not learned from: counted under its name, and the bytes still arrive."""
 import socket
 
-from natlab import (ADDR, Capture, Delta, Queue, Tcp, Udp, both, check, conntrack, cpu, ctl, equal, exchange, fast,
-                    frame, inject, ip, ip_packet, learned, mac, modprobe, no_memory, ns, published, reachable, rule,
-                    run, second_link, select, sh, slow, stats, sysctl, udp, udp_socket, wait)
+from natlab import (ADDR, Capture, Delta, Queue, Tcp, Udp, both, check, conntrack, conntrack_entry, cpu, ctl, equal,
+                    exchange, fast, frame, inject, ip, ip_packet, learned, mac, modprobe, no_memory, ns, published,
+                    reachable, rule, run, second_link, select, sh, slow, stats, sysctl, udp, udp_socket, wait)
 
 N = 5               # rounds, as exchange() makes them
 ROUTE = {4: "ip -4 route", 6: "ip -6 route"}
@@ -172,7 +172,9 @@ def seqadj(family):
     equal((d["hits"], d["learn.helper"]), (0, 0), f"{d.changed()}")
     data = Tcp(family, client="s", server="c", dport=port, to=(nat, port))
     Tcp.pass_data(data.client, data.server, bytes(range(256)) * 100)
-    check(d["hits"] > 0, f"the data connection is fast: {d.changed()}")
+    # Debian's 6.1.176 passes the helper on to it.
+    inherited = "helper=ftp" in conntrack_entry("tcp", more=f"-f ipv{family}", dport=port)[0]
+    check((d["hits"] > 0) != inherited, f"the data connection is fast: {d.changed()}")
     equal(data.client.getpeername()[0], nat, "where the server sent its data")
 
 

@@ -7,13 +7,18 @@
  *   echo "DEV FAMILY FLOWS COUNT HEXFRAME" > /proc/natlab_bench; cat it: ns per packet
  *	FAMILY 4 or 6 walks over source ports, 14 or 16 over destination ports,
  *	0 builds and frees the skbs only
+ *   echo "DEV FAMILY FLOWS COUNT HEXFRAME" > /proc/natlab_probe: COUNT packets, one
+ *	every PROBE_NS in softirq; cat it, when the last one has left: medians, 99th
+ *	percentiles and maxima, in ns, of how long they took and of how late they were
  *   echo "FUNCTION COUNT VALUE" > /proc/natlab_fail: natflow's next COUNT calls of
- *	FUNCTION return VALUE and do nothing, any other line stops that; only on
- *	x86 with kprobes
+ *	FUNCTION return VALUE and do nothing, any other line stops that; only with
+ *	kprobes, on x86, arm64 and s390
  *
  * Devices are looked up in the writer's network namespace.
  */
+#include <linux/completion.h>
 #include <linux/etherdevice.h>
+#include <linux/hrtimer.h>
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -27,10 +32,10 @@
 #include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/tcp.h>
 #include <linux/uaccess.h>
 #include <linux/udp.h>
-#include <linux/version.h>
 #include <net/dst_metadata.h>
 #include <net/netfilter/nf_conntrack.h>
 #include <net/udp.h>
@@ -238,64 +243,212 @@ static ssize_t inject_write(struct file *f, const char __user *user, size_t n, l
 	return err ?: n;
 }
 
-/* Fresh, unshared skbs, one port walking over the flows, as a driver would hand them up. */
-static void bench_burst(struct net_device *dev, unsigned int len, unsigned int port_off,
-			unsigned int flows, unsigned int from, unsigned int n, bool drop)
+/* What to send, and which field of the frame makes a flow of it. */
+struct walk {
+	struct net_device *dev;
+	unsigned int len, flows;
+	unsigned int port;	/* its offset */
+	bool drop;
+	__be16 vlan_proto;	/* a tag that the device has taken off, or 0 */
+	u16 vlan_tci;
+	u8 frame[2048];
+};
+
+/* The outer VLAN tag goes beside the packet, as most hardware does it. */
+static void take_tag(struct walk *w)
+{
+	struct vlan_ethhdr *eth = (struct vlan_ethhdr *)w->frame;
+
+	w->vlan_proto = 0;
+	if (!eth_type_vlan(eth->h_vlan_proto) || w->len < sizeof(*eth))
+		return;
+	w->vlan_proto = eth->h_vlan_proto;
+	w->vlan_tci = ntohs(eth->h_vlan_TCI);
+	w->len -= VLAN_HLEN;
+	memmove(w->frame + 2 * ETH_ALEN, w->frame + 2 * ETH_ALEN + VLAN_HLEN,
+		w->len - 2 * ETH_ALEN);
+}
+
+/* Behind Ethernet and what is left of VLAN tags or PPPoE (RFC 2516: 6 bytes, then 2 of PPP). */
+static unsigned int l3_offset(const struct walk *w)
+{
+	__be16 type = ((struct ethhdr *)w->frame)->h_proto;
+
+	if (eth_type_vlan(type))
+		return ETH_HLEN + VLAN_HLEN;
+	return type == htons(ETH_P_PPP_SES) ? ETH_HLEN + 8 : ETH_HLEN;
+}
+
+/* "DEV FAMILY FLOWS COUNT HEXFRAME"; the device is the caller's to put. */
+static int parse_walk(const char *text, struct walk *w, unsigned int *count)
+{
+	unsigned int family, used = 0;
+	char name[IFNAMSIZ];
+
+	if (sscanf(text, "%15s %u %u %u %n", name, &family, &w->flows, count, &used) < 4 ||
+	    !used || !w->flows || !*count || parse_frame(text + used, &w->len) ||
+	    w->len > sizeof(w->frame))
+		return -EINVAL;
+	memcpy(w->frame, frame, w->len);
+	take_tag(w);
+	w->drop = !family;
+	w->port = l3_offset(w) + (family % 10 == 6 ? 40 : 20) + (family > 10 ? 2 : 0);
+	w->dev = dev_get_by_name(current->nsproxy->net_ns, name);
+	return w->dev ? 0 : -ENODEV;
+}
+
+/* A fresh, unshared skb, the @n-th, as a driver would hand it up. Context: BH disabled. */
+static void walk_one(const struct walk *w, unsigned int n)
+{
+	struct sk_buff *skb = netdev_alloc_skb_ip_align(w->dev, w->len + 64);
+
+	if (!skb)
+		return;
+	skb_put_data(skb, w->frame, w->len);
+	*(__be16 *)(skb->data + w->port) = htons(1024 + n % w->flows);
+	skb->protocol = eth_type_trans(skb, w->dev);
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	if (w->vlan_proto)
+		__vlan_hwaccel_put_tag(skb, w->vlan_proto, w->vlan_tci);
+	if (w->drop)
+		kfree_skb(skb);
+	else
+		netif_receive_skb(skb);
+}
+
+static void walk_burst(const struct walk *w, unsigned int from, unsigned int n)
 {
 	unsigned int i;
 
 	local_bh_disable();
-	for (i = from; i < from + n; i++) {
-		struct sk_buff *skb = netdev_alloc_skb_ip_align(dev, len + 64);
-
-		if (!skb)
-			continue;
-		skb_put_data(skb, frame, len);
-		*(__be16 *)(skb->data + port_off) = htons(1024 + i % flows);
-		skb->protocol = eth_type_trans(skb, dev);
-		skb->ip_summed = CHECKSUM_UNNECESSARY;
-		if (drop)
-			kfree_skb(skb);
-		else
-			netif_receive_skb(skb);
-	}
+	for (i = from; i < from + n; i++)
+		walk_one(w, i);
 	local_bh_enable();
 }
 
 static ssize_t bench_write(struct file *f, const char __user *user, size_t n, loff_t *off)
 {
-	unsigned int family, flows, count, len, i, used = 0;
-	char *text = read_line(user, n), name[IFNAMSIZ];
-	struct net_device *dev = NULL;
+	static struct walk w;	/* under @lock */
+	char *text = read_line(user, n);
+	unsigned int count, i;
 	ktime_t start;
-	int err = -EINVAL;
+	int err;
 
 	if (IS_ERR(text))
 		return PTR_ERR(text);
 	mutex_lock(&lock);
-	if (sscanf(text, "%15s %u %u %u %n", name, &family, &flows, &count, &used) >= 4 &&
-	    used && flows && count && !parse_frame(text + used, &len)) {
-		bool drop = !family;
-		unsigned int port_off = ETH_HLEN + (family % 10 == 6 ? 40 : 20);
-
-		port_off += family > 10 ? 2 : 0;
-		dev = dev_get_by_name(current->nsproxy->net_ns, name);
-		err = dev ? 0 : -ENODEV;
+	err = parse_walk(text, &w, &count);
+	if (!err) {
 		start = ktime_get();
-		for (i = 0; dev && i < count; i += 64) {
-			bench_burst(dev, len, port_off, flows, i, min(64U, count - i), drop);
+		for (i = 0; i < count; i += 64) {
+			walk_burst(&w, i, min(64U, count - i));
 			cond_resched();
 		}
 		snprintf(bench_result, sizeof(bench_result), "%llu\n",
 			 div_u64(ktime_to_ns(ktime_sub(ktime_get(), start)), count));
-		dev_put(dev);
+		dev_put(w.dev);
 	}
 	mutex_unlock(&lock);
 	kvfree(text);
 	return err ?: n;
 }
 
-#if defined(CONFIG_KPROBES) && defined(CONFIG_X86)
+#define PROBE_NS	100000
+#define PROBES_MAX	8192
+
+static struct {
+	struct walk walk;
+	struct hrtimer timer;
+	struct completion done;
+	unsigned int count, sent;
+	u32 took[PROBES_MAX], late[PROBES_MAX];
+} probe;
+
+static enum hrtimer_restart probe_send(struct hrtimer *timer)
+{
+	ktime_t begin = ktime_get();
+
+	probe.late[probe.sent] = ktime_to_ns(ktime_sub(begin, hrtimer_get_expires(timer)));
+	local_bh_disable();
+	walk_one(&probe.walk, probe.sent);
+	local_bh_enable();
+	probe.took[probe.sent] = ktime_to_ns(ktime_sub(ktime_get(), begin));
+	if (++probe.sent == probe.count) {
+		complete(&probe.done);
+		return HRTIMER_NORESTART;
+	}
+	hrtimer_forward_now(timer, ns_to_ktime(PROBE_NS));
+	return HRTIMER_RESTART;
+}
+
+static void probe_end(void)
+{
+	hrtimer_cancel(&probe.timer);
+	if (probe.walk.dev)
+		dev_put(probe.walk.dev);
+	probe.walk.dev = NULL;
+}
+
+static ssize_t probe_write(struct file *f, const char __user *user, size_t n, loff_t *off)
+{
+	char *text = read_line(user, n);
+	int err;
+
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	mutex_lock(&lock);
+	probe_end();
+	err = parse_walk(text, &probe.walk, &probe.count);
+	if (!err && probe.count > PROBES_MAX)
+		err = -ERANGE;
+	if (!err) {
+		probe.sent = 0;
+		reinit_completion(&probe.done);
+		hrtimer_start(&probe.timer, ns_to_ktime(PROBE_NS), HRTIMER_MODE_REL_SOFT);
+	}
+	mutex_unlock(&lock);
+	kvfree(text);
+	return err ?: n;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	return *(const u32 *)a < *(const u32 *)b ? -1 : *(const u32 *)a > *(const u32 *)b;
+}
+
+static void show_probes(struct seq_file *m, u32 *value)
+{
+	sort(value, probe.sent, sizeof(*value), by_size, NULL);
+	seq_printf(m, "%u %u %u\n", value[probe.sent / 2], value[probe.sent * 99 / 100],
+		   value[probe.sent - 1]);
+}
+
+static int probe_show(struct seq_file *m, void *v)
+{
+	if (!probe.walk.dev)
+		return -ENODATA;
+	if (wait_for_completion_interruptible(&probe.done))
+		return -EINTR;
+	mutex_lock(&lock);
+	probe_end();
+	show_probes(m, probe.took);
+	show_probes(m, probe.late);
+	mutex_unlock(&lock);
+	return 0;
+}
+
+static int probe_open(struct inode *inode, struct file *f)
+{
+	return single_open(f, probe_show, NULL);
+}
+
+static const struct proc_ops probe_ops = {
+	.proc_open = probe_open, .proc_read = seq_read, .proc_lseek = seq_lseek,
+	.proc_release = single_release, .proc_write = probe_write,
+};
+
+#if defined(CONFIG_KPROBES) && \
+	(defined(CONFIG_X86) || defined(CONFIG_ARM64) || defined(CONFIG_S390))
 static char fail_name[64];
 static struct kprobe fail_probe;
 static atomic_t fail_count;
@@ -307,12 +460,23 @@ static noinline long fail_instead(void)
 	return READ_ONCE(fail_value);
 }
 
-/* At the function's first instruction: who called it is on top of the stack. */
+/* At a function's first instruction: where it will return to. */
+static void *fail_caller(struct pt_regs *regs)
+{
+#if defined(CONFIG_X86)
+	return *(void **)kernel_stack_pointer(regs);
+#elif defined(CONFIG_ARM64)
+	return (void *)procedure_link_pointer(regs);
+#else
+	return (void *)regs->gprs[14];
+#endif
+}
+
 static int fail_enter(struct kprobe *probe, struct pt_regs *regs)
 {
 	char caller[KSYM_SYMBOL_LEN];
 
-	snprintf(caller, sizeof(caller), "%pB", *(void **)kernel_stack_pointer(regs));
+	snprintf(caller, sizeof(caller), "%pB", fail_caller(regs));
 	if (!strstr(caller, "[natflow]") || atomic_dec_if_positive(&fail_count) < 0)
 		return 0;
 	instruction_pointer_set(regs, (unsigned long)fail_instead);
@@ -386,6 +550,9 @@ static int __init natlab_init(void)
 {
 	proc_create("natlab_inject", 0200, NULL, &inject_ops);
 	proc_create("natlab_bench", 0600, NULL, &bench_ops);
+	init_completion(&probe.done);
+	natlab_hrtimer_setup(&probe.timer, probe_send, HRTIMER_MODE_REL_SOFT);
+	proc_create("natlab_probe", 0600, NULL, &probe_ops);
 	fail_init();
 	return 0;
 }
@@ -395,6 +562,8 @@ static void __exit natlab_exit(void)
 	fail_exit();
 	remove_proc_entry("natlab_inject", NULL);
 	remove_proc_entry("natlab_bench", NULL);
+	remove_proc_entry("natlab_probe", NULL);
+	probe_end();
 }
 
 module_init(natlab_init);

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Questions and answers of the DNS: logged, and answered otherwise where a name is not to be visited."""
+import socket
+import struct
+
+import urls
+from natlab import (ADDR, AT_END, Delta, Udp, both, check, equal, exchange, inet, mac, read, rule, select,
+                    udp_socket, wait)
+from urls import ACL, acl
+
+A, CNAME, AAAA, HTTPS = 1, 5, 28, 65
+
+
+def name(text):
+    return b"".join(bytes([len(l)]) + l.encode() for l in text.split(".")) + b"\0"
+
+
+def question(host, kind=A, ident=0x1234, edns=True):
+    opt = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0) if edns else b""
+    return struct.pack("!HHHHHH", ident, 0x0120, 1, 0, 0, int(edns)) + name(host) + struct.pack("!HH", kind, 1) + opt
+
+
+def answer(asked, *records):
+    """What a server says: each record is (owner, type, data)."""
+    end = 12 + asked[12:].index(b"\0") + 5
+    out = asked[:2] + struct.pack("!HHHHH", 0x8180, 1, len(records), 0, 0) + asked[12:end]
+    for owner, kind, data in records:
+        out += name(owner) + struct.pack("!HHIH", kind, 1, 300, len(data)) + data
+    return out
+
+
+class Reply:
+    def __init__(self, data, host):
+        ident, flags, qd, an, ns, ar = struct.unpack_from("!HHHHHH", data)
+        equal((ident, flags >> 15, qd), (0x1234, 1, 1), "header")
+        at = 12 + len(name(host))
+        equal(data[12:at], name(host), "question")
+        at += 4
+        self.rcode, self.addresses, self.error = flags & 15, [], None
+        for _ in range(an):
+            equal(data[at:at + 2], b"\xc0\x0c", "owner")
+            kind, _, _, size = struct.unpack_from("!HHIH", data, at + 2)
+            self.addresses.append(data[at + 12:at + 12 + size])
+            at += 12 + size
+        for _ in range(ar):
+            kind, _, _, size = struct.unpack_from("!HHIH", data, at + 1)
+            if kind == 41:
+                self.error = struct.unpack_from("!HHH", data, at + 11)
+            at += 11 + size
+        equal(at, len(data), "end of the message")
+
+
+def begin():
+    select()
+    urls.enable()
+    return urls.Log(version=3)
+
+
+def asks(flow, log, host, kind=A, **kw):
+    """A question that is not for the server: what the client gets."""
+    flow.client.send(question(host, kind, **kw))
+    return Reply(flow.client.recv(4096), host)
+
+
+def logged(family):
+    """A question: logged with who asked; it goes on, and so does its answer, unchanged; never fast."""
+    log = begin()
+    flow = Udp(family, dport=53)
+    for i in range(3):
+        asked = question(f"n{i}.Example.org", AAAA)
+        flow.send(asked)
+        r, = log.wait(1)
+        equal((r["source"], r["host"], r["protocol"], r["mac"]),
+              (urls.DNS, f"n{i}.example.org", 17, bytes.fromhex(mac("c", "c0").replace(":", ""))), "record")
+        flow.reply(answer(asked, (f"n{i}.example.org", AAAA, bytes(16))))
+    d = Delta()
+    exchange(flow)
+    equal((d["hits"], d["learn.inspect"]), (0, 10), f"{d.changed()}")
+    equal(urls.Log(oldest=True).read(), 0, "records of version 2")
+
+
+case_logged_v4, case_logged_v6 = both(logged)
+
+
+def answered(family):
+    """nxdomain, nodata, refused, sinkhole, with the extended error if the client knows these; nothing is asked."""
+    log = begin()
+    acl("add acl=1,1,blocked.example\nadd acl=2,3,page.example\ndns_sinkhole=10.9.8.7\ndns_sinkhole=fd09::7")
+    flow = Udp(family, dport=53)
+    for how, rcode, a, aaaa in (("nxdomain", 3, [], []), ("nodata", 0, [], []), ("refused", 5, [], []),
+                                ("sinkhole", 0, [inet(4, "10.9.8.7")], [inet(6, "fd09::7")])):
+        acl(f"dns_answer={how}")
+        for kind, want in ((A, a), (AAAA, aaaa), (HTTPS, [])):
+            got = asks(flow, log, "www.blocked.example", kind)
+            equal((got.rcode, got.addresses, got.error), (rcode, want, (15, 2, 15)), f"{how}, type {kind}")
+            r, = log.wait(1)
+            equal((r["rule"], r["action"]), (1, 1), "record")
+    equal(asks(flow, log, "blocked.example", edns=False).error, None, "without EDNS")
+    flow.send(question("page.example"))         # a page can be shown only if the name leads somewhere
+    flow.send(question("other.example"))
+    acl("dns_answer=none")
+    flow.send(question("blocked.example"))
+
+
+case_answered_v4, case_answered_v6 = both(answered)
+
+
+def case_dnat():
+    """A question that is sent elsewhere on its way is answered by whom the client asked."""
+    log = begin()
+    acl("add acl=1,1,blocked.example\ndns_answer=nxdomain")
+    server = udp_socket("s", 4, port=5300)
+    rule(4, f"-A PREROUTING -p udp --dport 53 -j DNAT --to-destination {ADDR['s', 4]}:5300", table="nat")
+    client = udp_socket("c", 4)
+    client.connect(("10.0.1.1", 53))
+    client.send(question("blocked.example"))
+    equal(Reply(client.recv(4096), "blocked.example").rcode, 3, "rcode")
+    client.send(question("fine.example"))
+    equal(server.recvfrom(4096)[0], question("fine.example"), "question at the server")
+    log.wait(2)
+
+
+def local(family):
+    """A server on the gateway itself: questions to it, and what it answers with."""
+    log = begin()
+    acl("add acl=1,1,blocked.example\ndns_answer=nxdomain")
+    server = udp_socket("r", family, port=53)
+    client = udp_socket("c", family)
+    client.connect((ADDR["r0", family], 53))
+    client.send(question("x.blocked.example"))
+    equal(Reply(client.recv(4096), "x.blocked.example").rcode, 3, "rcode")
+    asked = question("cname.example")
+    client.send(asked)
+    got, peer = server.recvfrom(4096)
+    equal(got, asked, "question at the server")
+    equal([r["host"] for r in log.wait(2)], ["x.blocked.example", "cname.example"], "records")
+    server.sendto(answer(asked, ("cname.example", CNAME, name("ads.blocked.example")),
+                         ("ads.blocked.example", A, bytes(4))), peer)
+    equal(Reply(client.recv(4096), "cname.example").rcode, 3, "rcode of an answer that leads there")
+
+
+case_local_v4, case_local_v6 = both(local)
+
+
+def targets(family):
+    """Answers that lead to a blocked name by CNAME or HTTPS are replaced; others are as they were."""
+    log = begin()
+    acl(f"list name=l action=drop mac={mac('c', 'c0')}\nlist name=l load\nads.example\nend\ndns_answer=nodata")
+    flow = Udp(family, dport=53)
+    for kind, records, changed in (
+            (A, [("a.example", CNAME, name("b.example")), ("b.example", CNAME, name("x.ads.example")),
+                 ("x.ads.example", A, bytes(4))], True),
+            (HTTPS, [("a.example", HTTPS, b"\0\1" + name("cdn.ads.example") + b"\0\4\0\4\1\2\3\4")], True),
+            (HTTPS, [("a.example", HTTPS, b"\0\0" + name("ads.example"))], True),
+            (HTTPS, [("a.example", HTTPS, b"\0\1\0\0\5\0\4ech!")], False),
+            (A, [("a.example", CNAME, name("b.example")), ("b.example", A, bytes(4))], False)):
+        asked = question("a.example", kind)
+        flow.send(asked)
+        log.wait(1)
+        said = answer(asked, *records)
+        flow.server.sendto(said, flow.peer)
+        got = flow.client.recv(4096)
+        if changed:
+            equal((Reply(got, "a.example").rcode, Reply(got, "a.example").addresses), (0, []), f"{records}")
+        else:
+            equal(got, said, "answer")
+    acl("dns_https=nodata")
+    equal(asks(flow, log, "a.example", HTTPS).addresses, [], "HTTPS records that nobody is to have")
+
+
+case_targets_v4, case_targets_v6 = both(targets)
+
+
+def case_malformed():
+    """Messages that are wrong, or none, pass as they are and are no names."""
+    log = begin()
+    acl("acl_action_default=drop\ndns_answer=nxdomain")
+    flow = Udp(4, dport=53)
+    good = question("x.example", edns=False)
+    for bad in (b"x", good[:20], good[:5] + b"\2" + good[6:], good[:12] + b"\xc0\x0c" + good[-4:], bytes(12), b"\xff" * 500):
+        flow.send(bad)
+    equal(log.read(), 0, "records")

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Ways around a blocked name, as tools for that offer them: none of them gets through.
+
+A decoy is a segment that the gateway sees and the server does not take. It names
+an allowed host where the client's own stack then sends the blocked one.
+"""
+import socket
+import struct
+import time
+
+import urls
+from natlab import (ADDR, Capture, Delta, Tcp, Udp, both, check, ctl, equal, frame, inject, ip_packet, mac, run, select, sysctl, tcp,
+                    wait)
+from urls import acl
+
+ACK, PSH, URG, FIN, RST, SYN = 16, 8, 32, 1, 4, 2
+
+
+def begin():
+    select()
+    urls.enable()
+    acl("add acl=0,2,blocked.example")
+    return urls.Log(version=3)
+
+
+class Victim:
+    """A connection, and segments as if its client had sent them."""
+
+    def __init__(self, family, ttl=64):
+        self.family = family
+        seen = Capture("r", "r0", lambda f: f[12:14] == (b"\x08\0" if family == 4 else b"\x86\xdd"))
+        self.conn = Tcp(family, established=False)
+        self.conn.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        port = self.conn.client.getsockname()[1]
+        while True:
+            f = seen.next()
+            at = 14 + (20 if family == 4 else 40)
+            if struct.unpack_from("!H", f, at)[0] == port and f[at + 13] == ACK:
+                break
+        seen.close()
+        self.l4 = f[at:]
+        self.seq, self.ack = struct.unpack_from("!II", f, at + 4)
+        self.ports = struct.unpack_from("!HH", f, at)
+        # NOP, NOP, timestamps
+        equal(self.l4[20:24], b"\1\1\x08\x0a", "options of an ACK")
+        self.stamps = struct.unpack_from("!II", self.l4, 24)
+
+    def send(self, data, at=0, flags=ACK | PSH, ttl=64, stamp=0, options=None, ack=0, spoil=0, urg=0):
+        """A segment @at of the stream."""
+        if options is None:
+            options = b"\1\1\x08\x0a" + struct.pack("!II", self.stamps[0] + stamp & 0xffffffff, self.stamps[1])
+        src, dst = ADDR["c", self.family], ADDR["s", self.family]
+        l4 = tcp(self.family, src, dst, *self.ports, self.seq + at, self.ack + ack, flags, options + data,
+                 doff=5 + len(options) // 4)
+        l4 = l4[:16] + struct.pack("!H", struct.unpack_from("!H", l4, 16)[0] ^ spoil) + l4[18:]
+        inject("r0", frame(mac("r", "r0"), mac("c", "c0"), ip_packet(self.family, src, dst, 6, l4, ttl=ttl)))
+
+    def is_blocked(self, hello=None):
+        """The client's own hello: the connection is reset."""
+        self.conn.client.send(hello or urls.hello("blocked.example"))
+        try:
+            check(False, f"not blocked: {self.conn.client.recv(100)}")
+        except ConnectionResetError:
+            pass
+
+
+def decoy(garbage=False, **kw):
+    def test(family):
+        log = begin()
+        # A router further on, where packets with few hops left end.
+        run("s", ["nft", "add table inet t; add chain inet t c { type filter hook input priority 0; }; "
+                  f"add rule inet t c {'ip ttl' if family == 4 else 'ip6 hoplimit'} 7 drop"])
+        victim = Victim(family)
+        victim.send(b"garbage" if garbage else urls.hello("fine.example"), **kw)
+        victim.is_blocked()
+        log.read()
+        equal(log.records[-1]["host"], "blocked.example", "last record")
+    return test
+
+
+case_low_ttl_v4, case_low_ttl_v6 = both(decoy(ttl=8))
+case_bad_checksum_v4, case_bad_checksum_v6 = both(decoy(spoil=1))
+case_md5_v4, case_md5_v6 = both(decoy(options=b"\1\1\x13\x12" + bytes(16)))
+case_old_stamp_v4, case_old_stamp_v6 = both(decoy(stamp=-100000))
+case_no_ack_v4, case_no_ack_v6 = both(decoy(flags=PSH))
+case_far_ack_v4, case_far_ack_v6 = both(decoy(ack=-60000))
+case_far_ack_garbage_v4, case_far_ack_garbage_v6 = both(decoy(garbage=True, ack=-60000))
+case_low_ttl_reset_v4, case_low_ttl_reset_v6 = both(decoy(ttl=8, flags=RST | ACK))
+case_low_ttl_end_v4, case_low_ttl_end_v6 = both(decoy(ttl=8, flags=FIN | ACK))
+
+
+def case_unchecked_checksum():
+    """Where conntrack does not look at checksums either."""
+    sysctl("r", "net.netfilter.nf_conntrack_checksum", 0)
+    decoy(spoil=0x1234)(4)
+
+
+def parts(family):
+    """Cut inside the name, in order and not, in records, one byte a time."""
+    begin()
+    data = urls.hello("blocked.example")
+    cut = data.index(b"blocked") + 3
+    records = data[:3] + struct.pack("!H", cut - 5) + data[5:cut] + data[:3] + struct.pack("!H", len(data) - cut) + \
+        data[cut:]
+    Victim(family).is_blocked(records)
+    victim = Victim(family)
+    victim.send(data[cut:], at=cut)
+    victim.is_blocked(data[:cut])
+    victim = Victim(family)
+    for i in range(0, 40):
+        victim.conn.client.send(data[i:i + 1])
+        equal(victim.conn.server.recv(1), data[i:i + 1], "byte at the server")
+    victim.is_blocked(data[40:])
+
+
+case_parts_v4, case_parts_v6 = both(parts)
+
+
+def overlap(family):
+    """The same bytes said twice, differently: either name is enough."""
+    for first, second in (("fine.example123", "blocked.example"), ("blocked.example", "fine.example123")):
+        begin()
+        victim = Victim(family)
+        one = urls.hello(first)
+        cut = one.index(first.encode()) + 10
+        two = one.replace(first.encode(), second.encode())
+        # All but the hello's beginning comes twice; the gap keeps the server from acknowledging it.
+        victim.send(one[cut - 10:], at=cut - 10)
+        victim.send(two[cut - 10:], at=cut - 10)
+        victim.is_blocked(one[:cut - 10])
+        acl("clear")
+
+
+case_overlap_v4, case_overlap_v6 = both(overlap)
+
+
+def case_overlap_allowed():
+    """Two names that are both allowed: logged with a flag, and not relied on."""
+    log = begin()
+    d = Delta()
+    victim = Victim(4)
+    one = urls.hello("one.example")
+    cut = one.index(b"one.example")
+    two = one.replace(b"one.example", b"two.example")
+    victim.send(one[cut:], at=cut)
+    victim.send(two[cut:], at=cut)
+    victim.conn.client.send(one[:cut])
+    victim.conn.server.recv(4096)
+    equal([(r["host"], r["flags"] & 2) for r in log.wait(2)], [("one.example", 2), ("two.example", 2)], "records")
+    equal(urls.outcomes(d), {"name.untrusted": 1}, "outcomes")
+
+
+def case_urgent():
+    """A byte out of band inside the name: what the server reads is not known, and not relied on."""
+    log = begin()
+    ctl("inspect_fail=closed\ninspect_packets=4")
+    victim = Victim(4)
+    data = urls.hello("bloXcked.example")
+    cut = data.index(b"X") + 1
+    victim.conn.client.send(data[:cut], socket.MSG_OOB)
+    victim.conn.client.send(data[cut:])
+    victim.conn.server.settimeout(0.5)
+    got = b""
+    try:
+        while len(got) < len(data) - 1:
+            got += victim.conn.server.recv(4096)
+        check(False, "the whole hello arrived")
+    except TimeoutError:
+        pass
+    equal([r["host"] for r in log.records], [], "records")
+
+
+def case_silence():
+    """A client that says nothing for longer than a hello may take."""
+    begin()
+    victim = Victim(4)
+    begun = time.monotonic()
+    wait(lambda: time.monotonic() - begun > 9, "9 seconds")
+    victim.is_blocked()
+
+
+def fragments(family):
+    """A hello in fragments of IP: conntrack puts them together first."""
+    begin()
+    flow = Udp(family, dport=443)
+    run("c", "ip link set c0 mtu 1280" if family == 6 else "ip link set c0 mtu 700")
+    flow.client.setsockopt(*((socket.IPPROTO_IP, 10, 0) if family == 4 else (socket.IPPROTO_IPV6, 23, 0)))
+    flow.client.send(urls.initial(urls.crypto(0, urls.hello("blocked.example", records=False)), size=1400))
+    try:
+        check(False, f"not blocked: {flow.client.recv(1)}")
+    except OSError as e:
+        check(not isinstance(e, TimeoutError), "nothing said so")
+
+
+case_fragments_v4, case_fragments_v6 = both(fragments)
+
+
+def case_quic_decoys():
+    """Other datagrams first: small ones, unknown versions, forged names, an Initial cut in two and swapped."""
+    log = begin()
+    flow = Udp(4, dport=443)
+    flow.send(b"junk")
+    flow.reply(b"junk back")
+    flow.send(b"junk again")
+    flow.reply(b"junk back")
+    flow.send(bytes([0xc0]) + struct.pack("!I", 0x1a2a3a4a) + bytes(1195))
+    data = urls.hello("blocked.example", records=False)
+    flow.send(urls.initial(urls.crypto(0, urls.hello("fine.example", records=False)), forge=True))
+    flow.send(urls.initial(urls.crypto(60, data[60:]), 1))
+    equal(log.read(), 0, "records")
+    flow.client.send(urls.initial(urls.crypto(0, data[:60]), 0))
+    try:
+        check(False, f"not blocked: {flow.client.recv(1)}")
+    except OSError as e:
+        check(not isinstance(e, TimeoutError), "nothing said so")
+    equal(log.wait(1)[0]["host"], "blocked.example", "host")
+
+
+def case_quic_low_ttl():
+    """An Initial with an allowed name that does not arrive, then the true one: nobody answered the first."""
+    log = begin()
+    run("s", ["nft", "add table inet t; add chain inet t c { type filter hook input priority 0; }; "
+              "add rule inet t c ip ttl 7 drop"])
+    flow = Udp(4, dport=443)
+    flow.client.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 8)
+    flow.client.send(urls.initial(urls.crypto(0, urls.hello("fine.example", records=False)), dcid=b"decoy123"))
+    flow.client.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 64)
+    flow.client.send(urls.initial(urls.crypto(0, urls.hello("blocked.example", records=False))))
+    try:
+        check(False, f"not blocked: {flow.client.recv(1)}")
+    except OSError as e:
+        check(not isinstance(e, TimeoutError), "nothing said so")
+    check("blocked.example" in [r["host"] for r in log.wait(2)], "not logged")
+
+
+def case_http_tricks():
+    """Case, blanks, a final dot, a port, tabs, bare line feeds, absolute targets, two names."""
+    begin()
+    for request in ("GET / HTTP/1.1\r\nhOSt:BLOCKED.example.:80\r\n\r\n", "GET / HTTP/1.1\nHost:\tblocked.example\n\n",
+                    "GET / HTTP/1.1\r\nHost:blocked.example  \r\n\r\n",
+                    "\r\nGET / HTTP/1.1\r\nHost: www.blocked.example\r\n\r\n",
+                    "GET http://blocked.example/ HTTP/1.1\r\nHost: fine.example\r\n\r\n",
+                    "UNHEARD /x HTTP/1.1\r\nHost: blocked.example\r\n\r\n"):
+        Victim(4).is_blocked(request.encode())

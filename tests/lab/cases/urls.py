@@ -1,0 +1,417 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Names: what is logged, and that a flow is fast as soon as its name is known."""
+import calendar
+import socket
+import struct
+import time
+
+import bench
+import urls
+from natlab import (ADDR, Delta, Tcp, Udp, both, check, ctl, equal, fast, frame, ip_packet, mac, no_memory, read, select,
+                    stats, udp, wait)
+
+NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def begin(**kw):
+    select()
+    urls.enable(**kw)
+    return urls.Log(version=3)
+
+
+def connect(family=4, **kw):
+    conn = Tcp(family, established=False, **kw)
+    conn.client.setsockopt(*NODELAY)
+    return conn
+
+
+def get(conn, data):
+    """The server has got exactly this."""
+    got = b""
+    while len(got) < len(data):
+        piece = conn.server.recv(65536)
+        check(piece, "connection closed early")
+        got += piece
+    equal(got, data, "bytes at the server")
+
+
+def say(conn, data, pieces=1):
+    """The client says it, in so many segments; all of it arrives."""
+    size = -(-len(data) // pieces)
+    for at in range(0, len(data), size):
+        conn.client.send(data[at:at + size])
+        get(conn, data[at:at + size])
+
+
+def goes_fast(conn):
+    """From here on every segment with data is forwarded by natflow."""
+    conn.learn()
+    conn.settle()
+    d = Delta()
+    Tcp.pass_data(conn.client, conn.server, b"question" * 100)
+    Tcp.pass_data(conn.server, conn.client, b"answer" * 100)
+    conn.settle()
+    check(d["hits"] >= 2 and not d["refuse.miss"], f"not fast: {d.changed()}")
+
+
+def tls(family):
+    """A hello in one segment: logged with both tuples and the MAC, and then fast."""
+    log = begin()
+    d = Delta()
+    before = time.time()
+    conn = connect(family)
+    equal(urls.outcomes(d), {}, "before the hello")
+    say(conn, urls.hello("www.Example_1.org", alpn=("h2", "http/1.1")))
+    r, = log.wait(1)
+    port, server = conn.client.getsockname()[1], conn.listener.getsockname()[1]
+    want = dict(source=urls.TLS, host="www.example_1.org", uri="", alpn="h2", method=0, action=0, rule=64, hits=1,
+                protocol=6, flags=4, mac=bytes.fromhex(mac("c", "c0").replace(":", "")), sequence=1, dropped=0,
+                limited=0, family={4: 2, 6: 10}[family],
+                tuple=(ADDR["c", family], port, ADDR["s", family], server),
+                nat=(ADDR["c", family], port, ADDR["s", family], server))
+    equal({k: r[k] for k in want}, want, "record")
+    check(before - 1 <= r["time"] / 1e9 <= time.time() + 1, f"time {r['time']}")
+    equal(urls.outcomes(d), {"name.named": 1}, "outcomes")
+    goes_fast(conn)
+
+
+case_tls_v4, case_tls_v6 = both(tls)
+
+
+def held(family):
+    """While its name is sought a flow takes the stack, and its packets say why."""
+    log = begin()
+    conn = connect(family)
+    data = urls.hello("held.example")
+    d = Delta()
+    for at in range(0, 40):
+        say(conn, data[at:at + 1])
+    check(d["learn.inspect"] >= 40 and not d["hits"], f"not held: {d.changed()}")
+    say(conn, data[40:])
+    equal(log.wait(1)[0]["host"], "held.example", "host")
+    goes_fast(conn)
+
+
+case_held_v4, case_held_v6 = both(held)
+
+
+def case_one_byte_segments():
+    """With room for them, a hello of one byte a segment is read."""
+    log = begin()
+    ctl("inspect_packets=4000")
+    d = Delta()
+    conn = connect()
+    data = urls.hello("bytes.example")
+    say(conn, data, len(data))
+    equal(log.wait(1)[0]["host"], "bytes.example", "host")
+    equal(urls.outcomes(d), {"name.named": 1}, "outcomes")
+
+
+def case_many_records():
+    """A hello in records of one byte each, all in few segments."""
+    log = begin()
+    conn = connect()
+    data = urls.hello("records.example")
+    say(conn, b"".join(b"\x16\3\1\0\1" + data[i:i + 1] for i in range(5, len(data))), 3)
+    equal(log.wait(1)[0]["host"], "records.example", "host")
+
+
+def case_http():
+    """Methods, forms of targets, hosts in odd places; what follows "?" only when asked for."""
+    log = begin()
+    for request, method, host, uri in (
+            ("GET /a/b?secret=1 HTTP/1.1\r\nHost: www.example.net\r\n\r\n", 1, "www.example.net", "/a/b"),
+            ("POST /form HTTP/1.0\r\nX: y\r\nhOsT:WWW.example.NET.:8080\r\n\r\n", 2, "www.example.net", "/form"),
+            ("HEAD http://abs.example/x/y HTTP/1.1\r\nHost: other.example\r\n\r\n", 3, "abs.example", "/x/y"),
+            ("OPTIONS * HTTP/1.1\nHost: lf.example\n\n", 4, "lf.example", "*"),
+            ("CONNECT tunnel.example:443 HTTP/1.1\r\n\r\n", 4, "tunnel.example", ""),
+            ("GET / HTTP/1.1\r\n" + "A: b\r\n" * 500 + "Host: late.example\r\n\r\n", 1, "late.example", "/")):
+        conn = connect()
+        say(conn, request.encode(), 3)
+        r, = log.wait(1)
+        equal((r["source"], r["method"], r["host"], r["uri"]), (urls.HTTP, method, host, uri), request[:40])
+        goes_fast(conn)
+        conn.close()
+    ctl("log_query=1")
+    conn = connect()
+    say(conn, b"GET /a/b?wanted=1 HTTP/1.1\r\nHost: www.example.net\r\n\r\n")
+    equal(log.wait(1)[0]["uri"], "/a/b?wanted=1", "URI")
+
+
+def case_h2c():
+    """HTTP/2 with prior knowledge: :authority, here without Huffman."""
+    log = begin()
+    conn = connect()
+    host = b"h2c.example"
+    block = b"\x82\x86\x84\x41" + bytes([len(host)]) + host     # GET, http, "/", :authority
+    say(conn, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\4" + bytes(5) +
+        len(block).to_bytes(3, "big") + b"\1\5" + struct.pack("!I", 1) + block, 5)
+    r, = log.wait(1)
+    equal((r["source"], r["method"], r["host"], r["uri"]), (urls.HTTP, 1, "h2c.example", "/"), "record")
+
+
+def quic(family, version):
+    """A hello over two datagrams, its pieces shuffled: logged, and the flow is fast after it."""
+    log = begin()
+    d = Delta()
+    flow = Udp(family)
+    data = urls.hello("quic.example", alpn=("h3",), records=False).ljust(1500, b"\0")
+    data = data[:1] + (len(data) - 4).to_bytes(3, "big") + data[4:]
+    # What is behind the extensions makes it wrong, so there is an extension more: padding (RFC 7685).
+    data = pad_hello(urls.hello("quic.example", alpn=("h3",), records=False), 1500)
+    pieces = [(0, 40), (700, 300), (40, 1), (1000, 100), (41, 659), (1100, 400)]
+    frames = [urls.crypto(at, data[at:at + n]) for at, n in pieces]
+    for number, some in enumerate((frames[:4], frames[4:])):
+        flow.send(urls.initial(b"\1".join(reversed(some)), number, version=version, dcid=b"sixteen bytes it"))
+        equal(log.read(), 0, "records before the server answers")
+    flow.reply()
+    r, = log.wait(1)
+    equal((r["source"], r["host"], r["alpn"], r["protocol"]), (urls.QUIC, "quic.example", "h3", 17), "record")
+    equal(urls.outcomes(d), {"name.named": 1}, "outcomes")
+    flow.send()
+    flow.reply()
+    fast(flow)
+
+
+def pad_hello(data, size):
+    """The same hello with a padding extension, so long."""
+    at = 4 + 2 + 32
+    at += 1 + data[at]
+    at += 2 + int.from_bytes(data[at:at + 2], "big")
+    at += 1 + data[at]
+    more = size - len(data) - 4
+    extensions = data[at + 2:] + struct.pack("!HH", 21, more) + bytes(more)
+    body = data[4:at] + struct.pack("!H", len(extensions)) + extensions
+    return data[:1] + len(body).to_bytes(3, "big") + body
+
+
+case_quic_v4, case_quic_v6 = (lambda: quic(4, 1)), (lambda: quic(6, 1))
+
+
+def case_quic_version2():
+    quic(4, 2)
+
+
+def case_quic_forged():
+    """A tag that is wrong: no name of it, and the true one counts."""
+    log = begin()
+    flow = Udp()
+    flow.send(urls.initial(urls.crypto(0, urls.hello("forged.example", records=False)), forge=True))
+    flow.reply()
+    equal(log.read(), 0, "records of a forged Initial")
+    flow.send(urls.initial(urls.crypto(0, urls.hello("true.example", records=False)), number=1))
+    flow.reply()
+    equal(log.wait(1)[0]["host"], "true.example", "host")
+
+
+def case_no_name():
+    """Servers that speak first, clients that speak otherwise, hellos without a name: fast at once."""
+    log = begin()
+    d = Delta()
+    ssh = connect()
+    ssh.pass_data(ssh.server, ssh.client, b"SSH-2.0-server\r\n")
+    other = connect()
+    say(other, b"\0\1\2\3 binary")
+    nameless = connect()
+    say(nameless, urls.hello(None))
+    equal(urls.outcomes(d), {"name.no-name": 3}, "outcomes")
+    for conn in (ssh, other, nameless):
+        goes_fast(conn)
+    equal(log.read(), 0, "records")
+
+
+def case_budget():
+    """Hellos that never end: too many packets, too many seconds, too many bytes."""
+    begin()
+    d = Delta()
+    data = urls.hello("budget.example")
+    many = connect()
+    say(many, data[:64], 64)
+    equal(urls.outcomes(d), {"name.budget": 1}, "outcomes after 64 packets")
+    goes_fast(many)
+    large = connect()
+    say(large, b"GET / HTTP/1.1\r\n" + b"A: bcdefghijklmn\r\n" * 1000, 20)
+    equal(sum(urls.outcomes(d).values()), 2, f"outcomes after 18,000 bytes: {urls.outcomes(d)}")
+    late = connect()
+    say(late, data[:10])
+    begun = time.monotonic()
+    wait(lambda: sum(urls.outcomes(d).values()) == 3, "8 seconds")
+    check(time.monotonic() - begun > 5, "too early")
+    goes_fast(late)
+
+
+def case_malformed():
+    """A hello that is wrong inside."""
+    begin()
+    d = Delta()
+    conn = connect()
+    data = bytearray(urls.hello("malformed.example"))
+    at = data.index(b"malformed.example")
+    data[at - 2:at] = b"\xff\xff"
+    say(conn, bytes(data))
+    equal(urls.outcomes(d), {"name.malformed": 1}, "outcomes")
+    goes_fast(conn)
+
+
+def case_fail_closed():
+    """What has no certain name is dropped, if that is wanted; what has none at all is not."""
+    begin()
+    ctl("inspect_fail=closed\ninspect_packets=3")
+    conn = connect()
+    d = Delta()
+    data = urls.hello("closed.example")
+    say(conn, data[:2], 2)
+    conn.client.send(data[2:3])
+    wait(lambda: urls.outcomes(d) == {"name.budget": 1}, "the budget is spent")
+    conn.client.send(data[3:])
+    conn.server.settimeout(0.5)
+    try:
+        check(False, f"arrived: {conn.server.recv(10)}")
+    except TimeoutError:
+        pass
+    other = connect()
+    say(other, b"\0binary")
+    goes_fast(other)
+
+
+def case_off():
+    """Off is how it begins; after it was on nothing is held and nothing is kept."""
+    select()
+    equal(read("/proc/sys/urllogger_store/enable").strip(), "0", "enable")
+    d = Delta()
+    conn = connect()
+    say(conn, urls.hello("off.example"))
+    goes_fast(conn)
+    equal(urls.outcomes(d), {}, "outcomes")
+    urls.enable()
+    held_one = connect()
+    say(held_one, urls.hello("off.example")[:20])
+    urls.enable(False)
+    goes_fast(held_one)
+    equal(urls.outcomes(d), {}, "outcomes")
+
+
+def case_version2():
+    """The record of the original, byte for byte; tuple_type; DNAT is seen from both sides."""
+    select()
+    urls.enable()
+    log = urls.Log()
+    conn = connect()
+    say(conn, b"GET /path HTTP/1.1\r\nHost: two.example\r\n\r\n")
+    r, = log.wait(1)
+    port, server = conn.client.getsockname()[1], conn.listener.getsockname()[1]
+    up = float(open("/proc/uptime").read().split()[0])
+    want = dict(size=62 + 16, family=socket.AF_INET, sport=port, dport=server, src=ADDR["c", 4], dst=ADDR["s", 4],
+                hits=1, method=1, source=urls.HTTP, rule=64, action=0, host="two.example", uri="/path",
+                mac=bytes.fromhex(mac("c", "c0").replace(":", "")))
+    equal({k: r[k] for k in want}, want, "record")
+    check(up - 30 <= r["timestamp"] <= up + 1, f"timestamp {r['timestamp']}")
+
+
+def case_text():
+    """The log for people: a line a record, whoever reads it."""
+    log = begin()
+    conn = connect()
+    say(conn, b"GET /a%20b HTTP/1.1\r\nHost: text.example\r\n\r\n")
+    log.wait(1)
+    port, server = conn.client.getsockname()[1], conn.listener.getsockname()[1]
+    line, = read("/proc/net/natflow_urls").splitlines()
+    equal(line.split(" ", 2)[2], f"hits=1 src={ADDR['c', 4]} dst={ADDR['s', 4]} sport={port} dport={server} "
+          f"mac={mac('c', 'c0')} source=http method=GET action=record rule=- list=- host=text.example uri=/a%20b", "line")
+    check(abs(calendar.timegm(time.strptime(line[:19], "%Y-%m-%d %H:%M:%S")) - time.time()) < 30, line)
+
+
+def case_merged():
+    """What repeats within the window is one record, readable when the window is over."""
+    select()
+    urls.enable(window=6)       # three connections take less, on any machine
+    log = urls.Log(version=3)
+    for _ in range(3):
+        conn = connect()
+        say(conn, urls.hello("again.example"))
+        conn.close()
+    equal(read("/proc/sys/urllogger_store/count").strip(), "1", "records")
+    check(not log.ready() and not log.read(), "readable within the window")
+    check(log.ready(60), "poll does not wake")
+    r, = log.wait(1)
+    equal((r["host"], r["hits"]), ("again.example", 3), "record")
+
+
+def case_two_readers():
+    """Each has its own place; one that is slow knows what it lost, and how much."""
+    select()
+    urls.enable()
+    quick, slow = urls.Log(version=3), urls.Log(version=3)
+    for i in range(5):
+        conn = connect()
+        say(conn, urls.hello(f"n{i}.example"))
+        conn.close()
+        if i == 2:
+            equal([r["host"] for r in quick.wait(3)], [f"n{k}.example" for k in range(3)], "quick's first")
+    equal([r["host"] for r in slow.wait(5)], [f"n{k}.example" for k in range(5)], "slow's")
+    equal([r["host"] for r in quick.wait(2)], ["n3.example", "n4.example"], "quick's last")
+    late = urls.Log(version=3)
+    equal(late.read(), 0, "a new reader's, of what came before")
+    late = urls.Log(version=3, oldest=True)
+    equal(late.read(), 5, "a new reader's, from the oldest on")
+
+
+def case_identity():
+    """More events than the log holds: each reader got it, or knows that it did not; merged ones are in the hits."""
+    quick = begin()
+    slow = urls.Log(version=3)
+    question = bytes.fromhex("123401000001000000000000") + b"\4name\7example\0" + bytes.fromhex("00010001")
+    data = frame(mac("r", "r0"), mac("c", "c0"), ip_packet(4, ADDR["c", 4], ADDR["s", 4], 17, udp(
+        4, ADDR["c", 4], ADDR["s", 4], 1024, 53, question)))
+    before = stats()["names_produced"]
+    for _ in range(5):
+        bench.generate("r0", 4, 1, 4000, data)
+        quick.read()
+    slow.read()
+    now = stats()
+    equal((now["names_produced"] - before, now["names_merged"], now["names_limited"]), (20000, 0, 0), "produced, merged")
+    for log, dropped in ((quick, 0), (slow, 20000 - 16384)):
+        equal((sum(r["hits"] for r in log.records), log.dropped, log.limited), (20000 - dropped, dropped, 0), "reader")
+        numbers = [r["sequence"] for r in log.records]
+        equal(numbers, list(range(numbers[0], numbers[0] + len(numbers))), "sequence numbers")
+    urls.enable(window=1)
+    bench.generate("r0", 4, 1, 4000, data)
+    wait(lambda: quick.read() or stats()["names_produced"] == before + 24000 and quick.records[-1]["hits"] > 1,
+         "merged records")
+    wait(lambda: sum(r["hits"] for r in quick.records) == 24000 or quick.read() and False, "all hits")
+    check(stats()["names_merged"] > 3000, f"merged {stats()['names_merged']}")
+
+
+def case_levels():
+    """Counters, registrable domain, host, URL."""
+    log = begin()
+    request = b"GET /path?query HTTP/1.1\r\nHost: a.b.example.net\r\n\r\n"
+    for level, want in (("domain", ("example.net", "")), ("host", ("a.b.example.net", "")),
+                        ("url", ("a.b.example.net", "/path")), ("counters", None)):
+        ctl(f"log_level={level}")
+        d = Delta()
+        conn = connect()
+        say(conn, request)
+        equal(urls.outcomes(d), {"name.named": 1}, "outcomes")
+        if want:
+            equal([(r["host"], r["uri"]) for r in log.wait(1)], [want], level)
+        else:
+            equal(log.read(), 0, level)
+        conn.close()
+
+
+def case_memory():
+    """No memory for one flow's state: it goes on without, and is counted; the next one is read."""
+    log = begin()
+    d = Delta()
+    flow = Udp(4, dport=443)
+    packet = urls.initial(urls.crypto(0, urls.hello("memory.example", records=False)))
+    with no_memory("natflow_ct_get", 2) as works:
+        if not works:
+            return
+        flow.send(packet)
+    equal(urls.outcomes(d), {"name.memory": 1}, "outcomes")
+    again = Udp(4, dport=4433)
+    again.send(packet)
+    again.reply()
+    equal(log.wait(1)[0]["host"], "memory.example", "host")
