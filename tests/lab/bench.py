@@ -154,7 +154,8 @@ def probes(name, beside, tries=1):
     Not how late they start in a flood: its generator holds softirqs off itself.
     """
     before, flows, late = stats("r")["hits"], 32, None
-    # What the host interrupts for, a busy one above all, is late as well: it does not come each time.
+    # The page allocator takes back memory in bulk with interrupts off, and a woken ksoftirqd waits for whoever
+    # runs in the kernel: neither comes each time.
     for _ in range(tries):
         termios.tcdrain(sys.stdout)     # or the console's interrupts would be measured
         probe(flows)
@@ -200,9 +201,9 @@ def latency():
     for port in range(9, 13):
         establish(4, 7000, port=port)
     equal(stats("r")["flows"], 28000, "flows")
-    check(probes("resize", resize, tries=3) > 3 * PROBES // 2, "hits beside a resize")
+    check(probes("resize", resize, tries=5) > 5 * PROBES // 2, "hits beside a resize")
     equal(stats("r")["flows"], 28000, "flows")
-    equal(probes("listing", listing, tries=3), 3 * PROBES, "hits")
+    equal(probes("listing", listing, tries=5), 5 * PROBES, "hits")
     probes("flush", lambda: ctl("flush"))
     check(stats("r")["end.flush"] >= 28000, "ended")
 
