@@ -117,7 +117,7 @@ static __always_inline enum natflow_reason check_size(const struct ctx *c)
 	return NATFLOW_OK;
 }
 
-/* What is behind the hot line for flows whose packets get a mark or a priority. */
+/* What is behind the hot line for flows that are watched, or whose packets get a mark or a priority. */
 static __always_inline const struct natflow_meta *meta_of(const struct ctx *c, const u8 family)
 {
 	return &natflow_dir_flow(c->dir, family)->meta[c->dir->tag & NATFLOW_DIR_REPLY];
@@ -129,8 +129,12 @@ static __always_inline enum natflow_reason check_fields(const struct ctx *c, con
 	u8 ttl = READ_ONCE(c->dir->ttl);
 
 	if (unlikely(!ttl)) {
+		const struct natflow_meta *meta = meta_of(c, family);
+
 		smp_rmb();	/* pairs with write_dir(): the meta before the 0 */
-		ttl = READ_ONCE(meta_of(c, family)->ttl);
+		ttl = READ_ONCE(meta->ttl);
+		if (READ_ONCE(meta->watched) && c->pkt.len > c->pkt.payload)
+			return NATFLOW_WATCHED;
 	}
 	if (unlikely(c->pkt.ttl - 1 != ttl))
 		return NATFLOW_TTL_DIFFERS;

@@ -111,7 +111,7 @@ static bool may_begin(const struct natflow_segment *s)
 	}
 	if (s->dir == IP_CT_DIR_REPLY)
 		return false;
-	if (s->ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple.dst.u.all == htons(443))
+	if (natflow_ct_serves(s->ct, 443))
 		return true;
 	head = skb_header_pointer(s->skb, s->data, sizeof(buffer), buffer);
 	return s->len >= NATFLOW_QUIC_DATAGRAM_MIN && head && (head[0] & 0xc0) == 0xc0 &&
@@ -145,7 +145,7 @@ static unsigned int block(struct natflow_urllogger *ul, struct natflow_segment *
 		return NF_DROP;
 	}
 	/* Conntrack sees neither of these packets. */
-	nf_ct_set_closing(skb_nfct(s->skb));
+	natflow_ct_close(s->ct);
 	return natflow_answer_turn(s) ? NF_ACCEPT : NF_DROP;
 }
 
@@ -187,7 +187,8 @@ static void stop_flow(struct natflow_net *nn, const struct nf_conn *ct, enum nat
 static unsigned int inspect(struct natflow_urllogger *ul, struct natflow_segment *s)
 {
 	struct natflow_inspection *in = find(ul, s->ct);
-	bool was_decided, again = false, believed = true;
+	enum natflow_reason over = NATFLOW_OK;
+	bool was_decided, believed = true;
 	u8 action;
 
 	if (!in) {
@@ -203,14 +204,16 @@ static unsigned int inspect(struct natflow_urllogger *ul, struct natflow_segment
 	}
 	spin_lock(&in->lock);
 	was_decided = in->decided;
-	if (is_answer(s))
-		again = natflow_inspection_sync(in, s, ttl_of(ul, s->ct));
+	if (is_answer(s) && natflow_inspection_sync(in, s, ttl_of(ul, s->ct)))
+		over = NATFLOW_END_TCP;
+	else if (in->decided && natflow_inspection_again(in, s))
+		over = NATFLOW_END_INSPECT;
 	if (!in->decided)
 		believed = natflow_inspection_seek(in, s);
 	action = in->decided ? in->action : NATFLOW_URL_RECORD;
 	spin_unlock(&in->lock);
-	if (again)
-		stop_flow(ul->nn, s->ct, NATFLOW_END_TCP);
+	if (over)
+		stop_flow(ul->nn, s->ct, over);
 	if (natflow_url_blocks(action))
 		return block(ul, s, action, !was_decided);
 	return believed ? NF_ACCEPT : NF_DROP;
@@ -246,22 +249,24 @@ static unsigned int local(void *priv, struct sk_buff *skb, const struct nf_hook_
 	if (dev->flags & IFF_LOOPBACK)
 		return NF_ACCEPT;
 	local_bh_disable();
-	if (natflow_segment_read(&s, skb, state->pf) && s.dir == dir && is_dns(&s))
-		verdict = natflow_dns_inspect(priv, &s, state->out);
+	if (natflow_segment_read(&s, skb, state->pf) && s.dir == dir && natflow_dns_is(s.ct))
+		verdict = s.proto == IPPROTO_UDP ? natflow_dns_inspect(priv, &s, state->out) :
+						   inspect(priv, &s);
 	local_bh_enable();
 	return verdict;
 }
 
 /* For natflow_attach: a flow whose name is sought, or that is blocked, takes the stack. */
-static enum natflow_reason check(struct natflow_net *nn, const struct nf_conn *ct)
+static enum natflow_reason check(struct natflow_net *nn, const struct nf_conn *ct, bool *watched)
 {
 	const struct natflow_inspection *in = find(nn->urllogger, ct);
 
-	if (nf_ct_protonum(ct) == IPPROTO_UDP && natflow_dns_is(ct))
+	if (natflow_ct_proto(ct) == IPPROTO_UDP && natflow_dns_is(ct))
 		return NATFLOW_LEARN_INSPECT;	/* each question is looked at */
 	/* The action is written first. */
 	if (in && (!smp_load_acquire(&in->decided) || natflow_url_blocks(READ_ONCE(in->action))))
 		return NATFLOW_LEARN_INSPECT;
+	*watched = in && READ_ONCE(in->watched);
 	return NATFLOW_OK;
 }
 
@@ -294,7 +299,7 @@ static void for_each(struct natflow_urllogger *ul, void (*what)(struct natflow_i
 /* One that was never confirmed has no timeout yet: its packet is under way, or was dropped. */
 static bool is_over(const struct natflow_inspection *in)
 {
-	return nf_ct_is_confirmed(in->ct) ? !natflow_ct_alive(in->ct) :
+	return natflow_ct_confirmed(in->ct) ? !natflow_ct_alive(in->ct) :
 		time_after(jiffies, in->born + UNCONFIRMED_MAX);
 }
 
@@ -335,6 +340,21 @@ static void tick(struct work_struct *work)
 	for_each(ul, age);
 	review_time(ul);
 	schedule_delayed_work(&ul->tick, TICK);
+}
+
+/**
+ * natflow_urllogger_set_skip() - others whose names are not logged
+ * @nn: namespace
+ * @skip: who, or NULL: nobody; taken over
+ *
+ * Context: process, may sleep; writers exclude each other.
+ */
+void natflow_urllogger_set_skip(struct natflow_net *nn, struct natflow_log_skip *skip)
+{
+	struct natflow_log_skip *old = rcu_replace_pointer(nn->urllogger->skip, skip, true);
+
+	if (old)
+		kfree_rcu(old, rcu);
 }
 
 /**
@@ -502,6 +522,7 @@ void natflow_urllogger_net_exit(struct natflow_net *nn)
 	rhashtable_destroy(&ul->flows);
 	natflow_ring_free(&ul->ring);
 	natflow_acl_free(rcu_dereference_protected(ul->acl, true));
+	kfree(rcu_dereference_protected(ul->skip, true));
 	kvfree(ul->syn);
 	kfree(ul);
 }

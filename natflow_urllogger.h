@@ -8,6 +8,7 @@
 #include <linux/workqueue.h>
 #include "core/netns.h"
 #include "core/ring.h"
+#include "lib/command.h"
 
 struct ctl_table_header;
 struct natflow_acl;
@@ -23,6 +24,16 @@ enum natflow_url_level {
 };
 
 #define NATFLOW_URL_HOOKS 6
+
+#define NATFLOW_LOG_SKIP_MAX 16
+
+/* Whose names are not logged. Read under RCU and never changed. */
+struct natflow_log_skip {
+	struct rcu_head rcu;
+	unsigned int count;
+	struct natflow_source source[NATFLOW_LOG_SKIP_MAX];
+	char text[NATFLOW_LOG_SKIP_MAX][NATFLOW_LINE_MAX];	/* as it was written */
+};
 
 #define NATFLOW_URL_SYNS 8192
 
@@ -42,6 +53,7 @@ struct natflow_urllogger {
 	bool closed;			/* what has no certain name is dropped */
 	u8 level;			/* enum natflow_url_level */
 	bool query;			/* what follows "?" is logged too */
+	struct natflow_log_skip __rcu *skip;	/* NULL: nobody */
 
 	struct nf_hook_ops ops[NATFLOW_URL_HOOKS];
 	struct rhashtable flows;	/* struct natflow_inspection, by conntrack */
@@ -60,6 +72,7 @@ int natflow_urllogger_net_init(struct natflow_net *nn);
 void natflow_urllogger_net_stop(struct natflow_net *nn);
 void natflow_urllogger_net_exit(struct natflow_net *nn);
 int natflow_urllogger_enable(struct natflow_net *nn, bool on);
+void natflow_urllogger_set_skip(struct natflow_net *nn, struct natflow_log_skip *skip);
 void natflow_urllogger_set_acl(struct natflow_net *nn, struct natflow_acl *acl);
 
 #endif /* _NATFLOW_URLLOGGER_H */

@@ -24,16 +24,6 @@ static int set_policy(struct natflow_acl *acl, const struct natflow_command *cmd
 	return err;
 }
 
-static const struct natflow_site_list *find_list(const struct natflow_acl *acl, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < acl->lists; i++)
-		if (!strcmp(acl->list[i]->name, name))
-			return acl->list[i];
-	return NULL;
-}
-
 static int change(struct natflow_acl *acl, const struct natflow_command *cmd)
 {
 	switch (cmd->verb) {
@@ -115,7 +105,7 @@ int natflow_hostacl_apply(struct natflow_net *nn, const struct natflow_command *
 struct natflow_site_load *natflow_hostacl_load(struct natflow_net *nn,
 					       const struct natflow_command *cmd)
 {
-	if (!find_list(acl_of(nn), cmd->name))
+	if (natflow_acl_find_list(acl_of(nn), cmd->name) < 0)
 		return ERR_PTR(-ENOENT);
 	return natflow_site_load_begin(cmd->name, cmd->value) ?: ERR_PTR(-ENOMEM);
 }
@@ -131,16 +121,15 @@ struct natflow_site_load *natflow_hostacl_load(struct natflow_net *nn,
 int natflow_hostacl_loaded(struct natflow_net *nn, struct natflow_site_load *load)
 {
 	struct natflow_site_names *names = natflow_site_load_end(load);
-	const struct natflow_site_list *like;
+	const struct natflow_acl *old = acl_of(nn);
+	int at = natflow_acl_find_list(old, natflow_site_load_name(load)), err = -ENOMEM;
 	struct natflow_acl *acl;
-	int err = -ENOMEM;
 
 	if (IS_ERR(names))
 		return PTR_ERR(names);
-	acl = natflow_acl_alloc(acl_of(nn), 0);
-	like = find_list(acl_of(nn), natflow_site_load_name(load));
+	acl = natflow_acl_alloc(old, 0);
 	if (acl)
-		err = like ? natflow_acl_set_list(acl, like, names) : -ENOENT;
+		err = at < 0 ? at : natflow_acl_set_list(acl, old->list[at], names);
 	natflow_site_names_put(names);
 	if (err)
 		natflow_acl_free(acl);
@@ -165,9 +154,6 @@ static void show_list(struct seq_file *m, const struct natflow_site_list *list)
  */
 void natflow_hostacl_show(struct natflow_net *nn, struct seq_file *m)
 {
-	static const char * const actions[] = { "accept", "drop", "reset", "redirect" };
-	static const char * const answers[] = { "none", "nxdomain", "nodata", "refused",
-						"sinkhole" };
 	const struct natflow_acl *acl = acl_of(nn);
 	unsigned int i;
 
@@ -175,6 +161,8 @@ void natflow_hostacl_show(struct natflow_net *nn, struct seq_file *m)
 		 "#    clear                       no rules\n"
 		 "#    add acl=ID,ACTION,HOST      ID 0..31, the lowest that matches decides\n"
 		 "#                                ACTION 0 record, 1 drop, 2 reset, 3 redirect\n"
+		 "#                                where there are ipsets host_acl_ruleID_ipv4, _ipv6 or\n"
+		 "#                                _mac it is only for who is in one of them\n"
 		 "#                                HOST and the names below it\n"
 		 "#    acl_action_default=accept|drop|reset|redirect  for names without a rule\n"
 		 "#    redirect_url=URL            where HTTP requests are redirected to\n"
@@ -183,7 +171,9 @@ void natflow_hostacl_show(struct natflow_net *nn, struct seq_file *m)
 		 "#    dns_sinkhole=ADDR           of each family, for dns_answer=sinkhole\n"
 		 "#    dns_https=pass|nodata       nodata: no HTTPS records, so no ECH\n"
 		 "#    list name=NAME action=accept|drop|reset|redirect [src=ADDR[/LEN]] [mac=MAC]\n"
-		 "#        [dev=NAME] [days=mon-fri] [time=HH:MM-HH:MM]  whom a list is for, and when\n"
+		 "#        [dev=NAME] [match_set=IPSET] [days=mon-fri] [time=HH:MM-HH:MM]\n"
+		 "#                                whom a list is for, and when\n"
+		 "#        [mark=V[/M]] [add_set=IPSET]  marks the connection, adds the server's address\n"
 		 "#    list name=NAME load         domains follow, one a line, then \"end\"\n"
 		 "#    list name=NAME load=BYTES   a list made by natflow-list follows\n"
 		 "#    list name=NAME remove\n"
@@ -192,10 +182,10 @@ void natflow_hostacl_show(struct natflow_net *nn, struct seq_file *m)
 		 "#    begin ... commit            all lines in between, or none\n"
 		 "# Rules act while /proc/sys/urllogger_store/enable is 1\n"
 		 "clear\n");
-	seq_printf(m, "acl_action_default=%s\n", actions[acl->action_default]);
+	seq_printf(m, "acl_action_default=%s\n", natflow_action_words[acl->action_default]);
 	seq_printf(m, "redirect_url=%s\n", acl->redirect_url);
 	seq_printf(m, "dns_answer=%s\ndns_sinkhole=%pI4\ndns_sinkhole=%pI6c\ndns_https=%s\n",
-		   answers[acl->dns.answer], acl->dns.sink4, acl->dns.sink6,
+		   natflow_dns_answer_words[acl->dns.answer], acl->dns.sink4, acl->dns.sink6,
 		   acl->dns.no_https ? "nodata" : "pass");
 	for (i = 0; i < acl->count; i++)
 		seq_printf(m, "add acl=%u,%u,%s\n", acl->rule[i].id, acl->rule[i].action,

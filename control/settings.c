@@ -122,7 +122,14 @@ static bool flow_matches(struct natflow_flow *flow, const void *arg)
 struct plan {
 	struct natflow_table *table;
 	struct natflow_group *group;
+	struct natflow_log_skip *skip;
 };
+
+/* Context: the door's lock, which keeps writers out. */
+static const struct natflow_log_skip *skip_of(const struct natflow_net *nn)
+{
+	return rcu_dereference_protected(nn->urllogger->skip, true);
+}
 
 static int plan_group(const struct natflow_net *nn, const struct natflow_command *cmd,
 		      struct plan *plan)
@@ -147,6 +154,35 @@ static int plan_group(const struct natflow_net *nn, const struct natflow_command
 	return 0;
 }
 
+static int plan_skip(const struct natflow_net *nn, const struct natflow_command *cmd,
+		     struct plan *plan)
+{
+	const struct natflow_log_skip *old = skip_of(nn);
+	struct natflow_log_skip *skip = plan->skip;
+	unsigned int i;
+
+	if (!skip) {
+		skip = old ? kmemdup(old, sizeof(*old), GFP_KERNEL) :
+			     kzalloc(sizeof(*skip), GFP_KERNEL);
+		if (!skip)
+			return -ENOMEM;
+		plan->skip = skip;
+	}
+	if (cmd->verb == NATFLOW_CMD_LOG_SKIP_CLEAR) {
+		skip->count = 0;
+		return 0;
+	}
+	for (i = 0; i < skip->count; i++)
+		if (!strcmp(skip->text[i], cmd->url))
+			return 0;
+	if (skip->count == NATFLOW_LOG_SKIP_MAX)
+		return -ENOSPC;
+	skip->source[i] = cmd->source;
+	strscpy(skip->text[i], cmd->url, sizeof(skip->text[i]));
+	skip->count++;
+	return 0;
+}
+
 /* Everything that can fail; the table last, so that only the group may have to be freed. */
 static int prepare(struct natflow_net *nn, const struct natflow_command *cmd, unsigned int count,
 		   struct plan *plan)
@@ -161,6 +197,9 @@ static int prepare(struct natflow_net *nn, const struct natflow_command *cmd, un
 		else if (cmd[i].verb == NATFLOW_CMD_GROUP_ADD ||
 			 cmd[i].verb == NATFLOW_CMD_GROUP_CLEAR)
 			err = plan_group(nn, &cmd[i], plan);
+		else if (cmd[i].verb == NATFLOW_CMD_LOG_SKIP ||
+			 cmd[i].verb == NATFLOW_CMD_LOG_SKIP_CLEAR)
+			err = plan_skip(nn, &cmd[i], plan);
 	}
 	if (err || limit == nn->config.flow_limit)
 		return err;
@@ -243,8 +282,13 @@ int natflow_settings_apply(struct natflow_net *nn, const struct natflow_command 
 		set_flow_limit(nn, plan.table);
 	if (!err && plan.group)
 		set_group(nn, plan.group);
+	if (!err && plan.skip) {
+		natflow_urllogger_set_skip(nn, plan.skip);
+		plan.skip = NULL;
+	}
 	for (i = 0; i < count && !err; i++)
 		apply(nn, &cmd[i]);
+	kfree(plan.skip);
 	kfree(plan.group);
 	return err;
 }
@@ -276,8 +320,8 @@ const char *natflow_settings_select(const struct natflow_net *nn, char *text, un
  */
 void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 {
-	static const char * const levels[] = { "counters", "domain", "host", "url" };
 	const struct natflow_urllogger *ul = nn->urllogger;
+	const struct natflow_log_skip *skip = skip_of(nn);
 	const struct natflow_config *c = &nn->config;
 	unsigned int i;
 	char text[32];
@@ -296,6 +340,8 @@ void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 		 "#    inspect_fail=open|closed  what happens to flows whose name cannot be relied on\n"
 		 "#    log_level=counters|domain|host|url  what of a name the log keeps\n"
 		 "#    log_query=0|1           1 keeps what follows \"?\" in a URL\n"
+		 "#    log_skip src=ADDR[/LEN]|mac=MAC|dev=NAME|match_set=IPSET  whose names are not logged\n"
+		 "#    log_skip_clear\n"
 		 "#    update_magic            look at every flow again\n"
 		 "#    flush [proto=tcp|udp] [src=A[/L]] [dst=A[/L]] [sport=N] [dport=N] [dev=NAME]\n"
 		 "#    list_net_device         to natflow_log\n"
@@ -313,8 +359,11 @@ void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 	seq_printf(m, "revalidate=%d\n", c->revalidate);
 	seq_printf(m, "inspect_packets=%u\n", ul->packets);
 	seq_printf(m, "inspect_fail=%s\n", ul->closed ? "closed" : "open");
-	seq_printf(m, "log_level=%s\n", levels[ul->level]);
+	seq_printf(m, "log_level=%s\n", natflow_level_words[ul->level]);
 	seq_printf(m, "log_query=%d\n", ul->query);
+	seq_puts(m, "log_skip_clear\n");
+	for (i = 0; skip && i < skip->count; i++)
+		seq_printf(m, "log_skip %s\n", skip->text[i]);
 	seq_puts(m, "ifname_group_clear\n");
 	rtnl_lock();
 	for (i = 0; i < nn->group.count; i++)

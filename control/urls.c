@@ -4,6 +4,7 @@
 #include <linux/time.h>
 #include "../core/netns.h"
 #include "../include/uapi/linux/natflow_urllogger.h"
+#include "../lib/site.h"
 #include "../natflow_urllogger.h"
 #include "urls.h"
 
@@ -56,13 +57,12 @@ static int urls_show(struct seq_file *m, void *v)
 {
 	static const char * const sources[] = { "-", "http", "tls", "quic", "dns" };
 	static const char * const methods[] = { "-", "GET", "POST", "HEAD", "other" };
-	static const char * const actions[] = { "record", "drop", "reset", "redirect" };
 	const struct natflow_event *e = v;
 
 	seq_printf(m, "%ptTs hits=%llu", &(time64_t){ div_u64(e->when, NSEC_PER_SEC) }, e->hits);
 	show_ends(m, e);
 	seq_printf(m, " source=%s method=%s action=%s rule=", sources[e->source],
-		   methods[e->method], actions[e->action]);
+		   methods[e->method], natflow_action_words[e->action]);
 	if (e->rule == NATFLOW_URL_NO_RULE)
 		seq_putc(m, '-');
 	else

@@ -268,3 +268,49 @@ void natflow_ct_refresh(struct nf_conn *ct)
 	}
 	WRITE_ONCE(ct->timeout, nfct_time_stamp + timeout);
 }
+
+/**
+ * natflow_ct_close() - the connection was reset by us, with packets conntrack does not see
+ * @ct: conntrack
+ */
+void natflow_ct_close(struct nf_conn *ct)
+{
+	nf_ct_set_closing(&ct->ct_general);
+}
+
+/**
+ * natflow_ct_set_mark() - as CONNMARK sets it
+ * @ct: conntrack
+ * @mark: new bits, inside @mask
+ * @mask: bits that change
+ *
+ * Context: BH disabled.
+ */
+void natflow_ct_set_mark(struct nf_conn *ct, u32 mark, u32 mask)
+{
+#ifdef CONFIG_NF_CONNTRACK_MARK
+	u32 old = READ_ONCE(ct->mark), new = (old & ~mask) | mark;
+
+	if (new == old)
+		return;
+	WRITE_ONCE(ct->mark, new);
+	nf_conntrack_event_cache(IPCT_MARK, ct);
+#endif
+}
+
+/**
+ * natflow_ct_serves() - does the server listen on a port, be it that others are told another
+ * @ct: conntrack
+ * @port: host byte order
+ */
+bool natflow_ct_serves(const struct nf_conn *ct, u16 port)
+{
+	return ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple.dst.u.all == htons(port) ||
+	       ct->tuplehash[IP_CT_DIR_REPLY].tuple.src.u.all == htons(port);
+}
+
+/* Has its first packet passed all hooks? */
+bool natflow_ct_confirmed(const struct nf_conn *ct)
+{
+	return nf_ct_is_confirmed(ct);
+}

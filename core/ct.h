@@ -22,5 +22,24 @@ bool natflow_ct_unblind(struct nf_conn *ct);
 void natflow_ct_return(struct nf_conn *ct);
 void natflow_ct_account(struct nf_conn *ct, unsigned int dir, u64 packets, u64 bytes);
 void natflow_ct_refresh(struct nf_conn *ct);
+void natflow_ct_close(struct nf_conn *ct);
+void natflow_ct_set_mark(struct nf_conn *ct, u32 mark, u32 mask);
+bool natflow_ct_serves(const struct nf_conn *ct, u16 port);
+bool natflow_ct_confirmed(const struct nf_conn *ct);
+
+static inline u8 natflow_ct_family(const struct nf_conn *ct)
+{
+	return nf_ct_l3num(ct);
+}
+
+static inline u8 natflow_ct_proto(const struct nf_conn *ct)
+{
+	return nf_ct_protonum(ct);
+}
+
+static inline struct net *natflow_ct_net(const struct nf_conn *ct)
+{
+	return nf_ct_net(ct);
+}
 
 #endif /* _NATFLOW_CORE_CT_H */

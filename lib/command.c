@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The grammars of /dev/natflow_ctl and /dev/hostacl_ctl. Nothing is applied here. */
 #include "command.h"
+#include "dns_reply.h"
+
+const char * const natflow_level_words[4] = { "counters", "domain", "host", "url" };
 
 /**
  * natflow_line_push() - add one byte
@@ -123,23 +126,26 @@ static int parse_fail(char *value, const struct verb *verb, struct natflow_comma
 
 static int parse_level(char *value, const struct verb *verb, struct natflow_command *cmd)
 {
-	static const char * const words[] = { "counters", "domain", "host", "url" };
+	return choose(natflow_level_words, ARRAY_SIZE(natflow_level_words), value, verb, cmd);
+}
 
-	return choose(words, ARRAY_SIZE(words), value, verb, cmd);
+/* Whose names are not logged. */
+static int parse_skip(char *value, const struct verb *verb, struct natflow_command *cmd)
+{
+	strcpy(cmd->url, value);
+	return natflow_source_parse(value, &cmd->source) ? 0 :
+	       fail(cmd, value, verb->expected, -EINVAL);
 }
 
 static int parse_action(char *value, const struct verb *verb, struct natflow_command *cmd)
 {
-	static const char * const words[] = { "accept", "drop", "reset", "redirect" };
-
-	return choose(words, ARRAY_SIZE(words), value, verb, cmd);
+	return choose(natflow_action_words, ARRAY_SIZE(natflow_action_words), value, verb, cmd);
 }
 
 static int parse_answer(char *value, const struct verb *verb, struct natflow_command *cmd)
 {
-	static const char * const words[] = { "none", "nxdomain", "nodata", "refused", "sinkhole" };
-
-	return choose(words, ARRAY_SIZE(words), value, verb, cmd);
+	return choose(natflow_dns_answer_words, ARRAY_SIZE(natflow_dns_answer_words), value, verb,
+		      cmd);
 }
 
 static int parse_https(char *value, const struct verb *verb, struct natflow_command *cmd)
@@ -166,9 +172,7 @@ static int parse_rule(char *value, const struct verb *verb, struct natflow_comma
 	err = kstrtou32(action, 10, &number);
 	if (err || number > 3)
 		return fail(cmd, action, "0 record, 1 drop, 2 reset or 3 redirect", err ?: -ERANGE);
-	if (!strncmp(host, "*.", 2))
-		host += 2;
-	if (!natflow_hostname_set(&cmd->host, (const u8 *)host, strlen(host)))
+	if (!natflow_hostname_pattern(&cmd->host, host))
 		return fail(cmd, host, "a host name", -EINVAL);
 	cmd->id = id;
 	cmd->action = number;
@@ -214,11 +218,38 @@ static int parse_url(char *value, const struct verb *verb, struct natflow_comman
 	return 0;
 }
 
+/**
+ * natflow_mark_parse() - read VALUE[/MASK], VALUE inside MASK
+ * @text: is taken apart
+ * @mark: VALUE
+ * @mask: MASK, all bits if there is none
+ * @word: what is not understood, on error
+ *
+ * Return: 0, -EINVAL or -ERANGE.
+ */
+int natflow_mark_parse(char *text, u32 *mark, u32 *mask, const char **word)
+{
+	char *slash = strchr(text, '/');
+	int err;
+
+	*mask = 0xffffffff;
+	if (slash) {
+		*slash = '\0';
+		*word = slash + 1;
+		err = kstrtou32(slash + 1, 0, mask);
+		if (err || !*mask)
+			return err ?: -EINVAL;
+	}
+	*word = text;
+	err = kstrtou32(text, 0, mark);
+	return !err && *mark & ~*mask ? -EINVAL : err;
+}
+
 /* auto | rules | all | mark:V[/M]; the order of the names is that of enum natflow_select. */
 static int parse_select(char *value, const struct verb *verb, struct natflow_command *cmd)
 {
 	static const char * const modes[] = { "auto", "rules", "all" };
-	char *mask;
+	const char *word;
 	int err;
 	u32 i;
 
@@ -231,18 +262,8 @@ static int parse_select(char *value, const struct verb *verb, struct natflow_com
 	if (strncmp(value, "mark:", 5))
 		return fail(cmd, value, verb->expected, -EINVAL);
 	cmd->value = ARRAY_SIZE(modes);
-	cmd->mask = 0xffffffff;
-	mask = strchr(value, '/');
-	if (mask) {
-		*mask = '\0';
-		err = kstrtou32(mask + 1, 0, &cmd->mask);
-		if (err || !cmd->mask)
-			return fail(cmd, mask + 1, verb->expected, err ?: -EINVAL);
-	}
-	err = kstrtou32(value + 5, 0, &cmd->mark);
-	if (err || cmd->mark & ~cmd->mask)
-		return fail(cmd, value + 5, verb->expected, err ?: -EINVAL);
-	return 0;
+	err = natflow_mark_parse(value + 5, &cmd->mark, &cmd->mask, &word);
+	return err ? fail(cmd, word, verb->expected, err) : 0;
 }
 
 /**
@@ -363,13 +384,16 @@ static const struct verb ctl_verbs[] = {
 	{ "log_level=", NATFLOW_CMD_LOG_LEVEL, parse_level, 0, 0,
 	  "counters, domain, host or url" },
 	{ "log_query=", NATFLOW_CMD_LOG_QUERY, parse_number, 0, 1, "0 or 1" },
+	{ "log_skip", NATFLOW_CMD_LOG_SKIP, parse_skip, 0, 0,
+	  "src=ADDR[/LEN], mac=MAC, dev=NAME or match_set=NAME" },
+	{ "log_skip_clear", NATFLOW_CMD_LOG_SKIP_CLEAR, parse_nothing, 0, 0, "nothing" },
 	{ "go_slowpath_if_no_qos=", NATFLOW_CMD_GO_SLOWPATH, parse_number, 0, 1, "0 or 1" },
 };
 
 static const struct verb hostacl_verbs[] = {
 	TRANSACTION,
 	{ "list name=", NATFLOW_CMD_LIST, parse_list, 0, 0,
-	  "load, load=BYTES, remove, or action=WORD with src=, mac=, dev=, days=, time=" },
+	  "load, load=BYTES, remove, or action=WORD with src=, mac=, dev=, match_set=, days=, time=, mark=, add_set=" },
 	{ "clear", NATFLOW_CMD_ACL_CLEAR, parse_nothing, 0, 0, "nothing" },
 	{ "add acl=", NATFLOW_CMD_ACL_ADD, parse_rule, 0, 0, "ID,ACTION,HOST" },
 	{ "acl_action_default=", NATFLOW_CMD_ACL_DEFAULT, parse_action, 0, 0,

@@ -39,6 +39,8 @@ enum natflow_verb {
 	NATFLOW_CMD_INSPECT_FAIL,
 	NATFLOW_CMD_LOG_LEVEL,
 	NATFLOW_CMD_LOG_QUERY,
+	NATFLOW_CMD_LOG_SKIP,
+	NATFLOW_CMD_LOG_SKIP_CLEAR,
 	NATFLOW_CMD_ACL_ADD,
 	NATFLOW_CMD_ACL_CLEAR,
 	NATFLOW_CMD_ACL_DEFAULT,
@@ -72,9 +74,12 @@ struct natflow_command {
 	u8 id, action;		/* of a rule */
 	union {
 		struct natflow_hostname host;	/* of a rule */
-		char url[NATFLOW_LINE_MAX];	/* or what was said of a list */
+		char url[NATFLOW_LINE_MAX];	/* or what was said of a list or a source */
 	};
-	struct natflow_site_policy site;	/* of a list */
+	union {
+		struct natflow_site_policy site;	/* of a list */
+		struct natflow_source source;
+	};
 	/* On error: */
 	const char *word;	/* where in the line it went wrong */
 	const char *expected;	/* what should have been there */
@@ -83,12 +88,14 @@ struct natflow_command {
 /* The commands of one device. */
 struct natflow_grammar;
 
+extern const char * const natflow_level_words[4];	/* by enum natflow_url_level */
 extern const struct natflow_grammar natflow_grammar_ctl, natflow_grammar_hostacl;
 
 int natflow_line_push(struct natflow_line *line, char c);
 int natflow_command_parse(const struct natflow_grammar *grammar, char *line,
 			  struct natflow_command *cmd);
 bool natflow_name_valid(const char *name);
+int natflow_mark_parse(char *text, u32 *mark, u32 *mask, const char **word);
 int natflow_prefix_parse(char *text, u8 *addr, u8 *family, u8 *len);
 bool natflow_prefix_match(const u8 *addr, const u8 *prefix, unsigned int bits);
 

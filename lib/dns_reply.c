@@ -5,6 +5,9 @@
 #define TTL 10			/* seconds: rules change */
 #define EDE_BLOCKED 15		/* RFC 8914 section 4.16 */
 
+const char * const natflow_dns_answer_words[5] = { "none", "nxdomain", "nodata", "refused",
+						   "sinkhole" };
+
 static u8 *put16(u8 *at, u16 value)
 {
 	*at++ = value >> 8;

@@ -19,6 +19,8 @@ struct natflow_dns_policy {
 	u8 sink4[4], sink6[16];	/* network order */
 };
 
+extern const char * const natflow_dns_answer_words[5];	/* by enum natflow_dns_answer */
+
 #define NATFLOW_DNS_REPLY_MAX 320	/* header, question, one address, OPT */
 
 unsigned int natflow_dns_reply(u8 *to, unsigned int room, const u8 *msg,

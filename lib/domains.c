@@ -15,12 +15,13 @@
 /**
  * natflow_domains_buckets() - how large a set must be
  * @names: that will be added
+ * @tries: of a set for them, so far, that did not find room for all
  *
  * Return: for natflow_domains.buckets.
  */
-u32 natflow_domains_buckets(u32 names)
+u32 natflow_domains_buckets(u32 names, unsigned int tries)
 {
-	return (u64)names * 100 / (NATFLOW_DOMAINS_SLOTS * FILL) + 2;
+	return ((u64)names * 100 / (NATFLOW_DOMAINS_SLOTS * FILL) + 2) * (20 + tries) / 20;
 }
 
 /* Both halves of a product, so that every bit of a character reaches every bit of the tag. */

@@ -9,6 +9,7 @@
 #include "host.h"
 
 #define NATFLOW_DOMAINS_SLOTS 6
+#define NATFLOW_DOMAINS_TRIES 4		/* sizes for a set that does not find room */
 
 /* One cache line. */
 struct natflow_domains_bucket {
@@ -43,7 +44,7 @@ struct natflow_domains_hit {
 	u8 at;			/* where in the name it begins */
 };
 
-u32 natflow_domains_buckets(u32 names);
+u32 natflow_domains_buckets(u32 names, unsigned int tries);
 u64 natflow_domains_tag(const struct natflow_domains *d, const char *name, unsigned int len);
 u16 *natflow_domains_put(struct natflow_domains *d, u64 tag);
 u16 *natflow_domains_add(struct natflow_domains *d, const char *name, unsigned int len);

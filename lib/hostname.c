@@ -39,3 +39,62 @@ bool natflow_hostname_set(struct natflow_hostname *host, const u8 *text, unsigne
 	host->len = len;
 	return true;
 }
+
+/**
+ * natflow_hostname_pattern() - take a name as people write it in rules and lists
+ * @host: where to
+ * @text: a name that stands for what is below it, too, with or without "*." or "." in front
+ *
+ * Return: as natflow_hostname_set().
+ */
+bool natflow_hostname_pattern(struct natflow_hostname *host, const char *text)
+{
+	if (!strncmp(text, "*.", 2))
+		text += 2;
+	else if (*text == '.')
+		text++;
+	return natflow_hostname_set(host, (const u8 *)text, strlen(text));
+}
+
+/* Is a country's second level, [@text, @end), one below which names are registered? */
+static bool is_registry(const char *text, const char *end)
+{
+	static const char * const words[] = {
+		"ac", "co", "com", "edu", "go", "gob", "gouv", "gov", "gv", "ltd", "mil", "ne",
+		"net", "nom", "or", "org", "plc", "sch",
+	};
+	size_t len = end - text;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		if (strlen(words[i]) == len && !strncmp(words[i], text, len))
+			return true;
+	return false;
+}
+
+/**
+ * natflow_hostname_domain() - the part that somebody registered
+ * @host: name
+ *
+ * The last two labels; three where the last is a country's and the one before a
+ * usual second level, as in example.co.uk. The public suffix list knows more, and
+ * is larger than all of this module. An address stays whole.
+ *
+ * Return: where in @host's text it begins.
+ */
+const char *natflow_hostname_domain(const struct natflow_hostname *host)
+{
+	const char *text = host->text, *at = text + host->len, *last = NULL;
+
+	while (at > text && at[-1] != '.')
+		at--;
+	if (*at >= '0' && *at <= '9')
+		return text;
+	last = at;
+	while (at > text && (at == last || at[-1] != '.'))
+		at--;
+	if (at > text && strlen(last) == 2 && is_registry(at, last - 1))
+		for (at--; at > text && at[-1] != '.';)
+			at--;
+	return at;
+}

@@ -11,6 +11,7 @@ static void begin(struct natflow_name *name, enum natflow_url_source source,
 	name->uri = NULL;
 	name->uri_len = 0;
 	name->alpn = "";
+	name->next = 0;
 	name->host = host;
 }
 
@@ -78,6 +79,8 @@ static enum natflow_parsed read_http(const u8 *data, u32 len, struct natflow_nam
 	name->flags = flags_of(&http->host, http->flags);
 	if (http->target.len)
 		set_uri(name, (const char *)data + http->target.at, http->target.len);
+	if (http->body <= NATFLOW_HTTP_LENGTH)
+		name->next = http->header_len + (http->body ? http->body_len : 0);
 	return parsed;
 }
 
@@ -114,6 +117,27 @@ enum natflow_parsed natflow_name_read(const u8 *data, u32 len, struct natflow_na
 	if (parsed == NATFLOW_PARSE_OTHER)
 		parsed = read_http(data, len, name);
 	return parsed;
+}
+
+/**
+ * natflow_name_question() - what the beginning of a TCP stream asks the DNS for
+ * @data: the client's bytes, from a message's length on
+ * @len: how many
+ * @name: the result, good with NATFLOW_PARSED; its host may be empty
+ */
+enum natflow_parsed natflow_name_question(const u8 *data, u32 len, struct natflow_name *name)
+{
+	struct natflow_dns_frame frame = {};
+	enum natflow_parsed parsed = natflow_dns_frame_next(data, len, &frame);
+
+	if (parsed == NATFLOW_PARSED)
+		parsed = natflow_dns_parse(data + frame.at, frame.len, &name->dns);
+	if (parsed != NATFLOW_PARSED)
+		return parsed;
+	begin(name, NATFLOW_URL_DNS, &name->dns.question);
+	name->flags = name->dns.question.odd ? NATFLOW_URL_ODD : 0;
+	name->next = frame.at + frame.len;
+	return name->dns.response || name->dns.opcode ? NATFLOW_PARSE_OTHER : parsed;
 }
 
 /**

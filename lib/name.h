@@ -4,6 +4,7 @@
 #define _NATFLOW_LIB_NAME_H
 
 #include "../include/uapi/linux/natflow_urllogger.h"
+#include "dns.h"
 #include "h2.h"
 #include "tls.h"
 
@@ -15,15 +16,18 @@ struct natflow_name {
 	u16 uri_len;
 	const char *uri;
 	const char *alpn;		/* NUL-terminated, "": none */
+	u64 next;			/* where the next request begins, 0: none that could be told */
 	const struct natflow_hostname *host;
 	union {
 		struct natflow_tls tls;
 		struct natflow_http http;
 		struct natflow_h2 h2;
+		struct natflow_dns dns;
 	};
 };
 
 enum natflow_parsed natflow_name_read(const u8 *data, u32 len, struct natflow_name *name);
+enum natflow_parsed natflow_name_question(const u8 *data, u32 len, struct natflow_name *name);
 enum natflow_parsed natflow_name_hello(const u8 *data, u32 len, struct natflow_name *name);
 
 #endif /* _NATFLOW_LIB_NAME_H */

@@ -4,7 +4,7 @@
 #include "command.h"
 #include "site.h"
 
-static const char * const actions[] = { "accept", "drop", "reset", "redirect" };
+const char * const natflow_action_words[4] = { "accept", "drop", "reset", "redirect" };
 static const char * const days[] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
 
 static int index_of(const char * const *words, int count, const char *text, size_t len)
@@ -73,36 +73,46 @@ static bool parse_mac(const char *text, u8 *mac)
 	return true;
 }
 
-static bool parse_source(char *word, struct natflow_site_policy *p)
+static bool parse_set(const char *name, char *to)
 {
-	struct natflow_source *s = &p->source[p->sources];
+	size_t len = strlen(name);
 
-	if (p->sources == NATFLOW_SITE_SOURCES_MAX)
-		return false;
+	strncpy(to, name, NATFLOW_SET_NAME_MAX);
+	return len && len < NATFLOW_SET_NAME_MAX;
+}
+
+/**
+ * natflow_source_parse() - "src=ADDR[/LEN]", "mac=MAC", "dev=NAME" or "match_set=NAME"
+ * @word: is taken apart
+ * @s: the result
+ */
+bool natflow_source_parse(char *word, struct natflow_source *s)
+{
 	if (!strncmp(word, "src=", 4)) {
 		s->kind = NATFLOW_SOURCE_PREFIX;
-		if (natflow_prefix_parse(word + 4, s->addr, &s->family, &s->len))
-			return false;
-	} else if (!strncmp(word, "mac=", 4)) {
-		s->kind = NATFLOW_SOURCE_MAC;
-		if (!parse_mac(word + 4, s->addr))
-			return false;
-	} else if (!strncmp(word, "dev=", 4) && natflow_name_valid(word + 4)) {
-		s->kind = NATFLOW_SOURCE_DEV;
-		strcpy(s->dev, word + 4);
-	} else {
-		return false;
+		return !natflow_prefix_parse(word + 4, s->addr, &s->family, &s->len);
 	}
-	p->sources++;
-	return true;
+	if (!strncmp(word, "mac=", 4)) {
+		s->kind = NATFLOW_SOURCE_MAC;
+		return parse_mac(word + 4, s->addr);
+	}
+	if (!strncmp(word, "dev=", 4) && natflow_name_valid(word + 4)) {
+		s->kind = NATFLOW_SOURCE_DEV;
+		strcpy(s->name, word + 4);
+		return true;
+	}
+	s->kind = NATFLOW_SOURCE_SET;
+	return !strncmp(word, "match_set=", 10) && parse_set(word + 10, s->name);
 }
 
 static bool parse_condition(char *word, struct natflow_site_policy *p)
 {
+	const char *bad;
 	int action;
 
 	if (!strncmp(word, "action=", 7)) {
-		action = index_of(actions, ARRAY_SIZE(actions), word + 7, strlen(word + 7));
+		action = index_of(natflow_action_words, ARRAY_SIZE(natflow_action_words),
+				  word + 7, strlen(word + 7));
 		p->action = action;
 		return action >= 0;
 	}
@@ -110,7 +120,12 @@ static bool parse_condition(char *word, struct natflow_site_policy *p)
 		return parse_days(word + 5, &p->days);
 	if (!strncmp(word, "time=", 5))
 		return parse_time(word + 5, p);
-	return parse_source(word, p);
+	if (!strncmp(word, "mark=", 5))
+		return !natflow_mark_parse(word + 5, &p->mark, &p->mask, &bad);
+	if (!strncmp(word, "add_set=", 8))
+		return parse_set(word + 8, p->add_set);
+	return p->sources < NATFLOW_SITE_SOURCES_MAX &&
+	       natflow_source_parse(word, &p->source[p->sources++]);
 }
 
 /**
@@ -151,9 +166,26 @@ static bool is_from(const struct natflow_source *s, const struct natflow_site_cl
 		       natflow_prefix_match(client->addr, s->addr, s->len);
 	case NATFLOW_SOURCE_MAC:
 		return !memcmp(s->addr, client->mac, sizeof(client->mac));
+	case NATFLOW_SOURCE_SET:
+		return client->in_set && client->in_set(client, s->name) > 0;
 	default:
-		return !strcmp(s->dev, client->dev);
+		return !strcmp(s->name, client->dev);
 	}
+}
+
+/**
+ * natflow_sources_match() - is a client one of these
+ * @s: sources
+ * @count: of @s
+ * @client: client
+ */
+bool natflow_sources_match(const struct natflow_source *s, unsigned int count,
+			   const struct natflow_site_client *client)
+{
+	while (count--)
+		if (is_from(s++, client))
+			return true;
+	return false;
 }
 
 /* The part behind midnight of a time that passes it belongs to the day it began. */
@@ -177,12 +209,7 @@ static bool is_now(const struct natflow_site_policy *p, unsigned int minute)
 bool natflow_site_applies(const struct natflow_site_policy *p,
 			  const struct natflow_site_client *client, unsigned int minute)
 {
-	unsigned int i;
-
 	if (p->days && !is_now(p, minute))
 		return false;
-	for (i = 0; i < p->sources; i++)
-		if (is_from(&p->source[i], client))
-			return true;
-	return !p->sources;
+	return !p->sources || natflow_sources_match(p->source, p->sources, client);
 }

@@ -22,11 +22,7 @@ static int take(const struct natflow_domains *set, char *line)
 	line[strcspn(line, " \t\r\n")] = '\0';
 	if (!*line || *line == '#')
 		return 0;
-	if (!strncmp(line, "*.", 2))
-		line += 2;
-	else if (*line == '.')
-		line++;
-	if (!natflow_hostname_set(&host, (const u8 *)line, strlen(line)))
+	if (!natflow_hostname_pattern(&host, line))
 		return -EINVAL;
 	if (count == room) {
 		room = room ? 2 * room : 65536;
@@ -71,8 +67,8 @@ static int make_set(struct natflow_domains *set)
 {
 	unsigned int tries;
 
-	for (tries = 0; tries < 4; tries++) {
-		set->buckets = natflow_domains_buckets(count) * (20 + tries) / 20;
+	for (tries = 0; tries < NATFLOW_DOMAINS_TRIES; tries++) {
+		set->buckets = natflow_domains_buckets(count, tries);
 		set->count = 0;
 		set->bucket = aligned_alloc(64, set->buckets * sizeof(*set->bucket));
 		if (!set->bucket)

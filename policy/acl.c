@@ -4,7 +4,9 @@
 #include <linux/slab.h>
 #include <linux/time.h>
 #include <linux/timekeeping.h>
+#include "../core/ct.h"
 #include "acl.h"
+#include "sets.h"
 
 /**
  * natflow_acl_alloc() - a copy of rules, with room for more
@@ -68,14 +70,21 @@ static bool is_below(const char *host, unsigned int len, const struct natflow_ac
 	       (len == rule->len || host[len - rule->len - 1] == '.');
 }
 
-static int place_of(const struct natflow_acl *acl, const char *name)
+/**
+ * natflow_acl_find_list() - a list by its name
+ * @acl: rules
+ * @name: of the list
+ *
+ * Return: its place in @acl, or -ENOENT.
+ */
+int natflow_acl_find_list(const struct natflow_acl *acl, const char *name)
 {
 	int i;
 
 	for (i = 0; i < acl->lists; i++)
 		if (!strcmp(acl->list[i]->name, name))
 			return i;
-	return -1;
+	return -ENOENT;
 }
 
 static void look_for_schedules(struct natflow_acl *acl)
@@ -98,7 +107,7 @@ static void look_for_schedules(struct natflow_acl *acl)
 int natflow_acl_set_list(struct natflow_acl *acl, const struct natflow_site_list *like,
 			 struct natflow_site_names *names)
 {
-	int at = place_of(acl, like->name);
+	int at = natflow_acl_find_list(acl, like->name);
 	struct natflow_site_list *list;
 
 	if (at < 0 && acl->lists == NATFLOW_SITES_MAX)
@@ -126,7 +135,7 @@ int natflow_acl_set_list(struct natflow_acl *acl, const struct natflow_site_list
  */
 bool natflow_acl_remove_list(struct natflow_acl *acl, const char *name)
 {
-	int at = place_of(acl, name);
+	int at = natflow_acl_find_list(acl, name);
 
 	if (at < 0)
 		return false;
@@ -146,6 +155,26 @@ unsigned int natflow_acl_minute(void)
 	/* 1970 began on a Thursday. */
 	div_u64_rem(minutes + 3 * NATFLOW_SITE_DAY, 7 * NATFLOW_SITE_DAY, &rest);
 	return rest;
+}
+
+/* Rules are for everyone, or, where there are sets of their number, for who is in one of these. */
+static bool is_for(unsigned int id, const struct natflow_site_client *client)
+{
+	static const char * const kinds[] = { "ipv4", "ipv6", "mac" };
+	char name[NATFLOW_SET_NAME_MAX];
+	bool any = false;
+	unsigned int i;
+
+	for (i = 0; client->in_set && i < ARRAY_SIZE(kinds); i++) {
+		int ret;
+
+		snprintf(name, sizeof(name), "host_acl_rule%u_%s", id, kinds[i]);
+		ret = client->in_set(client, name);
+		if (ret > 0)
+			return true;
+		any |= ret != -ENOENT;
+	}
+	return !any;
 }
 
 /* The longest domain in any list for this client decides; of equal ones one that allows. */
@@ -191,7 +220,7 @@ struct natflow_acl_verdict natflow_acl_decide(const struct natflow_acl *acl,
 	unsigned int i;
 
 	for (i = 0; i < acl->count; i++) {
-		if (is_below(host, len, &acl->rule[i])) {
+		if (is_below(host, len, &acl->rule[i]) && is_for(acl->rule[i].id, client)) {
 			v.action = acl->rule[i].action;
 			v.rule = acl->rule[i].id;
 			return v;
@@ -199,4 +228,26 @@ struct natflow_acl_verdict natflow_acl_decide(const struct natflow_acl *acl,
 	}
 	ask_lists(acl, client, host, len, &v);
 	return v;
+}
+
+/**
+ * natflow_acl_take_effect() - what a list wants beside its action: a mark, a set
+ * @v: verdict on a name that was said
+ * @ct: by this conntrack
+ *
+ * Context: RCU read side, BH disabled.
+ */
+void natflow_acl_take_effect(struct natflow_acl_verdict v, struct nf_conn *ct)
+{
+	const struct natflow_site_policy *p = v.list ? &v.list->policy : NULL;
+	union natflow_key key;
+	u8 family = natflow_ct_family(ct);
+
+	if (p && p->mask)
+		natflow_ct_set_mark(ct, p->mark, p->mask);
+	if (!p || !*p->add_set)
+		return;
+	natflow_ct_key(ct, IP_CT_DIR_ORIGINAL, 0, &key);
+	natflow_set_add(natflow_ct_net(ct), p->add_set, family,
+			(u8 *)&key + (family == NFPROTO_IPV4 ? 4 : 16));
 }

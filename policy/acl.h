@@ -13,6 +13,8 @@
 #define NATFLOW_ACL_HOSTS_MAX 1024
 #define NATFLOW_ACL_URL_MAX 255
 
+struct nf_conn;
+
 struct natflow_acl_rule {
 	u8 id;			/* below NATFLOW_ACL_IDS */
 	u8 action;		/* enum natflow_url_action */
@@ -42,12 +44,14 @@ struct natflow_acl *natflow_acl_alloc(const struct natflow_acl *old, unsigned in
 void natflow_acl_free(struct natflow_acl *acl);
 void natflow_acl_add(struct natflow_acl *acl, u8 id, u8 action,
 		     const struct natflow_hostname *host);
+int natflow_acl_find_list(const struct natflow_acl *acl, const char *name);
 int natflow_acl_set_list(struct natflow_acl *acl, const struct natflow_site_list *like,
 			 struct natflow_site_names *names);
 bool natflow_acl_remove_list(struct natflow_acl *acl, const char *name);
 struct natflow_acl_verdict natflow_acl_decide(const struct natflow_acl *acl,
 					      const struct natflow_site_client *client,
 					      const char *host, unsigned int len);
+void natflow_acl_take_effect(struct natflow_acl_verdict v, struct nf_conn *ct);
 unsigned int natflow_acl_minute(void);
 
 #endif /* _NATFLOW_POLICY_ACL_H */

@@ -6,6 +6,7 @@
 #include <net/ndisc.h>
 #include <net/neighbour.h>
 #include "client.h"
+#include "sets.h"
 
 static void note_neighbour(struct natflow_site_client *client, const struct net_device *out)
 {
@@ -39,6 +40,8 @@ void natflow_client_note(struct natflow_site_client *client, const struct natflo
 
 	memset(client, 0, sizeof(*client));
 	client->family = s->family;
+	client->net = natflow_ct_net(s->ct);
+	client->in_set = natflow_set_test;
 	natflow_ct_key(s->ct, IP_CT_DIR_ORIGINAL, 0, &key);
 	memcpy(client->addr, &key, s->family == NFPROTO_IPV4 ? 4 : 16);
 	if (!dev)

@@ -32,20 +32,26 @@ struct workspace {
  */
 bool natflow_dns_is(const struct nf_conn *ct)
 {
-	return ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple.dst.u.all == htons(PORT) ||
-	       ct->tuplehash[IP_CT_DIR_REPLY].tuple.src.u.all == htons(PORT);
+	return natflow_ct_serves(ct, PORT);
 }
 
-/* Is it answered instead of what would be? Only where there is something to answer with. */
-static enum natflow_dns_answer answer_to(const struct natflow_acl *acl, u8 action)
+/**
+ * natflow_dns_answer_to() - is a question answered instead of what would be
+ * @acl: rules
+ * @action: on its name, enum natflow_url_action
+ *
+ * Return: how; NATFLOW_DNS_NONE where there is nothing to answer with.
+ */
+enum natflow_dns_answer natflow_dns_answer_to(const struct natflow_acl *acl, u8 action)
 {
 	return action == NATFLOW_URL_DROP || action == NATFLOW_URL_RESET ? acl->dns.answer :
 									 NATFLOW_DNS_NONE;
 }
 
-static bool is_https(const struct natflow_dns *dns)
+/* Do records of this type carry keys for ECH? */
+bool natflow_dns_is_https(u16 type)
 {
-	return dns->type == NATFLOW_DNS_HTTPS || dns->type == NATFLOW_DNS_SVCB;
+	return type == NATFLOW_DNS_HTTPS || type == NATFLOW_DNS_SVCB;
 }
 
 static unsigned int take_question(struct natflow_urllogger *ul, struct natflow_segment *s,
@@ -58,7 +64,7 @@ static unsigned int take_question(struct natflow_urllogger *ul, struct natflow_s
 
 	natflow_client_note(&w->client, s, NULL);
 	v = natflow_acl_decide(acl, &w->client, w->dns.question.text, w->dns.question.len);
-	answer = answer_to(acl, v.action);
+	answer = natflow_dns_answer_to(acl, v.action);
 	if (!answer)
 		v.action = NATFLOW_URL_RECORD;
 	w->name = (struct natflow_name){
@@ -66,7 +72,7 @@ static unsigned int take_question(struct natflow_urllogger *ul, struct natflow_s
 		.flags = w->dns.question.odd ? NATFLOW_URL_ODD : 0,
 	};
 	natflow_inspection_record(ul, s, &w->client, &w->name, v, 0);
-	if (!answer && acl->dns.no_https && is_https(&w->dns))
+	if (!answer && acl->dns.no_https && natflow_dns_is_https(w->dns.type))
 		answer = NATFLOW_DNS_NODATA;
 	if (!answer)
 		return NF_ACCEPT;
@@ -82,14 +88,13 @@ static enum natflow_dns_answer judge_target(const struct natflow_acl *acl, struc
 {
 	if (!natflow_dns_name_read(&w->cursor, at, &w->target) || !w->target.len)
 		return NATFLOW_DNS_NONE;
-	return answer_to(acl, natflow_acl_decide(acl, &w->client, w->target.text,
+	return natflow_dns_answer_to(acl, natflow_acl_decide(acl, &w->client, w->target.text,
 						 w->target.len).action);
 }
 
 static bool has_target(const struct natflow_dns_record *r)
 {
-	return r->type == NATFLOW_DNS_CNAME || r->type == NATFLOW_DNS_HTTPS ||
-	       r->type == NATFLOW_DNS_SVCB;
+	return r->type == NATFLOW_DNS_CNAME || natflow_dns_is_https(r->type);
 }
 
 static enum natflow_dns_answer judge_answers(const struct natflow_acl *acl, struct workspace *w,
@@ -100,8 +105,7 @@ static enum natflow_dns_answer judge_answers(const struct natflow_acl *acl, stru
 
 	natflow_dns_begin(&w->cursor, &w->dns, msg, len);
 	while (!answer && natflow_dns_next(&w->cursor, &r)) {
-		if (acl->dns.no_https &&
-		    (r.type == NATFLOW_DNS_HTTPS || r.type == NATFLOW_DNS_SVCB))
+		if (acl->dns.no_https && natflow_dns_is_https(r.type))
 			answer = NATFLOW_DNS_NODATA;
 		else if (has_target(&r))
 			answer = judge_target(acl, w, r.target);
@@ -119,7 +123,7 @@ static unsigned int take_answer(struct natflow_urllogger *ul, struct natflow_seg
 	if (!acl->dns.answer && !acl->dns.no_https)
 		return NF_ACCEPT;
 	natflow_client_note(&w->client, s, out);
-	answer = answer_to(acl, natflow_acl_decide(acl, &w->client, w->dns.question.text,
+	answer = natflow_dns_answer_to(acl, natflow_acl_decide(acl, &w->client, w->dns.question.text,
 						   w->dns.question.len).action);
 	if (!answer)
 		answer = judge_answers(acl, w, msg, s->len);

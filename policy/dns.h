@@ -5,10 +5,14 @@
 
 #include <linux/netfilter.h>
 #include "../core/segment.h"
+#include "../lib/dns_reply.h"
 
+struct natflow_acl;
 struct natflow_urllogger;
 
 bool natflow_dns_is(const struct nf_conn *ct);
+enum natflow_dns_answer natflow_dns_answer_to(const struct natflow_acl *acl, u8 action);
+bool natflow_dns_is_https(u16 type);
 unsigned int natflow_dns_inspect(struct natflow_urllogger *ul, struct natflow_segment *s,
 				 const struct net_device *out);
 

@@ -6,6 +6,7 @@
 #include "../natflow_urllogger.h"
 #include "acl.h"
 #include "client.h"
+#include "dns.h"
 #include "inspection.h"
 
 #define BYTES_MAX	(16 << 20)	/* gathered at any time in a namespace */
@@ -13,6 +14,8 @@
 #define STREAM_MAX	16384		/* of a flow */
 #define SECONDS_MAX	8		/* for a name to come */
 #define DATAGRAM_MAX	NATFLOW_QUIC_PACKET_MAX
+#define BODY_MAX	(1 << 20)	/* of a request, for the next one to be waited for */
+#define LAST_BODY_MAX	(1 << 30)	/* the same where nothing is to be missed */
 
 /* Room to work in while one packet is looked at; the second half is QUIC's. */
 struct workspace {
@@ -44,7 +47,7 @@ static void give_memory(struct natflow_urllogger *ul, const void *p, u32 size)
 	kfree(p);
 }
 
-static void drop_gather(struct natflow_inspection *in)
+static void free_gather(struct natflow_inspection *in)
 {
 	struct natflow_gather *g = &in->gather;
 
@@ -52,6 +55,14 @@ static void drop_gather(struct natflow_inspection *in)
 	give_memory(in->ul, g->last, g->size);
 	give_memory(in->ul, g->have, natflow_gather_bits(g->size));
 	*g = (struct natflow_gather){};
+}
+
+/* What comes next begins where this request began. */
+static void drop_gather(struct natflow_inspection *in)
+{
+	free_gather(in);
+	in->base += in->at;
+	in->at = 0;
 }
 
 /**
@@ -62,7 +73,7 @@ void natflow_inspection_free(struct rcu_head *rcu)
 {
 	struct natflow_inspection *in = container_of(rcu, struct natflow_inspection, rcu);
 
-	drop_gather(in);
+	free_gather(in);
 	give_memory(in->ul, in->quic, sizeof(*in->quic));
 	natflow_ct_put(in->ct);
 	kfree(in->host);
@@ -70,18 +81,6 @@ void natflow_inspection_free(struct rcu_head *rcu)
 }
 
 /* -- the end of seeking */
-
-/* The part of a host that the level lets be kept. */
-static const char *kept_host(u8 level, const struct natflow_hostname *host, u8 *len)
-{
-	const char *text = host->text, *at = text + host->len;
-	unsigned int dots = 0;
-
-	while (level == NATFLOW_URL_LEVEL_DOMAIN && at > text && (at[-1] != '.' || ++dots < 2))
-		at--;
-	*len = level == NATFLOW_URL_LEVEL_DOMAIN ? text + host->len - at : host->len;
-	return level == NATFLOW_URL_LEVEL_DOMAIN ? at : text;
-}
 
 static u16 kept_uri(const struct natflow_urllogger *ul, const struct natflow_name *name)
 {
@@ -119,13 +118,17 @@ void natflow_inspection_record(struct natflow_urllogger *ul, const struct natflo
 		.flags = name->flags | flags, .uri_len = kept_uri(ul, name),
 		.alpn_len = strlen(name->alpn),
 	};
+	const struct natflow_log_skip *skip = rcu_dereference(ul->skip);
 	const char *host;
 
-	if (level == NATFLOW_URL_LEVEL_COUNTERS || !name->host->len)
+	if (level == NATFLOW_URL_LEVEL_COUNTERS || !name->host->len ||
+	    (skip && natflow_sources_match(skip->source, skip->count, client)))
 		return;
 	if (e.uri_len == NATFLOW_RING_URI_MAX && name->uri_len > e.uri_len)
 		e.flags |= NATFLOW_URL_CUT;
-	host = kept_host(level, name->host, &e.host_len);
+	host = level == NATFLOW_URL_LEVEL_DOMAIN ? natflow_hostname_domain(name->host) :
+						   name->host->text;
+	e.host_len = strlen(host);
 	memcpy(e.mac, client->mac, sizeof(e.mac));
 	if (verdict.list)
 		strscpy(e.list, verdict.list->name, sizeof(e.list));
@@ -134,15 +137,27 @@ void natflow_inspection_record(struct natflow_urllogger *ul, const struct natflo
 	natflow_ring_put(&ul->ring, &e, host, name->uri, name->alpn);
 }
 
+/* In a stream a question cannot be answered, but its connection can end. */
+static u8 question_action(const struct natflow_acl *acl, const struct natflow_dns *dns, u8 action)
+{
+	if (natflow_dns_answer_to(acl, action) ||
+	    (acl->dns.no_https && natflow_dns_is_https(dns->type)))
+		return NATFLOW_URL_RESET;
+	return NATFLOW_URL_RECORD;
+}
+
 /* Only a request in clear can be redirected. */
 static struct natflow_acl_verdict decide(struct natflow_urllogger *ul,
 					 const struct natflow_site_client *client,
 					 const struct natflow_name *name)
 {
-	struct natflow_acl_verdict v = natflow_acl_decide(rcu_dereference(ul->acl), client,
-							  name->host->text, name->host->len);
+	const struct natflow_acl *acl = rcu_dereference(ul->acl);
+	struct natflow_acl_verdict v = natflow_acl_decide(acl, client, name->host->text,
+							  name->host->len);
 
-	if (v.action == NATFLOW_URL_REDIRECT && name->source != NATFLOW_URL_HTTP)
+	if (name->source == NATFLOW_URL_DNS)
+		v.action = question_action(acl, &name->dns, v.action);
+	else if (v.action == NATFLOW_URL_REDIRECT && name->source != NATFLOW_URL_HTTP)
 		v.action = NATFLOW_URL_RESET;
 	return v;
 }
@@ -174,6 +189,18 @@ static void conclude_without(struct natflow_inspection *in, enum natflow_reason 
 	conclude(in, outcome, natflow_inspection_without(in->ul, outcome));
 }
 
+/* Another request of the connection, @at of what is gathered. */
+static void begin_request(struct natflow_inspection *in, u32 at, u16 packets)
+{
+	in->at = at;
+	in->watched = false;
+	in->heard = false;
+	in->decided = false;
+	in->doubts = 0;
+	in->packets = packets;
+	in->born = jiffies;
+}
+
 /*
  * What was said, in one reading or in two. Two are not all there may be: where
  * pieces differ the receiver may have put together a third. Nor is it @sure if
@@ -193,6 +220,7 @@ static void conclude_named(struct natflow_inspection *in, const struct natflow_s
 		return;
 	}
 	sure &= !differs;
+	kfree(in->host);
 	in->host = kstrdup(name->host->text, GFP_ATOMIC | __GFP_NOWARN);
 	if (!in->host) {
 		conclude_without(in, NATFLOW_NAME_MEMORY);
@@ -201,6 +229,7 @@ static void conclude_named(struct natflow_inspection *in, const struct natflow_s
 	v = decide(in->ul, &in->client, name);
 	action = v.action;
 	natflow_inspection_record(in->ul, s, &in->client, name, v, flags);
+	natflow_acl_take_effect(v, in->ct);
 	if (other) {
 		v = decide(in->ul, &in->client, other);
 		natflow_inspection_record(in->ul, s, &in->client, other, v, flags);
@@ -209,7 +238,15 @@ static void conclude_named(struct natflow_inspection *in, const struct natflow_s
 	}
 	if (!sure && !natflow_url_blocks(action))
 		action = natflow_inspection_without(in->ul, NATFLOW_NAME_UNTRUSTED);
+	in->watched = sure && name->next && !natflow_url_blocks(action) &&
+		      name->next <= (READ_ONCE(in->ul->closed) ? LAST_BODY_MAX : BODY_MAX);
+	if (in->watched && in->at + name->next < in->gather.prefix) {
+		natflow_stats_reason(in->ul->nn->pcpu, NATFLOW_NAME_KNOWN);
+		begin_request(in, in->at + name->next, 1);
+		return;
+	}
 	conclude(in, sure ? NATFLOW_NAME_KNOWN : NATFLOW_NAME_UNTRUSTED, action);
+	in->next = name->next;
 }
 
 /* Would one of these be blocked? */
@@ -273,7 +310,7 @@ static enum natflow_reason make_room(struct natflow_inspection *in)
 	memcpy(more.have, g->have, natflow_gather_bits(g->size));
 	if (g->last)
 		memcpy(more.last, g->last, g->size);
-	drop_gather(in);
+	free_gather(in);
 	*g = more;
 	return NATFLOW_OK;
 }
@@ -313,6 +350,35 @@ enum heard {
 	BY_NOBODY,	/* and there was time enough */
 };
 
+static enum natflow_parsed parse(const struct natflow_inspection *in, const u8 *stream, u32 at,
+				 struct natflow_name *name)
+{
+	const u8 *data = stream + at;
+	u32 len = in->gather.prefix - at;
+
+	if (in->quic)
+		return natflow_name_hello(data, len, name);
+	if (natflow_dns_is(in->ct))
+		return natflow_name_question(data, len, name);
+	return natflow_name_read(data, len, name);
+}
+
+/* Behind a request that is let through: one that is not? It is @w->other then. */
+static bool blocks_later(struct natflow_inspection *in, struct workspace *w)
+{
+	const struct natflow_gather *g = &in->gather;
+	u64 next = w->name.next, at = in->at;
+
+	while (next && (at += next) < g->prefix) {
+		if (parse(in, g->first, at, &w->other) != NATFLOW_PARSED)
+			return false;
+		if (blocks(in, &w->other, NULL))
+			return true;
+		next = w->other.next;
+	}
+	return false;
+}
+
 /*
  * What the stream says by now. Whatever does not block is final when the server
  * answered it.
@@ -323,21 +389,21 @@ static enum natflow_reason read_stream(struct natflow_inspection *in,
 				       const struct natflow_segment *s, struct workspace *w,
 				       enum heard heard)
 {
-	enum natflow_parsed (*parse)(const u8 *data, u32 len, struct natflow_name *name) =
-		in->quic ? natflow_name_hello : natflow_name_read;
 	struct natflow_name *said = NULL, *other = NULL;
 	struct natflow_gather *g = &in->gather;
-	enum natflow_parsed parsed = parse(g->first, g->prefix, &w->name);
+	enum natflow_parsed parsed = parse(in, g->first, in->at, &w->name);
 
 	if (parsed == NATFLOW_PARSED)
 		said = &w->name;
-	if (g->last && parse(g->last, g->prefix, &w->other) == NATFLOW_PARSED)
+	if (g->last && parse(in, g->last, in->at, &w->other) == NATFLOW_PARSED)
 		*(said ? &other : &said) = &w->other;
 	if (!said && parsed == NATFLOW_PARSE_MORE)
 		return g->prefix == STREAM_MAX ? NATFLOW_NAME_BUDGET : NATFLOW_OK;
 	if (!in->heard)
 		in->end = g->prefix;
 	in->heard = true;
+	if (heard == NOT_YET && said && !g->last && !blocks(in, said, NULL) && blocks_later(in, w))
+		said = &w->other;
 	if (heard == NOT_YET && !(said && blocks(in, said, other)))
 		return NATFLOW_OK;
 	if (said)
@@ -351,6 +417,15 @@ static enum natflow_reason read_stream(struct natflow_inspection *in,
 
 /* -- TCP */
 
+/* This is where the stream begins. */
+static void note_base(struct natflow_inspection *in, u32 seq)
+{
+	in->base = seq;
+	in->isn = seq;
+	in->at = 0;
+	in->based = true;
+}
+
 /**
  * natflow_inspection_sync() - a server answered a SYN: a connection begins
  * @in: inspection, its lock held
@@ -362,7 +437,7 @@ static enum natflow_reason read_stream(struct natflow_inspection *in,
 bool natflow_inspection_sync(struct natflow_inspection *in, const struct natflow_segment *s,
 			     u8 ttl)
 {
-	bool known = in->based && s->ack - in->base <= in->gather.prefix;
+	bool known = in->based && (s->ack == in->isn || s->ack - in->base <= in->gather.prefix);
 	bool again = in->based && !known;
 
 	lockdep_assert_held(&in->lock);
@@ -376,8 +451,8 @@ bool natflow_inspection_sync(struct natflow_inspection *in, const struct natflow
 		in->doubts = 0;
 		in->heard = false;
 		in->packets = 0;
-		in->base = s->ack;
-		in->based = true;
+		in->watched = false;
+		note_base(in, s->ack);
 	}
 	if (!known || in->early) {
 		in->ttl = ttl;
@@ -420,13 +495,6 @@ static bool is_trusted(struct natflow_inspection *in, const struct natflow_segme
 	return true;
 }
 
-/* Its beginning was not seen: this is where the stream begins. */
-static void note_base(struct natflow_inspection *in, const struct natflow_segment *s)
-{
-	in->base = s->seq;
-	in->based = true;
-}
-
 /* Payload of the client's, @at of its stream. Return: NATFLOW_OK or the outcome. */
 static enum natflow_reason take_payload(struct natflow_inspection *in,
 					const struct natflow_segment *s, s32 at)
@@ -454,13 +522,12 @@ static enum natflow_reason seek_tcp(struct natflow_inspection *in, const struct 
 			in->doubts++;
 			return NATFLOW_OK;
 		}
-		in->base = s->seq + 1;
-		in->based = true;
+		note_base(in, s->seq + 1);
 		in->early = true;
 		return put_segment(in, s, 0, 0);
 	}
 	if (!in->based)
-		note_base(in, s);
+		note_base(in, s->seq);
 	if (s->len)
 		reason = take_payload(in, s, s->seq - in->base);
 	if (!reason && in->gather.prefix && !in->early)
@@ -468,15 +535,32 @@ static enum natflow_reason seek_tcp(struct natflow_inspection *in, const struct 
 	return reason;
 }
 
+/* Has the server what holds the name? */
+static bool is_answered(const struct natflow_inspection *in, const struct natflow_segment *s)
+{
+	if (!in->heard)
+		return false;
+	return s->proto == IPPROTO_UDP ||
+	       (s->flags & NATFLOW_TCP_ACK && (s32)(s->ack - in->base - in->end) >= 0);
+}
+
 /* A packet of the server's. Return: NATFLOW_OK or the outcome. */
 static enum natflow_reason hear(struct natflow_inspection *in, const struct natflow_segment *s,
 				struct workspace *w)
 {
-	bool answered = s->proto == IPPROTO_UDP ||
-			(s->flags & NATFLOW_TCP_ACK && (s32)(s->ack - in->base - in->end) >= 0);
+	enum natflow_reason reason = NATFLOW_OK;
 
-	if (in->heard && answered)
-		return read_stream(in, s, w, BY_SERVER);
+	if (is_answered(in, s)) {
+		reason = read_stream(in, s, w, BY_SERVER);
+		/* Behind one request there may be more. */
+		while (!reason && !in->decided && !in->heard && in->at) {
+			reason = read_stream(in, s, w, NOT_YET);
+			if (reason || in->decided || !is_answered(in, s))
+				break;
+			reason = read_stream(in, s, w, BY_SERVER);
+		}
+		return reason;
+	}
 	/* Where the server speaks first no client says a name. */
 	return s->proto == IPPROTO_TCP && s->len && !in->packets ? NATFLOW_NAME_NONE : NATFLOW_OK;
 }
@@ -505,13 +589,10 @@ static enum natflow_reason seek_datagram(struct natflow_inspection *in,
 	} while (parsed == NATFLOW_PARSE_ROOM && !reason);
 	if (reason)
 		return reason;
-	switch (parsed) {
-	case NATFLOW_PARSED:
+	if (parsed == NATFLOW_PARSED)
 		return read_stream(in, s, w, NOT_YET);
-	default:
-		in->doubts++;	/* the next datagram may be in order */
-		return NATFLOW_OK;
-	}
+	in->doubts++;	/* the next datagram may be in order */
+	return NATFLOW_OK;
 }
 
 static enum natflow_reason seek_quic(struct natflow_inspection *in, const struct natflow_segment *s,
@@ -549,15 +630,15 @@ static bool is_news(const struct natflow_inspection *in, const struct natflow_se
 
 static void look_into(struct natflow_inspection *in, const struct natflow_segment *s)
 {
-	const bool tcp = s->proto == IPPROTO_TCP;
+	const bool tcp = s->proto == IPPROTO_TCP, said = s->len && s->dir == IP_CT_DIR_ORIGINAL;
 	enum natflow_reason reason;
 	struct workspace *w;
 
-	if (s->len && s->dir == IP_CT_DIR_ORIGINAL && !in->packets) {
+	if (said && !in->packets) {
 		in->born = jiffies;
 		natflow_client_note(&in->client, s, NULL);
 	}
-	if (tcp && s->len && s->dir == IP_CT_DIR_ORIGINAL)
+	if (tcp && said)
 		in->packets++;
 	w = kmalloc(tcp ? offsetof(struct workspace, quic) : sizeof(*w),
 		    GFP_ATOMIC | __GFP_NOWARN);
@@ -577,6 +658,24 @@ static void look_into(struct natflow_inspection *in, const struct natflow_segmen
 }
 
 /**
+ * natflow_inspection_again() - does a client begin another request
+ * @in: inspection, decided, its lock held
+ * @s: packet
+ *
+ * Return: true if so: all is open again.
+ */
+bool natflow_inspection_again(struct natflow_inspection *in, const struct natflow_segment *s)
+{
+	lockdep_assert_held(&in->lock);
+	if (!in->watched || s->dir != IP_CT_DIR_ORIGINAL || !s->len ||
+	    (s32)(s->seq + s->len - in->base - in->next) <= 0)
+		return false;
+	in->base += in->next;
+	begin_request(in, 0, 0);
+	return true;
+}
+
+/**
  * natflow_inspection_seek() - look into a packet of a flow that is not decided
  * @in: inspection, its lock held
  * @s: packet, of either direction
@@ -590,7 +689,7 @@ bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow
 
 	lockdep_assert_held(&in->lock);
 	if (s->proto == IPPROTO_TCP && s->dir == IP_CT_DIR_ORIGINAL && !in->based && !s->len)
-		note_base(in, s);
+		note_base(in, s->seq);
 	if (!is_news(in, s))
 		return true;
 	look_into(in, s);
@@ -601,7 +700,8 @@ bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow
 static void time_out(struct natflow_inspection *in)
 {
 	struct natflow_segment s = {
-		.ct = in->ct, .family = nf_ct_l3num(in->ct), .proto = nf_ct_protonum(in->ct),
+		.ct = in->ct, .family = natflow_ct_family(in->ct),
+		.proto = natflow_ct_proto(in->ct),
 	};
 	struct workspace *w = in->heard ? kmalloc(sizeof(*w), GFP_ATOMIC | __GFP_NOWARN) : NULL;
 	enum natflow_reason reason = NATFLOW_OK;

@@ -27,13 +27,17 @@ struct natflow_inspection {
 	bool heard;			/* a name, which the server has not acknowledged yet */
 	bool based;			/* @base is known */
 	bool early;			/* what is gathered came in a SYN */
+	bool watched;			/* decided, and another request may come */
 	bool stamped;			/* @stamp is known */
 	u8 action;			/* enum natflow_url_action, once decided */
 	u8 ttl;				/* the highest of the client's so far */
 	u16 packets;			/* of the client's, with payload */
 	u16 doubts;			/* of these, not believed */
-	u32 base;			/* sequence number of the stream's first byte */
+	u32 base;			/* sequence number of the first byte that is gathered */
 	u32 end;			/* bytes of the stream that hold the name that was heard */
+	u32 at;				/* bytes of it that belong to requests before this one */
+	u32 next;			/* once decided: where the next request begins */
+	u32 isn;			/* where the connection began, plus one */
 	u32 stamp;			/* TSval of the client's last segment in order */
 	unsigned long born;		/* jiffies; of the client's first payload, if any */
 	struct natflow_gather gather;
@@ -49,6 +53,7 @@ static inline bool natflow_url_blocks(u8 action)
 
 bool natflow_inspection_sync(struct natflow_inspection *in, const struct natflow_segment *s,
 			     u8 ttl);
+bool natflow_inspection_again(struct natflow_inspection *in, const struct natflow_segment *s);
 bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow_segment *s);
 void natflow_inspection_record(struct natflow_urllogger *ul, const struct natflow_segment *s,
 			       const struct natflow_site_client *client,

@@ -16,7 +16,6 @@
 #define CHUNK		32768U		/* tags */
 #define CHUNKS		128		/* four million tags */
 #define BYTES_MAX	(64U << 20)	/* of a set that was made before */
-#define TRIES		4		/* sizes for a set that does not find room */
 
 struct natflow_site_load {
 	char name[NATFLOW_NAME_MAX];
@@ -102,11 +101,7 @@ static int add(struct natflow_site_load *load, const char *text)
 	struct natflow_hostname host;
 	u64 **chunk = &load->chunk[load->count / CHUNK];
 
-	if (!strncmp(text, "*.", 2))
-		text += 2;
-	else if (*text == '.')
-		text++;
-	if (!natflow_hostname_set(&host, (const u8 *)text, strlen(text)))
+	if (!natflow_hostname_pattern(&host, text))
 		return -EINVAL;
 	if (load->count == CHUNK * CHUNKS)
 		return -E2BIG;
@@ -222,8 +217,8 @@ static int make_set(struct natflow_site_load *load)
 	struct natflow_domains *set = &load->set;
 	unsigned int tries;
 
-	for (tries = 0; tries < TRIES; tries++) {
-		set->buckets = natflow_domains_buckets(load->count) * (20 + tries) / 20;
+	for (tries = 0; tries < NATFLOW_DOMAINS_TRIES; tries++) {
+		set->buckets = natflow_domains_buckets(load->count, tries);
 		set->count = 0;
 		set->bucket = vzalloc(array_size(set->buckets, sizeof(*set->bucket)));
 		if (!set->bucket)

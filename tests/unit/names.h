@@ -52,7 +52,7 @@ static inline char *query_of(u32 i, u32 n, char *name)
 static inline struct natflow_domains make_set(u32 names)
 {
 	struct natflow_domains d = {
-		.buckets = natflow_domains_buckets(names), .key = { 0x243f6a8885a308d3, 0x13198a2e03707344 },
+		.buckets = natflow_domains_buckets(names, 0), .key = { 0x243f6a8885a308d3, 0x13198a2e03707344 },
 	};
 
 	d.bucket = aligned_alloc(64, d.buckets * sizeof(*d.bucket));

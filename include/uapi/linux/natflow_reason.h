@@ -49,6 +49,7 @@
 	X(refuse, MEMBER, "bridge-member", "came in by a port of a bridge; the bridge device will see it again") \
 	X(refuse, STATION, "station", "the bridge should see the station now and then") \
 	X(refuse, PATH, "path-changed", "a device that was skipped must not be any more") \
+	X(refuse, WATCHED, "watched", "the client says something, and it may be another name") \
 	X(learn, LEARN_DEFERRED, "deferred", "it waited in a queue; its route may be older than the clock") \
 	X(learn, LEARN_NO_CONNTRACK, "no-conntrack", "untracked or a template") \
 	X(learn, LEARN_PROTOCOL, "protocol", "neither TCP nor UDP") \
@@ -88,6 +89,7 @@
 	X(end, END_HALF, "half-evicted", "never saw its other direction, and its place was needed") \
 	X(end, END_NETNS, "netns", "the namespace or the module goes away") \
 	X(end, END_BLOCKED, "blocked", "a rule forbids its name from now on") \
+	X(end, END_INSPECT, "inspect", "its client said something more, and it may be another name") \
 	X(name, NAME_KNOWN, "named", "the client said whom it wants") \
 	X(name, NAME_NONE, "no-name", "a protocol or a client that says no name") \
 	X(name, NAME_BUDGET, "budget", "no name within the packets, bytes and seconds allowed") \

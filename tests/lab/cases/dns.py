@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Questions and answers of the DNS: logged, and answered otherwise where a name is not to be visited."""
+import errno
 import socket
 import struct
 
 import urls
-from natlab import (ADDR, AT_END, Delta, Udp, both, check, equal, exchange, inet, mac, read, rule, select,
+from natlab import (ADDR, AT_END, Delta, Tcp, Udp, both, check, equal, exchange, inet, mac, read, refuses, rule, select,
                     udp_socket, wait)
 from urls import ACL, acl
 
@@ -140,6 +141,46 @@ def local(family):
 
 
 case_local_v4, case_local_v6 = both(local)
+
+
+def framed(host, kind=A):
+    asked = question(host, kind)
+    return struct.pack("!H", len(asked)) + asked
+
+
+def stream(family):
+    """Questions in a TCP connection, through the gateway: a record each; one that would be answered ends it."""
+    log = begin()
+    acl("add acl=1,1,blocked.example\ndns_answer=nxdomain")
+    conn = Tcp(family, dport=53, established=False)
+    for hosts in (("a.example",), ("b.example", "c.example"), ("d.example",)):
+        data = b"".join(framed(h) for h in hosts)
+        Tcp.pass_data(conn.client, conn.server, data)
+        equal([(r["source"], r["protocol"], r["host"]) for r in log.wait(len(hosts))], [(urls.DNS, 6, h) for h in hosts], "records")
+        Tcp.pass_data(conn.server, conn.client, bytes(100))
+    conn.client.send(framed("x.blocked.example"))
+    refuses(lambda: conn.server.recv(1), errno.ECONNRESET)
+    refuses(lambda: conn.client.recv(1), errno.ECONNRESET)
+    equal([(r["host"], r["action"], r["rule"]) for r in log.wait(1)], [("x.blocked.example", 2, 1)], "record")
+
+
+case_stream_v4, case_stream_v6 = both(stream)
+
+
+def local_stream(family):
+    """The same to a server on the gateway itself."""
+    log = begin()
+    acl("add acl=1,1,blocked.example\ndns_answer=nxdomain")
+    conn = Tcp(family, dport=53, established=False, server="r", to=(ADDR["r0", family], 53))
+    Tcp.pass_data(conn.client, conn.server, framed("fine.example"))
+    equal(log.wait(1)[0]["host"], "fine.example", "host")
+    conn.client.send(framed("blocked.example", HTTPS))
+    refuses(lambda: conn.client.recv(1), errno.ECONNRESET)
+    equal(log.wait(1)[0]["action"], 2, "action")
+    refuses(lambda: conn.server.recv(1), errno.ECONNRESET)
+
+
+case_local_stream_v4, case_local_stream_v6 = both(local_stream)
 
 
 def targets(family):

@@ -8,8 +8,8 @@ import threading
 import time
 
 import urls
-from natlab import (ADDR, PATIENCE, Delta, Tcp, Udp, both, check, conntrack_entry, equal, log as messages, mac, ns, opened, published, read, refuses,
-                    rule, select)
+from natlab import (ADDR, PATIENCE, Delta, Tcp, Udp, both, check, conntrack_entry, equal, log as messages, mac, modprobe,
+                    ns, opened, published, read, refuses, rule, run, select)
 from urls import ACL, acl
 
 HTTP = b"GET /page HTTP/1.1\r\nHost: %s\r\n\r\n"
@@ -276,6 +276,87 @@ def case_list_sources():
         acl(f"list name=some action=drop {policy}")
         load("some", ["some.example"])
         equal(tuple(verdict(log, "some.example", family)[0] for family in (4, 6)), want, policy)
+
+
+def sets(family):
+    """A rule with ipsets of its number is for who is in one of them; they come, change and go with nobody's leave."""
+    log = begin()
+    modprobe("ip_set", "ip_set_hash_ip", "ip_set_hash_net", "ip_set_hash_mac")
+    acl("add acl=0,1,set.example\nadd acl=1,2,set.example\nadd acl=1,2,other.example")
+    inet = {4: "inet", 6: "inet6"}
+
+    def want(action, rule):
+        conn = connect(family)
+        conn.client.send(urls.hello("set.example"))
+        r, = log.wait(1)
+        equal((r["action"], r["rule"]), (action, rule), "action, rule")
+        conn.close()
+
+    want(1, 0)
+    run("r", f"ipset create host_acl_rule0_ipv{family} hash:net family {inet[family]}")
+    want(2, 1)
+    run("r", f"ipset add host_acl_rule0_ipv{family} {ADDR['c', family]}/{24 if family == 4 else 64}")
+    want(1, 0)
+    run("r", f"ipset flush host_acl_rule0_ipv{family}")
+    run("r", "ipset create host_acl_rule0_mac hash:mac")
+    want(2, 1)
+    run("r", f"ipset add host_acl_rule0_mac {mac('c', 'c0')}")
+    want(1, 0)
+    run("r", "ipset destroy")
+    want(1, 0)
+    other = inet[10 - family]
+    run("r", f"ipset create host_acl_rule0_ipv{family} hash:ip family {other}")
+    run("r", f"ipset create host_acl_rule1_ipv{family} hash:ip family {inet[family]}")
+    want(0, 64)
+    run("r", "ipset destroy")
+
+
+case_sets_v4, case_sets_v6 = both(sets)
+
+
+def list_set(family):
+    """A list for who is in a set; without the set it is for nobody."""
+    log = begin()
+    modprobe("ip_set", "ip_set_hash_ip")
+    acl("list name=some action=drop match_set=kids")
+    load("some", ["some.example"])
+    equal(verdict(log, "some.example", family)[0], 0, "without a set")
+    run("r", f"ipset create kids hash:ip family {'inet' if family == 4 else 'inet6'}")
+    equal(verdict(log, "some.example", family)[0], 0, "not in it")
+    run("r", f"ipset add kids {ADDR['c', family]}")
+    equal(verdict(log, "some.example", family)[0], 1, "in it")
+    run("r", "ipset destroy")
+
+
+case_list_set_v4, case_list_set_v6 = both(list_set)
+
+
+def list_effects(family):
+    """A mark on the connection, whose other bits stay; the server's address in a set; and the flow is fast."""
+    log = begin()
+    modprobe("ip_set", "ip_set_hash_ip", "ip_set_hash_net")
+    inet = "inet" if family == 4 else "inet6"
+    run("r", f"ipset create servers hash:ip family {inet} timeout 600")
+    acl("list name=way action=accept mark=0x20/0xf0 add_set=servers\nlist name=none action=accept add_set=missing")
+    load("way", ["way.example"])
+    load("none", ["none.example"])
+    conn = connect(family)
+    run("r", f"conntrack -U -p tcp -f ipv{family} --mark 0x1000011")
+    passes(conn, urls.hello("way.example"))
+    equal(log.wait(1)[0]["list"], "way", "list")
+    entry = conntrack_entry("tcp", more=f"-f ipv{family}", dport=conn.listener.getsockname()[1])[0]
+    check(f" mark={0x1000021} " in entry, entry)
+    check(ADDR["s", family] in run("r", "ipset list servers"), run("r", "ipset list servers"))
+    conn.server.send(b"yes")
+    equal(conn.client.recv(10), b"yes", "answer")
+    equal(len(published()), 1, "published flows")
+    conn.close()
+    equal(verdict(log, "none.example", family), (0, "none"), "a set that is not there")
+    equal(verdict(log, "plain.example", family), (0, ""), "a name without a list")
+    run("r", "ipset destroy")
+
+
+case_list_effects_v4, case_list_effects_v6 = both(list_effects)
 
 
 def case_list_times():

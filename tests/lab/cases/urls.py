@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Names: what is logged, and that a flow is fast as soon as its name is known."""
 import calendar
+import errno
 import socket
 import struct
 import time
 
 import bench
 import urls
-from natlab import (ADDR, Delta, Tcp, Udp, both, check, ctl, equal, fast, frame, ip_packet, mac, no_memory, read, select,
-                    stats, udp, wait)
+from natlab import (ADDR, CTL, Delta, Tcp, Udp, both, check, ctl, equal, fast, frame, ip_packet, mac, modprobe, no_memory,
+                    read, refuses, run, select, stats, udp, wait)
 
 NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -130,12 +131,100 @@ def case_http():
         say(conn, request.encode(), 3)
         r, = log.wait(1)
         equal((r["source"], r["method"], r["host"], r["uri"]), (urls.HTTP, method, host, uri), request[:40])
-        goes_fast(conn)
+        answers_fast(conn)
         conn.close()
     ctl("log_query=1")
     conn = connect()
     say(conn, b"GET /a/b?wanted=1 HTTP/1.1\r\nHost: www.example.net\r\n\r\n")
     equal(log.wait(1)[0]["uri"], "/a/b?wanted=1", "URI")
+
+
+def answers_fast(conn):
+    """What the server says is forwarded by natflow, once the client acknowledged something of it."""
+    Tcp.pass_data(conn.server, conn.client, b"answer" * 100)
+    conn.settle()
+    d = Delta()
+    Tcp.pass_data(conn.server, conn.client, b"answer" * 10000)
+    conn.settle()
+    check(d["hits"] >= 2 and not d["refuse.miss"], f"not fast: {d.changed()}")
+
+
+def kept(family):
+    """Later requests of a connection are logged, bodies are none; in between all is fast."""
+    log = begin()
+    conn = connect(family)
+    body = b"GET /body HTTP/1.1\r\nHost: body.example\r\n\r\n"
+    for i, (request, more, want) in enumerate((
+            (b"GET /%d HTTP/1.1\r\nHost: first.example\r\n\r\n", b"", "first.example"),
+            (b"POST /%d HTTP/1.1\r\nHost: second.example\r\nContent-Length: 90\r\n\r\n", body + b"x" * (90 - len(body)),
+             "second.example"),
+            (b"GET /%d HTTP/1.1\r\nHost: third.example\r\n\r\n", b"", "third.example"))):
+        d = Delta()
+        say(conn, request % i, 2)
+        r, = log.wait(1)
+        equal((r["host"], r["uri"]), (want, f"/{i}"), "record")
+        answers_fast(conn)
+        equal((d["refuse.watched"], d["end.inspect"], d["name.named"]), (min(i, 1), min(i, 1), 1), f"{d.changed()}")
+        if more:
+            say(conn, more)
+            equal((log.read(), d["end.inspect"]), (0, 1), "a body is no request")
+
+
+case_kept_v4, case_kept_v6 = both(kept)
+
+
+def case_pipelined():
+    """Several requests in one segment, the last in two: a record each; one that is blocked takes all with it."""
+    log = begin()
+    conn = connect()
+    requests = b"".join(b"GET /%d HTTP/1.1\r\nHost: h%d.example\r\n\r\n" % (i, i) for i in range(5))
+    say(conn, requests[:-10])
+    equal([r["host"] for r in log.wait(4)], [f"h{i}.example" for i in range(4)], "hosts")
+    say(conn, requests[-10:])
+    equal([r["host"] for r in log.wait(1)], ["h4.example"], "hosts")
+    answers_fast(conn)
+    urls.acl("add acl=0,2,h3.example")
+    conn = connect()
+    conn.client.send(requests)
+    refuses(lambda: conn.server.recv(1), errno.ECONNRESET)
+    refuses(lambda: conn.client.recv(1), errno.ECONNRESET)
+    equal([r["host"] for r in log.wait(1)], ["h3.example"], "hosts")
+    conn = connect()
+    say(conn, requests[:100])
+    log.wait(2)
+    conn.client.send(requests[100:])
+    refuses(lambda: conn.server.recv(1), errno.ECONNRESET)
+    equal([r["host"] for r in log.wait(1)], ["h3.example"], "hosts")
+
+
+def case_upgraded():
+    """What follows is no request: it passes, and is fast then."""
+    log = begin()
+    d = Delta()
+    conn = connect()
+    say(conn, b"GET /chat HTTP/1.1\r\nHost: up.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    log.wait(1)
+    say(conn, b"\x81\x85\0\0\0\0hello")
+    goes_fast(conn)
+    equal(urls.outcomes(d), {"name.named": 1, "name.no-name": 1}, "outcomes")
+
+
+def case_large_body():
+    """An upload is fast; what would follow it is looked at with inspect_fail=closed only."""
+    log = begin()
+    head = b"PUT / HTTP/1.1\r\nHost: up.example\r\nContent-Length: 2000000\r\n\r\n"
+    conn = connect()
+    say(conn, head)
+    goes_fast(conn)
+    log.wait(1)
+    ctl("inspect_fail=closed")
+    conn = connect()
+    say(conn, head)
+    log.wait(1)
+    Tcp.pass_data(conn.client, conn.server, bytes(2000000))
+    answers_fast(conn)
+    say(conn, b"GET / HTTP/1.1\r\nHost: then.example\r\n\r\n")
+    equal(log.wait(1)[0]["host"], "then.example", "host")
 
 
 def case_h2c():
@@ -317,7 +406,7 @@ def case_text():
     port, server = conn.client.getsockname()[1], conn.listener.getsockname()[1]
     line, = read("/proc/net/natflow_urls").splitlines()
     equal(line.split(" ", 2)[2], f"hits=1 src={ADDR['c', 4]} dst={ADDR['s', 4]} sport={port} dport={server} "
-          f"mac={mac('c', 'c0')} source=http method=GET action=record rule=- list=- host=text.example uri=/a%20b", "line")
+          f"mac={mac('c', 'c0')} source=http method=GET action=accept rule=- list=- host=text.example uri=/a%20b", "line")
     check(abs(calendar.timegm(time.strptime(line[:19], "%Y-%m-%d %H:%M:%S")) - time.time()) < 30, line)
 
 
@@ -398,6 +487,74 @@ def case_levels():
         else:
             equal(log.read(), 0, level)
         conn.close()
+
+
+def case_domains():
+    """What is registered: below a country's usual second level it is one label more; an address is no domain."""
+    log = begin()
+    ctl("log_level=domain")
+    for host, want in (("a.b.example.co.uk", "example.co.uk"), ("example.co.uk", "example.co.uk"), ("co.uk", "co.uk"),
+                       ("a.co.example", "co.example"), ("a.example.de", "example.de"), ("one", "one"),
+                       ("10.0.2.2", "10.0.2.2")):
+        conn = connect()
+        say(conn, b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % host.encode())
+        equal(log.wait(1)[0]["host"], want, host)
+        conn.close()
+
+
+def skipped(family):
+    """Whose names are not logged: by address, MAC, device, set; rules act nevertheless."""
+    log = begin()
+    modprobe("ip_set", "ip_set_hash_ip")
+    inet = "inet" if family == 4 else "inet6"
+    run("r", f"ipset create private hash:ip family {inet}")
+    urls.acl("add acl=0,2,blocked.example")
+
+    for who in (f"src={ADDR['c', family]}", f"src={ADDR['c', family]}/24", f"mac={mac('c', 'c0')}", "dev=r0",
+                "match_set=private"):
+        ctl("log_skip_clear")
+        ctl(f"log_skip {who}")
+        check(f"log_skip {who}\n" in read(CTL), "what reading prints")
+        if who == "match_set=private":
+            log_one(log, family)
+            run("r", f"ipset add private {ADDR['c', family]}")
+        d = Delta()
+        conn = connect(family)
+        say(conn, urls.hello("private.example"))
+        equal(urls.outcomes(d), {"name.named": 1}, who)
+        equal(log.read(), 0, who)
+        conn.close()
+    d = Delta()
+    conn = connect(family)
+    conn.client.send(urls.hello("blocked.example"))
+    refuses(lambda: conn.client.recv(1), errno.ECONNRESET)
+    equal((urls.outcomes(d), log.read()), ({"name.named": 1}, 0), "outcome, records")
+    ctl("begin\nlog_skip src=10.9.9.9\nlog_skip_clear\nlog_skip src=10.9.9.8\ncommit")
+    check("log_skip src=10.9.9.9" not in read(CTL) and "log_skip src=10.9.9.8" in read(CTL), "a transaction")
+    log_one(log, family)
+    run("r", "ipset destroy")
+
+
+def log_one(log, family):
+    conn = connect(family)
+    say(conn, urls.hello("public.example"))
+    equal(log.wait(1)[0]["host"], "public.example", "a record")
+    conn.close()
+
+
+case_skipped_v4, case_skipped_v6 = both(skipped)
+
+
+def case_skip_bad():
+    """What is no source, and one more than fits: refused, nothing changed."""
+    for bad in ("", "src=", "src=10.0.0.0/33", "mac=1", "10.0.0.1", "match_set=", "match_set=" + 32 * "x", "dev=a/b"):
+        refuses(lambda: ctl(f"log_skip {bad}"), errno.EINVAL)
+    ctl("\n".join(f"log_skip src=10.0.0.{i}" for i in range(16)))
+    ctl("log_skip src=10.0.0.3")
+    before = read(CTL)
+    refuses(lambda: ctl("log_skip src=10.0.1.1"), errno.ENOSPC)
+    equal(read(CTL), before, "settings")
+    ctl("log_skip_clear")
 
 
 def case_memory():
