@@ -96,6 +96,9 @@ table netdev keep {
 def main():
     pattern = re.compile(sys.argv[1] if len(sys.argv) > 1 else ".")
     cases = [(n, f) for n, f in load() if pattern.search(n)]
+    last = re.search(r"\bafter=(\S+)", open("/proc/cmdline").read())
+    if last:
+        cases = cases[[n for n, _ in cases].index(last[1]) + 1:]
     for m in ("nf_conntrack", "veth", "nf_conntrack_netlink", "dummy", "x_tables", "nf_nat"):
         subprocess.run(["modprobe", m], check=False, capture_output=True)
     natlab.run(None, "insmod /lab/natlab.ko")
