@@ -20,7 +20,9 @@
 #include "natflow_urllogger.h"
 #include "policy/acl.h"
 #include "policy/answer.h"
+#include "policy/client.h"
 #include "policy/dns.h"
+#include "policy/hints.h"
 #include "policy/inspection.h"
 
 #define FLOWS_MAX	65536
@@ -184,6 +186,15 @@ static void stop_flow(struct natflow_net *nn, const struct nf_conn *ct, enum nat
 		natflow_flow_end(flow, reason);
 }
 
+/* The first datagram of a flow that nobody looks into. */
+static void tell_hint(struct natflow_urllogger *ul, const struct natflow_segment *s)
+{
+	struct natflow_site_client client;
+
+	natflow_client_note(&client, s, NULL);
+	natflow_inspection_hint(ul, s->ct, &client, NATFLOW_URL_RECORD);
+}
+
 static unsigned int inspect(struct natflow_urllogger *ul, struct natflow_segment *s)
 {
 	struct natflow_inspection *in = find(ul, s->ct);
@@ -193,8 +204,11 @@ static unsigned int inspect(struct natflow_urllogger *ul, struct natflow_segment
 
 	if (!in) {
 		note_ttl(ul, s);
-		if (!may_begin(s))
+		if (!may_begin(s)) {
+			if (s->proto == IPPROTO_UDP && !natflow_ct_confirmed(s->ct))
+				tell_hint(ul, s);
 			return NF_ACCEPT;
+		}
 		in = begin(ul, s->ct);
 		if (!in) {
 			natflow_stats_reason(ul->nn->pcpu, NATFLOW_NAME_MEMORY);
@@ -408,7 +422,9 @@ static int switch_on(struct natflow_urllogger *ul)
 
 	if (!ul->syn)
 		ul->syn = kvcalloc(NATFLOW_URL_SYNS, sizeof(*ul->syn), GFP_KERNEL);
-	if (!ul->syn)
+	if (!ul->hints)
+		ul->hints = natflow_hints_alloc();
+	if (!ul->syn || !ul->hints)
 		err = -ENOMEM;
 	if (!err)
 		err = natflow_ct_track(nn->net);
@@ -483,6 +499,7 @@ int natflow_urllogger_net_init(struct natflow_net *nn)
 	ul->nn = nn;
 	ul->packets = NATFLOW_URL_PACKETS_DEFAULT;
 	ul->level = NATFLOW_URL_LEVEL_URL;
+	ul->answers = true;
 	RCU_INIT_POINTER(ul->acl, acl);
 	mutex_init(&ul->walk);
 	INIT_DELAYED_WORK(&ul->tick, tick);
@@ -524,5 +541,6 @@ void natflow_urllogger_net_exit(struct natflow_net *nn)
 	natflow_acl_free(rcu_dereference_protected(ul->acl, true));
 	kfree(rcu_dereference_protected(ul->skip, true));
 	kvfree(ul->syn);
+	kvfree(ul->hints);
 	kfree(ul);
 }

@@ -11,6 +11,7 @@
 #include "lib/command.h"
 
 struct ctl_table_header;
+struct natflow_hints;
 struct natflow_acl;
 
 #define NATFLOW_URL_PACKETS_DEFAULT 64
@@ -53,11 +54,13 @@ struct natflow_urllogger {
 	bool closed;			/* what has no certain name is dropped */
 	u8 level;			/* enum natflow_url_level */
 	bool query;			/* what follows "?" is logged too */
+	bool answers;			/* so are answers of the DNS */
 	struct natflow_log_skip __rcu *skip;	/* NULL: nobody */
 
 	struct nf_hook_ops ops[NATFLOW_URL_HOOKS];
 	struct rhashtable flows;	/* struct natflow_inspection, by conntrack */
 	struct mutex walk;		/* one walker of @flows at a time; innermost */
+	struct natflow_hints *hints;	/* once it was enabled */
 	struct natflow_syn *syn;	/* NATFLOW_URL_SYNS of them, once it was enabled */
 	atomic_t count;			/* of @flows */
 	atomic_t bytes;			/* gathered, of all flows */

@@ -91,7 +91,8 @@ static unsigned int encode_v3(char *to, const struct natflow_event *e, u64 dropp
 	put_tuple(&t, e, 2);
 	at = put_attr(at, NATFLOW_URL_A_NAT, &t, sizeof(t));
 	at = put_attr(at, NATFLOW_URL_A_HOST, text, e->host_len);
-	at = put_attr(at, NATFLOW_URL_A_URI, text + e->host_len, e->uri_len);
+	at = put_attr(at, e->source == NATFLOW_URL_ANSWER ? NATFLOW_URL_A_ANSWER : NATFLOW_URL_A_URI,
+		      text + e->host_len, e->uri_len);
 	at = put_attr(at, NATFLOW_URL_A_ALPN, text + e->host_len + e->uri_len, e->alpn_len);
 	at = put_attr(at, NATFLOW_URL_A_LIST, e->list, strlen(e->list));
 	r->record_len = at - to;
@@ -104,7 +105,7 @@ static const struct natflow_event *next_event(struct queue_file *file, struct na
 	const struct natflow_event *e;
 
 	while ((e = natflow_ring_peek(ring, &file->cursor)) && !file->v3 &&
-	       e->source == NATFLOW_URL_DNS)
+	       e->source >= NATFLOW_URL_DNS)
 		natflow_ring_pass(&file->cursor, e);
 	return e;
 }

@@ -239,6 +239,9 @@ static void apply(struct natflow_net *nn, const struct natflow_command *cmd)
 	case NATFLOW_CMD_LOG_LEVEL:
 		WRITE_ONCE(nn->urllogger->level, cmd->value);
 		break;
+	case NATFLOW_CMD_LOG_ANSWERS:
+		WRITE_ONCE(nn->urllogger->answers, cmd->value);
+		break;
 	case NATFLOW_CMD_LOG_QUERY:
 		WRITE_ONCE(nn->urllogger->query, cmd->value);
 		break;
@@ -340,6 +343,7 @@ void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 		 "#    inspect_fail=open|closed  what happens to flows whose name cannot be relied on\n"
 		 "#    log_level=counters|domain|host|url  what of a name the log keeps\n"
 		 "#    log_query=0|1           1 keeps what follows \"?\" in a URL\n"
+		 "#    log_answers=0|1         1 keeps what the DNS answers, too\n"
 		 "#    log_skip src=ADDR[/LEN]|mac=MAC|dev=NAME|match_set=IPSET  whose names are not logged\n"
 		 "#    log_skip_clear\n"
 		 "#    update_magic            look at every flow again\n"
@@ -361,6 +365,7 @@ void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 	seq_printf(m, "inspect_fail=%s\n", ul->closed ? "closed" : "open");
 	seq_printf(m, "log_level=%s\n", natflow_level_words[ul->level]);
 	seq_printf(m, "log_query=%d\n", ul->query);
+	seq_printf(m, "log_answers=%d\n", ul->answers);
 	seq_puts(m, "log_skip_clear\n");
 	for (i = 0; skip && i < skip->count; i++)
 		seq_printf(m, "log_skip %s\n", skip->text[i]);

@@ -55,7 +55,8 @@ static void show_ends(struct seq_file *m, const struct natflow_event *e)
 
 static int urls_show(struct seq_file *m, void *v)
 {
-	static const char * const sources[] = { "-", "http", "tls", "quic", "dns" };
+	static const char * const sources[] = { "-", "http", "tls", "quic", "dns", "dns-a",
+						"dns-hint" };
 	static const char * const methods[] = { "-", "GET", "POST", "HEAD", "other" };
 	const struct natflow_event *e = v;
 
@@ -67,8 +68,9 @@ static int urls_show(struct seq_file *m, void *v)
 		seq_putc(m, '-');
 	else
 		seq_printf(m, "%u", e->rule);
-	seq_printf(m, " list=%s host=%*pE uri=%*pE\n", *e->list ? e->list : "-", e->host_len,
-		   e->text, e->uri_len, e->text + e->host_len);
+	seq_printf(m, " list=%s host=%*pE %s%*pE\n", *e->list ? e->list : "-", e->host_len,
+		   e->text, e->source == NATFLOW_URL_ANSWER ? "" : "uri=", e->uri_len,
+		   e->text + e->host_len);
 	return 0;
 }
 

@@ -384,6 +384,7 @@ static const struct verb ctl_verbs[] = {
 	{ "log_level=", NATFLOW_CMD_LOG_LEVEL, parse_level, 0, 0,
 	  "counters, domain, host or url" },
 	{ "log_query=", NATFLOW_CMD_LOG_QUERY, parse_number, 0, 1, "0 or 1" },
+	{ "log_answers=", NATFLOW_CMD_LOG_ANSWERS, parse_number, 0, 1, "0 or 1" },
 	{ "log_skip", NATFLOW_CMD_LOG_SKIP, parse_skip, 0, 0,
 	  "src=ADDR[/LEN], mac=MAC, dev=NAME or match_set=NAME" },
 	{ "log_skip_clear", NATFLOW_CMD_LOG_SKIP_CLEAR, parse_nothing, 0, 0, "nothing" },

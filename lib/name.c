@@ -5,14 +5,14 @@
 static void begin(struct natflow_name *name, enum natflow_url_source source,
 		  const struct natflow_hostname *host)
 {
-	name->source = source;
-	name->method = NATFLOW_URL_NONE;
-	name->flags = 0;
-	name->uri = NULL;
-	name->uri_len = 0;
-	name->alpn = "";
-	name->next = 0;
-	name->host = host;
+	name->said.source = source;
+	name->said.method = NATFLOW_URL_NONE;
+	name->said.flags = 0;
+	name->said.uri = NULL;
+	name->said.uri_len = 0;
+	name->said.alpn = "";
+	name->said.next = 0;
+	name->said.host = host;
 }
 
 static enum natflow_url_method method_of(const char *text, unsigned int len)
@@ -34,11 +34,11 @@ static enum natflow_parsed read_tls(const u8 *data, u32 len, bool records,
 	if (parsed != NATFLOW_PARSED)
 		return parsed;
 	begin(name, source, &name->tls.host);
-	name->alpn = name->tls.alpn;
+	name->said.alpn = name->tls.alpn;
 	if (name->tls.ech)
-		name->flags |= NATFLOW_URL_ECH;
+		name->said.flags |= NATFLOW_URL_ECH;
 	if (name->tls.host.odd)
-		name->flags |= NATFLOW_URL_ODD;
+		name->said.flags |= NATFLOW_URL_ODD;
 	return parsed;
 }
 
@@ -63,8 +63,8 @@ static void set_uri(struct natflow_name *name, const char *uri, u16 len)
 	} else if (*uri != '/' && *uri != '*') {
 		len = 0;	/* CONNECT's: an authority and nothing else */
 	}
-	name->uri = uri;
-	name->uri_len = len;
+	name->said.uri = uri;
+	name->said.uri_len = len;
 }
 
 static enum natflow_parsed read_http(const u8 *data, u32 len, struct natflow_name *name)
@@ -75,12 +75,12 @@ static enum natflow_parsed read_http(const u8 *data, u32 len, struct natflow_nam
 	if (parsed != NATFLOW_PARSED)
 		return parsed;
 	begin(name, NATFLOW_URL_HTTP, &http->host);
-	name->method = method_of((const char *)data + http->method.at, http->method.len);
-	name->flags = flags_of(&http->host, http->flags);
+	name->said.method = method_of((const char *)data + http->method.at, http->method.len);
+	name->said.flags = flags_of(&http->host, http->flags);
 	if (http->target.len)
 		set_uri(name, (const char *)data + http->target.at, http->target.len);
 	if (http->body <= NATFLOW_HTTP_LENGTH)
-		name->next = http->header_len + (http->body ? http->body_len : 0);
+		name->said.next = http->header_len + (http->body ? http->body_len : 0);
 	return parsed;
 }
 
@@ -92,10 +92,10 @@ static enum natflow_parsed read_h2(const u8 *data, u32 len, struct natflow_name 
 	if (parsed != NATFLOW_PARSED)
 		return parsed;
 	begin(name, NATFLOW_URL_HTTP, &h2->host);
-	name->method = method_of(h2->method, strlen(h2->method));
-	name->flags = flags_of(&h2->host, h2->flags);
-	name->uri = h2->path;
-	name->uri_len = strlen(h2->path);
+	name->said.method = method_of(h2->method, strlen(h2->method));
+	name->said.flags = flags_of(&h2->host, h2->flags);
+	name->said.uri = h2->path;
+	name->said.uri_len = strlen(h2->path);
 	return parsed;
 }
 
@@ -135,8 +135,8 @@ enum natflow_parsed natflow_name_question(const u8 *data, u32 len, struct natflo
 	if (parsed != NATFLOW_PARSED)
 		return parsed;
 	begin(name, NATFLOW_URL_DNS, &name->dns.question);
-	name->flags = name->dns.question.odd ? NATFLOW_URL_ODD : 0;
-	name->next = frame.at + frame.len;
+	name->said.flags = name->dns.question.odd ? NATFLOW_URL_ODD : 0;
+	name->said.next = frame.at + frame.len;
 	return name->dns.response || name->dns.opcode ? NATFLOW_PARSE_OTHER : parsed;
 }
 

@@ -8,8 +8,8 @@
 #include "h2.h"
 #include "tls.h"
 
-/* Too much for a stack. Pointers go into the bytes that were read, or into this. */
-struct natflow_name {
+/* Pointers go into what was read. */
+struct natflow_said {
 	enum natflow_url_source source;
 	enum natflow_url_method method;
 	u16 flags;			/* enum natflow_url_flag */
@@ -18,6 +18,11 @@ struct natflow_name {
 	const char *alpn;		/* NUL-terminated, "": none */
 	u64 next;			/* where the next request begins, 0: none that could be told */
 	const struct natflow_hostname *host;
+};
+
+/* Too much for a stack. */
+struct natflow_name {
+	struct natflow_said said;	/* points into what follows, too */
 	union {
 		struct natflow_tls tls;
 		struct natflow_http http;

@@ -77,8 +77,10 @@ static bool parse_set(const char *name, char *to)
 {
 	size_t len = strlen(name);
 
-	strncpy(to, name, NATFLOW_SET_NAME_MAX);
-	return len && len < NATFLOW_SET_NAME_MAX;
+	if (!len || len >= NATFLOW_SET_NAME_MAX)
+		return false;
+	strcpy(to, name);
+	return true;
 }
 
 /**

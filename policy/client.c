@@ -24,6 +24,23 @@ static void note_neighbour(struct natflow_site_client *client, const struct net_
 }
 
 /**
+ * natflow_client_of() - the address of a client, and nothing more
+ * @client: the result
+ * @ct: conntrack that it began
+ */
+void natflow_client_of(struct natflow_site_client *client, const struct nf_conn *ct)
+{
+	union natflow_key key;
+
+	memset(client, 0, sizeof(*client));
+	client->family = natflow_ct_family(ct);
+	client->net = natflow_ct_net(ct);
+	client->in_set = natflow_set_test;
+	natflow_ct_key(ct, IP_CT_DIR_ORIGINAL, 0, &key);
+	memcpy(client->addr, &key, client->family == NFPROTO_IPV4 ? 4 : 16);
+}
+
+/**
  * natflow_client_note() - address, MAC and device of a client
  * @client: the result
  * @s: a packet of the client's, or to it
@@ -35,15 +52,9 @@ void natflow_client_note(struct natflow_site_client *client, const struct natflo
 			 const struct net_device *out)
 {
 	const struct net_device *dev = s->dir == IP_CT_DIR_ORIGINAL ? s->skb->dev : out;
-	union natflow_key key;
 	const u8 *mac;
 
-	memset(client, 0, sizeof(*client));
-	client->family = s->family;
-	client->net = natflow_ct_net(s->ct);
-	client->in_set = natflow_set_test;
-	natflow_ct_key(s->ct, IP_CT_DIR_ORIGINAL, 0, &key);
-	memcpy(client->addr, &key, s->family == NFPROTO_IPV4 ? 4 : 16);
+	natflow_client_of(client, s->ct);
 	if (!dev)
 		return;
 	strscpy(client->dev, dev->name, sizeof(client->dev));

@@ -6,6 +6,7 @@
 #include "../core/segment.h"
 #include "../lib/site.h"
 
+void natflow_client_of(struct natflow_site_client *client, const struct nf_conn *ct);
 void natflow_client_note(struct natflow_site_client *client, const struct natflow_segment *s,
 			 const struct net_device *out);
 

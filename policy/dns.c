@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Questions and answers of the DNS, in datagrams. Each is looked at by itself:
- * nothing is kept of one for the next, so a flood of them costs no memory.
+ * Questions and answers of the DNS, in datagrams. Each is looked at by itself; of
+ * one nothing is kept for the next but hints, so a flood of them costs no memory.
  */
 #include <linux/slab.h>
 #include "../lib/dns_reply.h"
@@ -11,7 +11,9 @@
 #include "answer.h"
 #include "client.h"
 #include "dns.h"
+#include "hints.h"
 #include "inspection.h"
+#include "sets.h"
 
 #define PORT	53
 #define MESSAGE_MAX	4096
@@ -21,7 +23,7 @@ struct workspace {
 	struct natflow_dns dns;
 	struct natflow_dns_cursor cursor;
 	struct natflow_hostname target;
-	struct natflow_name name;
+	char text[NATFLOW_RING_URI_MAX];
 	struct natflow_site_client client;
 	u8 message[MESSAGE_MAX], reply[NATFLOW_DNS_REPLY_MAX];
 };
@@ -54,6 +56,19 @@ bool natflow_dns_is_https(u16 type)
 	return type == NATFLOW_DNS_HTTPS || type == NATFLOW_DNS_SVCB;
 }
 
+/* @len: of what w->text says about it. */
+static void log_message(struct natflow_urllogger *ul, const struct natflow_segment *s,
+			const struct workspace *w, enum natflow_url_source source, u16 len,
+			struct natflow_acl_verdict v)
+{
+	const struct natflow_said said = {
+		.source = source, .host = &w->dns.question, .alpn = "", .uri = w->text,
+		.uri_len = len, .flags = w->dns.question.odd ? NATFLOW_URL_ODD : 0,
+	};
+
+	natflow_inspection_record(ul, s->ct, &w->client, &said, v, 0);
+}
+
 static unsigned int take_question(struct natflow_urllogger *ul, struct natflow_segment *s,
 				  struct workspace *w, const u8 *msg)
 {
@@ -67,11 +82,7 @@ static unsigned int take_question(struct natflow_urllogger *ul, struct natflow_s
 	answer = natflow_dns_answer_to(acl, v.action);
 	if (!answer)
 		v.action = NATFLOW_URL_RECORD;
-	w->name = (struct natflow_name){
-		.source = NATFLOW_URL_DNS, .host = &w->dns.question, .alpn = "",
-		.flags = w->dns.question.odd ? NATFLOW_URL_ODD : 0,
-	};
-	natflow_inspection_record(ul, s, &w->client, &w->name, v, 0);
+	log_message(ul, s, w, NATFLOW_URL_DNS, 0, v);
 	if (!answer && acl->dns.no_https && natflow_dns_is_https(w->dns.type))
 		answer = NATFLOW_DNS_NODATA;
 	if (!answer)
@@ -113,22 +124,66 @@ static enum natflow_dns_answer judge_answers(const struct natflow_acl *acl, stru
 	return answer;
 }
 
+/* An address that an answer has: remembered, and added to the set of the list that has the name. */
+static void note_address(struct natflow_urllogger *ul, const struct workspace *w,
+			 const struct natflow_dns_record *r, const struct natflow_site_list *list)
+{
+	u8 family = r->type == NATFLOW_DNS_A ? NFPROTO_IPV4 : NFPROTO_IPV6;
+
+	natflow_hints_put(ul->hints, &w->client, family, r->addr, w->dns.question.text, r->ttl);
+	if (list && *list->policy.add_set)
+		natflow_set_add(w->client.net, list->policy.add_set, family, r->addr);
+}
+
+/* Return: the length of what is said about it in w->text. */
+static unsigned int note_answers(struct natflow_urllogger *ul, const struct natflow_segment *s,
+				 struct workspace *w, const u8 *msg,
+				 const struct natflow_site_list *list)
+{
+	const size_t room = sizeof(w->text);
+	struct natflow_dns_record r;
+	unsigned int len;
+	bool first = true;
+
+	len = scnprintf(w->text, room, "rcode=%u", w->dns.rcode);
+	natflow_dns_begin(&w->cursor, &w->dns, msg, s->len);
+	while (natflow_dns_next(&w->cursor, &r)) {
+		if (first)
+			len += scnprintf(w->text + len, room - len, " ttl=%u", r.ttl);
+		first = false;
+		if (r.type == NATFLOW_DNS_CNAME &&
+		    natflow_dns_name_read(&w->cursor, r.target, &w->target))
+			len += scnprintf(w->text + len, room - len, " cname=%s", w->target.text);
+		if (r.type == NATFLOW_DNS_A)
+			len += scnprintf(w->text + len, room - len, " addr=%pI4", r.addr);
+		if (r.type == NATFLOW_DNS_AAAA)
+			len += scnprintf(w->text + len, room - len, " addr=%pI6c", r.addr);
+		if (r.type == NATFLOW_DNS_A || r.type == NATFLOW_DNS_AAAA)
+			note_address(ul, w, &r, list);
+	}
+	return len;
+}
+
 static unsigned int take_answer(struct natflow_urllogger *ul, struct natflow_segment *s,
 				const struct net_device *out, struct workspace *w, const u8 *msg)
 {
 	const struct natflow_acl *acl = rcu_dereference(ul->acl);
 	enum natflow_dns_answer answer;
+	struct natflow_acl_verdict v;
 	unsigned int len;
 
-	if (!acl->dns.answer && !acl->dns.no_https)
-		return NF_ACCEPT;
 	natflow_client_note(&w->client, s, out);
-	answer = natflow_dns_answer_to(acl, natflow_acl_decide(acl, &w->client, w->dns.question.text,
-						   w->dns.question.len).action);
-	if (!answer)
+	v = natflow_acl_decide(acl, &w->client, w->dns.question.text, w->dns.question.len);
+	answer = natflow_dns_answer_to(acl, v.action);
+	if (!answer && (acl->dns.answer || acl->dns.no_https))
 		answer = judge_answers(acl, w, msg, s->len);
-	if (!answer)
+	if (!answer) {
+		len = note_answers(ul, s, w, msg, v.list);
+		v.action = NATFLOW_URL_RECORD;
+		if (READ_ONCE(ul->answers))
+			log_message(ul, s, w, NATFLOW_URL_ANSWER, len, v);
 		return NF_ACCEPT;
+	}
 	len = natflow_dns_reply(w->reply, min_t(u32, sizeof(w->reply), s->len), msg, &w->dns,
 				&acl->dns, answer);
 	return len && natflow_answer_replace(s, w->reply, len) ? NF_ACCEPT : NF_DROP;

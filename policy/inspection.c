@@ -7,6 +7,7 @@
 #include "acl.h"
 #include "client.h"
 #include "dns.h"
+#include "hints.h"
 #include "inspection.h"
 
 #define BYTES_MAX	(16 << 20)	/* gathered at any time in a namespace */
@@ -82,59 +83,88 @@ void natflow_inspection_free(struct rcu_head *rcu)
 
 /* -- the end of seeking */
 
-static u16 kept_uri(const struct natflow_urllogger *ul, const struct natflow_name *name)
+static u16 kept_uri(const struct natflow_urllogger *ul, const struct natflow_said *said)
 {
 	const char *query;
-	u16 len = name->uri_len;
+	u16 len = said->uri_len;
 
 	if (READ_ONCE(ul->level) < NATFLOW_URL_LEVEL_URL || !len)
 		return 0;
-	query = READ_ONCE(ul->query) ? NULL : memchr(name->uri, '?', len);
+	query = READ_ONCE(ul->query) ? NULL : memchr(said->uri, '?', len);
 	if (query)
-		len = query - name->uri;
+		len = query - said->uri;
 	return min_t(u16, len, NATFLOW_RING_URI_MAX);
 }
 
 /**
  * natflow_inspection_record() - a name was said: log it
  * @ul: namespace's
- * @s: the packet that said it
+ * @ct: by this conntrack
  * @client: who
- * @name: what
+ * @said: what
  * @verdict: what is done about it
- * @flags: enum natflow_url_flag, beside those of @name
+ * @flags: enum natflow_url_flag, beside those of @said
  *
  * Context: RCU read side, BH disabled.
  */
-void natflow_inspection_record(struct natflow_urllogger *ul, const struct natflow_segment *s,
+void natflow_inspection_record(struct natflow_urllogger *ul, const struct nf_conn *ct,
 			       const struct natflow_site_client *client,
-			       const struct natflow_name *name,
+			       const struct natflow_said *said,
 			       struct natflow_acl_verdict verdict, u16 flags)
 {
 	u8 level = READ_ONCE(ul->level);
 	struct natflow_event e = {
-		.family = s->family, .proto = s->proto, .source = name->source,
-		.method = name->method, .action = verdict.action, .rule = verdict.rule,
-		.flags = name->flags | flags, .uri_len = kept_uri(ul, name),
-		.alpn_len = strlen(name->alpn),
+		.family = natflow_ct_family(ct), .proto = natflow_ct_proto(ct),
+		.source = said->source,
+		.method = said->method, .action = verdict.action, .rule = verdict.rule,
+		.flags = said->flags | flags, .uri_len = kept_uri(ul, said),
+		.alpn_len = strlen(said->alpn),
 	};
 	const struct natflow_log_skip *skip = rcu_dereference(ul->skip);
 	const char *host;
 
-	if (level == NATFLOW_URL_LEVEL_COUNTERS || !name->host->len ||
+	if (level == NATFLOW_URL_LEVEL_COUNTERS || !said->host->len ||
 	    (skip && natflow_sources_match(skip->source, skip->count, client)))
 		return;
-	if (e.uri_len == NATFLOW_RING_URI_MAX && name->uri_len > e.uri_len)
+	if (e.uri_len == NATFLOW_RING_URI_MAX && said->uri_len > e.uri_len)
 		e.flags |= NATFLOW_URL_CUT;
-	host = level == NATFLOW_URL_LEVEL_DOMAIN ? natflow_hostname_domain(name->host) :
-						   name->host->text;
+	host = level == NATFLOW_URL_LEVEL_DOMAIN ? natflow_hostname_domain(said->host) :
+						   said->host->text;
 	e.host_len = strlen(host);
 	memcpy(e.mac, client->mac, sizeof(e.mac));
 	if (verdict.list)
 		strscpy(e.list, verdict.list->name, sizeof(e.list));
-	natflow_ct_key(s->ct, IP_CT_DIR_ORIGINAL, 0, &e.tuple[0]);
-	natflow_ct_key(s->ct, IP_CT_DIR_REPLY, 0, &e.tuple[1]);
-	natflow_ring_put(&ul->ring, &e, host, name->uri, name->alpn);
+	natflow_ct_key(ct, IP_CT_DIR_ORIGINAL, 0, &e.tuple[0]);
+	natflow_ct_key(ct, IP_CT_DIR_REPLY, 0, &e.tuple[1]);
+	natflow_ring_put(&ul->ring, &e, host, said->uri, said->alpn);
+}
+
+/**
+ * natflow_inspection_hint() - a flow says no name: log the one its client had the address from
+ * @ul: namespace's
+ * @ct: its conntrack
+ * @client: who
+ * @action: what is done about it, enum natflow_url_action
+ *
+ * Context: RCU read side, BH disabled.
+ */
+void natflow_inspection_hint(struct natflow_urllogger *ul, const struct nf_conn *ct,
+			     const struct natflow_site_client *client, u8 action)
+{
+	const struct natflow_acl_verdict v = { .action = action, .rule = NATFLOW_URL_NO_RULE };
+	struct natflow_hostname host = {};
+	const struct natflow_said said = {
+		.source = NATFLOW_URL_HINT, .host = &host, .alpn = "",
+	};
+	u8 family = natflow_ct_family(ct);
+	union natflow_key key;
+
+	natflow_ct_key(ct, IP_CT_DIR_ORIGINAL, 0, &key);
+	if (!natflow_hints_find(ul->hints, client, family,
+				(u8 *)&key + (family == NFPROTO_IPV4 ? 4 : 16), host.text))
+		return;
+	host.len = strlen(host.text);
+	natflow_inspection_record(ul, ct, client, &said, v, 0);
 }
 
 /* In a stream a question cannot be answered, but its connection can end. */
@@ -152,12 +182,12 @@ static struct natflow_acl_verdict decide(struct natflow_urllogger *ul,
 					 const struct natflow_name *name)
 {
 	const struct natflow_acl *acl = rcu_dereference(ul->acl);
-	struct natflow_acl_verdict v = natflow_acl_decide(acl, client, name->host->text,
-							  name->host->len);
+	struct natflow_acl_verdict v = natflow_acl_decide(acl, client, name->said.host->text,
+							  name->said.host->len);
 
-	if (name->source == NATFLOW_URL_DNS)
+	if (name->said.source == NATFLOW_URL_DNS)
 		v.action = question_action(acl, &name->dns, v.action);
-	else if (v.action == NATFLOW_URL_REDIRECT && name->source != NATFLOW_URL_HTTP)
+	else if (v.action == NATFLOW_URL_REDIRECT && name->said.source != NATFLOW_URL_HTTP)
 		v.action = NATFLOW_URL_RESET;
 	return v;
 }
@@ -186,7 +216,12 @@ static void conclude(struct natflow_inspection *in, enum natflow_reason outcome,
 
 static void conclude_without(struct natflow_inspection *in, enum natflow_reason outcome)
 {
-	conclude(in, outcome, natflow_inspection_without(in->ul, outcome));
+	u8 action = natflow_inspection_without(in->ul, outcome);
+
+	if (!in->client.family)
+		natflow_client_of(&in->client, in->ct);
+	natflow_inspection_hint(in->ul, in->ct, &in->client, action);
+	conclude(in, outcome, action);
 }
 
 /* Another request of the connection, @at of what is gathered. */
@@ -206,47 +241,46 @@ static void begin_request(struct natflow_inspection *in, u32 at, u16 packets)
  * pieces differ the receiver may have put together a third. Nor is it @sure if
  * the server never said that it heard it.
  */
-static void conclude_named(struct natflow_inspection *in, const struct natflow_segment *s,
-			   const struct natflow_name *name, const struct natflow_name *other,
-			   bool sure)
+static void conclude_named(struct natflow_inspection *in, const struct natflow_name *name,
+			   const struct natflow_name *other, bool sure)
 {
-	bool differs = in->gather.last || name->flags & NATFLOW_URL_DIFFERS;
+	bool differs = in->gather.last || name->said.flags & NATFLOW_URL_DIFFERS;
 	u16 flags = differs ? NATFLOW_URL_DIFFERS : 0;
 	struct natflow_acl_verdict v;
 	u8 action;
 
-	if (!differs && sure && !name->host->len) {
+	if (!differs && sure && !name->said.host->len) {
 		conclude_without(in, NATFLOW_NAME_NONE);
 		return;
 	}
 	sure &= !differs;
 	kfree(in->host);
-	in->host = kstrdup(name->host->text, GFP_ATOMIC | __GFP_NOWARN);
+	in->host = kstrdup(name->said.host->text, GFP_ATOMIC | __GFP_NOWARN);
 	if (!in->host) {
 		conclude_without(in, NATFLOW_NAME_MEMORY);
 		return;
 	}
 	v = decide(in->ul, &in->client, name);
 	action = v.action;
-	natflow_inspection_record(in->ul, s, &in->client, name, v, flags);
+	natflow_inspection_record(in->ul, in->ct, &in->client, &name->said, v, flags);
 	natflow_acl_take_effect(v, in->ct);
 	if (other) {
 		v = decide(in->ul, &in->client, other);
-		natflow_inspection_record(in->ul, s, &in->client, other, v, flags);
+		natflow_inspection_record(in->ul, in->ct, &in->client, &other->said, v, flags);
 		if (!natflow_url_blocks(action))
 			action = v.action;
 	}
 	if (!sure && !natflow_url_blocks(action))
 		action = natflow_inspection_without(in->ul, NATFLOW_NAME_UNTRUSTED);
-	in->watched = sure && name->next && !natflow_url_blocks(action) &&
-		      name->next <= (READ_ONCE(in->ul->closed) ? LAST_BODY_MAX : BODY_MAX);
-	if (in->watched && in->at + name->next < in->gather.prefix) {
+	in->watched = sure && name->said.next && !natflow_url_blocks(action) &&
+		      name->said.next <= (READ_ONCE(in->ul->closed) ? LAST_BODY_MAX : BODY_MAX);
+	if (in->watched && in->at + name->said.next < in->gather.prefix) {
 		natflow_stats_reason(in->ul->nn->pcpu, NATFLOW_NAME_KNOWN);
-		begin_request(in, in->at + name->next, 1);
+		begin_request(in, in->at + name->said.next, 1);
 		return;
 	}
 	conclude(in, sure ? NATFLOW_NAME_KNOWN : NATFLOW_NAME_UNTRUSTED, action);
-	in->next = name->next;
+	in->next = name->said.next;
 }
 
 /* Would one of these be blocked? */
@@ -367,14 +401,14 @@ static enum natflow_parsed parse(const struct natflow_inspection *in, const u8 *
 static bool blocks_later(struct natflow_inspection *in, struct workspace *w)
 {
 	const struct natflow_gather *g = &in->gather;
-	u64 next = w->name.next, at = in->at;
+	u64 next = w->name.said.next, at = in->at;
 
 	while (next && (at += next) < g->prefix) {
 		if (parse(in, g->first, at, &w->other) != NATFLOW_PARSED)
 			return false;
 		if (blocks(in, &w->other, NULL))
 			return true;
-		next = w->other.next;
+		next = w->other.said.next;
 	}
 	return false;
 }
@@ -385,8 +419,7 @@ static bool blocks_later(struct natflow_inspection *in, struct workspace *w)
  *
  * Return: NATFLOW_OK if it is concluded, or more is needed.
  */
-static enum natflow_reason read_stream(struct natflow_inspection *in,
-				       const struct natflow_segment *s, struct workspace *w,
+static enum natflow_reason read_stream(struct natflow_inspection *in, struct workspace *w,
 				       enum heard heard)
 {
 	struct natflow_name *said = NULL, *other = NULL;
@@ -407,7 +440,7 @@ static enum natflow_reason read_stream(struct natflow_inspection *in,
 	if (heard == NOT_YET && !(said && blocks(in, said, other)))
 		return NATFLOW_OK;
 	if (said)
-		conclude_named(in, s, said, other, heard != BY_NOBODY);
+		conclude_named(in, said, other, heard != BY_NOBODY);
 	else if (g->last || heard == BY_NOBODY)
 		return NATFLOW_NAME_UNTRUSTED;
 	else
@@ -531,7 +564,7 @@ static enum natflow_reason seek_tcp(struct natflow_inspection *in, const struct 
 	if (s->len)
 		reason = take_payload(in, s, s->seq - in->base);
 	if (!reason && in->gather.prefix && !in->early)
-		reason = read_stream(in, s, w, NOT_YET);
+		reason = read_stream(in, w, NOT_YET);
 	return reason;
 }
 
@@ -551,13 +584,13 @@ static enum natflow_reason hear(struct natflow_inspection *in, const struct natf
 	enum natflow_reason reason = NATFLOW_OK;
 
 	if (is_answered(in, s)) {
-		reason = read_stream(in, s, w, BY_SERVER);
+		reason = read_stream(in, w, BY_SERVER);
 		/* Behind one request there may be more. */
 		while (!reason && !in->decided && !in->heard && in->at) {
-			reason = read_stream(in, s, w, NOT_YET);
+			reason = read_stream(in, w, NOT_YET);
 			if (reason || in->decided || !is_answered(in, s))
 				break;
-			reason = read_stream(in, s, w, BY_SERVER);
+			reason = read_stream(in, w, BY_SERVER);
 		}
 		return reason;
 	}
@@ -590,7 +623,7 @@ static enum natflow_reason seek_datagram(struct natflow_inspection *in,
 	if (reason)
 		return reason;
 	if (parsed == NATFLOW_PARSED)
-		return read_stream(in, s, w, NOT_YET);
+		return read_stream(in, w, NOT_YET);
 	in->doubts++;	/* the next datagram may be in order */
 	return NATFLOW_OK;
 }
@@ -651,7 +684,7 @@ static void look_into(struct natflow_inspection *in, const struct natflow_segmen
 	else
 		reason = tcp ? seek_tcp(in, s, w) : seek_quic(in, s, w);
 	if (!in->decided && !reason && is_spent(in))
-		reason = in->heard ? read_stream(in, s, w, BY_NOBODY) : give_up(in);
+		reason = in->heard ? read_stream(in, w, BY_NOBODY) : give_up(in);
 	kfree(w);
 	if (!in->decided && reason)
 		conclude_without(in, reason);
@@ -699,16 +732,12 @@ bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow
 /* Nobody says any more. */
 static void time_out(struct natflow_inspection *in)
 {
-	struct natflow_segment s = {
-		.ct = in->ct, .family = natflow_ct_family(in->ct),
-		.proto = natflow_ct_proto(in->ct),
-	};
 	struct workspace *w = in->heard ? kmalloc(sizeof(*w), GFP_ATOMIC | __GFP_NOWARN) : NULL;
 	enum natflow_reason reason = NATFLOW_OK;
 
 	lockdep_assert_held(&in->lock);
 	if (w)
-		reason = read_stream(in, &s, w, BY_NOBODY);
+		reason = read_stream(in, w, BY_NOBODY);
 	kfree(w);
 	if (!in->decided)
 		conclude_without(in, reason ?: give_up(in));

@@ -16,7 +16,7 @@ from natlab import AT_END, equal, ns, sysctl, wait
 
 QUEUE = "/dev/natflow_urllogger_queue"
 ACL = "/dev/hostacl_ctl"
-HTTP, TLS, QUIC, DNS = 1, 2, 3, 4
+HTTP, TLS, QUIC, DNS, ANSWER, HINT = range(1, 7)
 NO_RULE = 64
 
 
@@ -80,7 +80,7 @@ class Log:
         r = dict(zip(keys, struct.unpack_from("=HHIQQQQQBBBBBBH", data)))
         equal((r["version"], r["header"], r["size"] % 8), (3, 56, 0), "version, header and size")
         at = r["header"]
-        r.update(mac=None, host="", uri="", alpn="", list="")
+        r.update(mac=None, host="", uri="", alpn="", list="", answer="")
         while at < r["size"]:
             n, kind = struct.unpack_from("=HH", data, at)
             value = data[at + 4:at + 4 + n]
@@ -92,7 +92,7 @@ class Log:
             elif kind == 1:
                 r["mac"] = value
             else:
-                r[{4: "host", 5: "uri", 6: "alpn", 7: "list"}[kind]] = value.decode()
+                r[{4: "host", 5: "uri", 6: "alpn", 7: "list", 8: "answer"}[kind]] = value.decode()
             at += -(-(4 + n) // 8) * 8
         equal(at, r["size"], "attributes end with the record")
         self.dropped, self.limited = r["dropped"], r["limited"]

@@ -229,11 +229,11 @@ static void test_names(void **state)
 		assert_int_equal(natflow_name_read((const u8 *)t[i].data, strlen(t[i].data), &name), t[i].parsed);
 		if (t[i].parsed != NATFLOW_PARSED)
 			continue;
-		assert_int_equal(name.source, NATFLOW_URL_HTTP);
-		assert_int_equal(name.method, t[i].method);
-		assert_string_equal(name.host->text, t[i].host);
-		assert_int_equal(name.uri_len, strlen(t[i].uri));
-		assert_memory_equal(name.uri, t[i].uri, name.uri_len);
+		assert_int_equal(name.said.source, NATFLOW_URL_HTTP);
+		assert_int_equal(name.said.method, t[i].method);
+		assert_string_equal(name.said.host->text, t[i].host);
+		assert_int_equal(name.said.uri_len, strlen(t[i].uri));
+		assert_memory_equal(name.said.uri, t[i].uri, name.said.uri_len);
 	}
 }
 

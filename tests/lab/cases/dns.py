@@ -5,8 +5,8 @@ import socket
 import struct
 
 import urls
-from natlab import (ADDR, AT_END, Delta, Tcp, Udp, both, check, equal, exchange, inet, mac, read, refuses, rule, select,
-                    udp_socket, wait)
+from natlab import (ADDR, AT_END, Delta, Tcp, Udp, both, check, ctl, equal, exchange, inet, mac, modprobe, read, refuses,
+                    rule, run, select, udp_socket, wait)
 from urls import ACL, acl
 
 A, CNAME, AAAA, HTTPS = 1, 5, 28, 65
@@ -51,8 +51,9 @@ class Reply:
         equal(at, len(data), "end of the message")
 
 
-def begin():
+def begin(answers=0):
     select()
+    ctl(f"log_answers={answers}")
     urls.enable()
     return urls.Log(version=3)
 
@@ -210,6 +211,82 @@ def targets(family):
 
 
 case_targets_v4, case_targets_v6 = both(targets)
+
+
+def answers(family):
+    """What is answered is logged, with the chain, and not to readers of version 2; addresses go to a list's set."""
+    modprobe("ip_set", "ip_set_hash_ip")
+    log = begin(answers=1)
+    run("r", "ipset create streams hash:ip timeout 600")
+    acl("list name=tv action=accept add_set=streams\nlist name=tv load\ntv.example\nend")
+    flow = Udp(family, dport=53)
+    for host, records, want, name_of_list in (
+            ("x.tv.example", [("x.tv.example", CNAME, name("cdn.example")), ("cdn.example", A, bytes((10, 7, 7, 7))),
+                              ("cdn.example", A, bytes((10, 7, 7, 8)))],
+             "rcode=0 ttl=300 cname=cdn.example addr=10.7.7.7 addr=10.7.7.8", "tv"),
+            ("six.example", [("six.example", AAAA, socket.inet_pton(socket.AF_INET6, "fd77::9"))],
+             "rcode=0 ttl=300 addr=fd77::9", ""),
+            ("nothing.example", [], "rcode=0", "")):
+        asked = question(host)
+        flow.send(asked)
+        equal(log.wait(1)[0]["source"], urls.DNS, "source")
+        said = answer(asked, *records)
+        flow.server.sendto(said, flow.peer)
+        equal(flow.client.recv(4096), said, "the answer")
+        r, = log.wait(1)
+        equal((r["source"], r["host"], r["answer"], r["list"], r["mac"]),
+              (urls.ANSWER, host, want, name_of_list, bytes.fromhex(mac("c", "c0").replace(":", ""))), "record")
+    members = run("r", "ipset list streams")
+    check("10.7.7.7 " in members and "10.7.7.8 " in members and "fd77" not in members, members)
+    equal(urls.Log(oldest=True).read(), 0, "records of version 2")
+    run("r", "ipset destroy")
+
+
+case_answers_v4, case_answers_v6 = both(answers)
+
+
+def hints(family):
+    """Flows that say nothing have the name their client had the address from, be it asked for over the other family."""
+    log = begin()
+    asker = Udp(4, dport=53)
+    server = ADDR["s", family]
+    kind, data = (A, socket.inet_aton(server)) if family == 4 else (AAAA, socket.inet_pton(socket.AF_INET6, server))
+
+    def tell(host):
+        asked = question(host, kind)
+        asker.send(asked)
+        equal(log.wait(1)[0]["source"], urls.DNS, "source")
+        asker.reply(answer(asked, (host, kind, data)))
+
+    def silent():
+        conn = Tcp(family, established=False)
+        Tcp.pass_data(conn.client, conn.server, b"\0\1\2 no protocol with names\r\n")
+        Tcp.pass_data(conn.server, conn.client, b"x")
+        conn.close()
+
+    d = Delta()
+    silent()
+    equal((log.read(), d["name.no-name"]), (0, 1), "without an answer")
+    tell("quiet.example")
+    silent()
+    r, = log.wait(1)
+    equal((r["source"], r["host"], r["protocol"], r["tuple"][2]), (urls.HINT, "quiet.example", 6, server), "record")
+    tell("other.example")
+    for port in (443, 5000):
+        flow = Udp(family, dport=port)
+        flow.send(b"game")
+        flow.reply(b"over")
+        flow.send(b"more")
+    equal([(r["source"], r["host"], r["protocol"]) for r in log.wait(2)], 2 * [(urls.HINT, "other.example", 17)], "records")
+    conn = Tcp(family, established=False)
+    Tcp.pass_data(conn.client, conn.server, urls.hello("loud.example"))
+    equal([(r["source"], r["host"]) for r in log.wait(1)], [(urls.TLS, "loud.example")], "a flow with a name")
+    tell(70 * "x." + "example")
+    silent()
+    equal([r["host"] for r in log.wait(1)], ["other.example"], "a long name is not remembered")
+
+
+case_hints_v4, case_hints_v6 = both(hints)
 
 
 def case_malformed():

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What names clients were told addresses for. A table that forgets: every client
+ * and server have one place, which the last answer takes. Who asked over one
+ * family may connect over the other, so clients are told apart by MAC, and by
+ * address where there is none.
+ */
+#include <linux/jhash.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/random.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include "../lib/site.h"
+#include "hints.h"
+
+#define PLACES		4096
+#define SECONDS_MIN	300U	/* connections begin later than a TTL says */
+#define SECONDS_MAX	86400U
+
+struct hint_key {
+	u8 client[16], server[16];
+	u8 family;		/* of @server */
+	u8 by_mac;
+};
+
+struct hint {
+	struct hint_key key;
+	char host[NATFLOW_HINT_HOST_MAX];
+	unsigned long expires;	/* jiffies */
+};
+
+struct natflow_hints {
+	spinlock_t lock;	/* @hint; BH disabled, innermost */
+	u32 seed;
+	struct hint hint[PLACES];
+};
+
+/**
+ * natflow_hints_alloc() - an empty table
+ *
+ * Context: process, may sleep.
+ * Return: the table, freed with kvfree(), or NULL.
+ */
+struct natflow_hints *natflow_hints_alloc(void)
+{
+	struct natflow_hints *hints = kvzalloc(sizeof(*hints), GFP_KERNEL);
+
+	if (!hints)
+		return NULL;
+	spin_lock_init(&hints->lock);
+	hints->seed = get_random_u32();
+	return hints;
+}
+
+static struct hint *place_of(struct natflow_hints *hints, struct hint_key *key,
+			     const struct natflow_site_client *client, u8 family, const u8 *server)
+{
+	memset(key, 0, sizeof(*key));
+	key->by_mac = memchr_inv(client->mac, 0, sizeof(client->mac)) != NULL;
+	if (key->by_mac)
+		memcpy(key->client, client->mac, sizeof(client->mac));
+	else
+		memcpy(key->client, client->addr, sizeof(client->addr));
+	key->family = family;
+	memcpy(key->server, server, family == NFPROTO_IPV4 ? 4 : 16);
+	return &hints->hint[jhash(key, sizeof(*key), hints->seed) % PLACES];
+}
+
+/**
+ * natflow_hints_put() - a client was told an address
+ * @hints: table
+ * @client: who asked
+ * @family: of @server, NFPROTO_*
+ * @server: the address, network order
+ * @host: what was asked for
+ * @ttl: seconds
+ *
+ * Context: BH disabled.
+ */
+void natflow_hints_put(struct natflow_hints *hints, const struct natflow_site_client *client,
+		       u8 family, const u8 *server, const char *host, u32 ttl)
+{
+	struct hint_key key;
+	struct hint *hint = place_of(hints, &key, client, family, server);
+
+	if (strlen(host) >= sizeof(hint->host))
+		return;
+	spin_lock(&hints->lock);
+	hint->key = key;
+	strscpy(hint->host, host, sizeof(hint->host));
+	hint->expires = jiffies + clamp(ttl, SECONDS_MIN, SECONDS_MAX) * HZ;
+	spin_unlock(&hints->lock);
+}
+
+/**
+ * natflow_hints_find() - what name a client has an address from
+ * @hints: table
+ * @client: who connects
+ * @family: of @server, NFPROTO_*
+ * @server: to what, network order
+ * @host: the result, NATFLOW_HINT_HOST_MAX bytes
+ *
+ * Context: BH disabled.
+ * Return: false if it is not known.
+ */
+bool natflow_hints_find(struct natflow_hints *hints, const struct natflow_site_client *client,
+			u8 family, const u8 *server, char *host)
+{
+	struct hint_key key;
+	const struct hint *hint = place_of(hints, &key, client, family, server);
+	bool found;
+
+	spin_lock(&hints->lock);
+	found = *hint->host && !memcmp(&hint->key, &key, sizeof(key)) &&
+		time_before(jiffies, hint->expires);
+	if (found)
+		memcpy(host, hint->host, sizeof(hint->host));
+	spin_unlock(&hints->lock);
+	return found;
+}

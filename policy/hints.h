@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What names clients were told addresses for, for flows that say no name. */
+#ifndef _NATFLOW_POLICY_HINTS_H
+#define _NATFLOW_POLICY_HINTS_H
+
+#include <linux/types.h>
+
+#define NATFLOW_HINT_HOST_MAX 64	/* with its NUL; longer names are not remembered */
+
+struct natflow_hints;
+struct natflow_site_client;
+
+struct natflow_hints *natflow_hints_alloc(void);
+void natflow_hints_put(struct natflow_hints *hints, const struct natflow_site_client *client,
+		       u8 family, const u8 *server, const char *host, u32 ttl);
+bool natflow_hints_find(struct natflow_hints *hints, const struct natflow_site_client *client,
+			u8 family, const u8 *server, char *host);
+
+#endif /* _NATFLOW_POLICY_HINTS_H */
