@@ -65,7 +65,7 @@ test:
 test-all:
 	@tests/run.sh long
 
-check test-unit test-browser test-names fuzz test-lab test-hostile test-selftest endurance mutants bench:
+check test-unit test-browser test-visit test-names fuzz test-lab test-hostile test-selftest endurance mutants bench:
 	@T=$(T) K=$(K) CASE="$(CASE)" RUNS=$(RUNS) SEED=$(SEED) tests/run.sh $@
 
 help:
@@ -77,6 +77,7 @@ help:
 	@echo 'make check           static checks and cross builds'
 	@echo 'make test-unit       lib/ on the host'
 	@echo 'make test-browser    its parsers on what Chromium says, fresh'
+	@echo 'make test-visit      a browser behind a gateway, over TCP and QUIC; needs /dev/net/tun'
 	@echo 'make test-names      its parsers against tshark, on captures from Debian'\''s sources'
 	@echo 'make fuzz T=60       parsers, T seconds each'
 	@echo 'make test-lab        lab cases; K=6.1|6.12|newest|6.1-arm64|6.1-s390x CASE=regex'
@@ -87,4 +88,4 @@ help:
 	@echo 'make bench           instructions per packet'
 
 .PHONY: all modules check-config install uninstall clean demo shell test test-all check \
-	test-unit test-browser test-names fuzz test-lab test-hostile test-selftest endurance mutants bench help
+	test-unit test-browser test-visit test-names fuzz test-lab test-hostile test-selftest endurance mutants bench help

@@ -195,7 +195,7 @@ static void tell_hint(struct natflow_urllogger *ul, const struct natflow_segment
 	natflow_inspection_hint(ul, s->ct, &client, NATFLOW_URL_RECORD);
 }
 
-static unsigned int inspect(struct natflow_urllogger *ul, struct natflow_segment *s)
+static unsigned int inspect_flow(struct natflow_urllogger *ul, struct natflow_segment *s)
 {
 	struct natflow_inspection *in = find(ul, s->ct);
 	enum natflow_reason over = NATFLOW_OK;
@@ -231,6 +231,20 @@ static unsigned int inspect(struct natflow_urllogger *ul, struct natflow_segment
 	if (natflow_url_blocks(action))
 		return block(ul, s, action, !was_decided);
 	return believed ? NF_ACCEPT : NF_DROP;
+}
+
+/* A packet of a flow, whichever conntrack it brings along. */
+static unsigned int inspect(struct natflow_urllogger *ul, struct natflow_segment *s)
+{
+	struct nf_conn *first = natflow_ct_get_first(s->ct);
+	unsigned int verdict;
+
+	if (first)
+		s->ct = first;
+	verdict = inspect_flow(ul, s);
+	if (first)
+		natflow_ct_put(first);
+	return verdict;
 }
 
 static bool is_dns(const struct natflow_segment *s)

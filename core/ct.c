@@ -5,6 +5,7 @@
  * window tracking is neither fooled while we forward nor when we hand back.
  */
 #include <net/netfilter/nf_conntrack_acct.h>
+#include <net/netfilter/nf_conntrack_core.h>
 #include <net/netfilter/nf_conntrack_ecache.h>
 #include <net/netfilter/nf_conntrack_helper.h>
 #include <net/netfilter/nf_conntrack_l4proto.h>
@@ -313,4 +314,32 @@ bool natflow_ct_serves(const struct nf_conn *ct, u16 port)
 bool natflow_ct_confirmed(const struct nf_conn *ct)
 {
 	return nf_ct_is_confirmed(ct);
+}
+
+/**
+ * natflow_ct_get_first() - of datagrams that came together, the conntrack that stays
+ * @ct: of a datagram
+ *
+ * A driver's batch passes PRE_ROUTING as a whole (NF_HOOK_LIST()), so that each
+ * datagram of a new flow begins a conntrack. The first is confirmed before the
+ * next one gets to FORWARD; the others are thrown away when their turn comes
+ * (nf_conntrack_core.c:nf_ct_resolve_clash()).
+ *
+ * Context: RCU read side.
+ * Return: the first one with a reference; NULL if that is @ct itself.
+ */
+struct nf_conn *natflow_ct_get_first(const struct nf_conn *ct)
+{
+	struct nf_conntrack_tuple_hash *hash;
+
+	if (nf_ct_is_confirmed(ct))
+		return NULL;
+	hash = nf_conntrack_find_get(nf_ct_net(ct), nf_ct_zone(ct),
+				     &ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple);
+	if (!hash)
+		return NULL;
+	if (NF_CT_DIRECTION(hash) == IP_CT_DIR_ORIGINAL)
+		return nf_ct_tuplehash_to_ctrack(hash);
+	nf_ct_put(nf_ct_tuplehash_to_ctrack(hash));
+	return NULL;
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# run.sh short|long|check|test-unit|test-browser|test-names|fuzz|test-lab|test-hostile|test-selftest|endurance|mutants|bench|links: the test
+# run.sh short|long|check|test-unit|test-browser|test-visit|test-names|fuzz|test-lab|test-hostile|test-selftest|endurance|mutants|bench|links: the test
 # ladder. Every ring prints TAP; the last line is "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -120,6 +120,11 @@ browser() {
 	$LAB/setup.sh tools browser >&2 && library && $LAB/browser.py build/names/libnames.so 1000 200
 }
 
+# A browser behind a gateway with natflow, over TCP and QUIC.
+visit() {
+	prepare visit 6.1 && $LAB/setup.sh visit >&2 && $LAB/visit.py $LAB/vm.sh 6.1 build/lab/6.1.cpio.gz
+}
+
 # Names that tshark shows in other people's captures, and ours.
 names() {
 	local captures
@@ -176,6 +181,7 @@ long)
 	endurance
 	ring fuzz tests/fuzz.sh 300
 	ring browser browser
+	ring visit visit
 	ring names names
 	ring mutants tests/mutants.py
 	ring bench $LAB/bench.sh
@@ -190,6 +196,7 @@ endurance) rm -f "$TAP"/*; endurance ;;
 test-selftest) rm -f "$TAP"/*; selftests "${K:-6.1}" ;;
 mutants) rm -f "$TAP"/*; ring mutants tests/mutants.py ;;
 test-browser) rm -f "$TAP"/*; ring browser browser ;;
+test-visit) rm -f "$TAP"/*; ring visit visit ;;
 test-names) rm -f "$TAP"/*; ring names names ;;
 bench) rm -f "$TAP"/*; ring bench $LAB/bench.sh; ring parsers parsers ;;
 links)

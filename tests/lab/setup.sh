@@ -8,6 +8,7 @@
 #   kernel:6.1-arm64 kernel:6.1-s390x   the same of another architecture, its QEMU,
 #                  compiler and programs
 #   selftests:KERNEL   the kernel's own test of its flow table, after kernel:KERNEL
+#   browser visit  a browser; and a web server that speaks QUIC
 #   names          the oracle for names in packets
 #   headers:ARCH   6.1 headers of arm64, mipsel or s390x
 #   kernel:debug kernel:kcsan   the hostile ring's kernels, built from linux-source
@@ -280,6 +281,7 @@ for what in "$@"; do
 	check) check ;;
 	names) install_packages tshark && apt_world ;;
 	browser) install_packages chromium ;;
+	visit) install_packages chromium caddy openssl ;;
 	kernel:debug) debug_kernel debug kasan ;;
 	kernel:kcsan) debug_kernel kcsan kcsan ;;
 	kernel:6.1-arm64) guest arm64 aarch64-linux-gnu qemu-system-arm ;;

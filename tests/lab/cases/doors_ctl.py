@@ -13,8 +13,9 @@ from natlab import (CTL, Delta, LIBC, Tcp, Udp, check, ctl, equal, hits, ip, log
                     reachable, read, refuses, select, settings, sh, start, stats, sysctl, wait)
 
 DEFAULTS = ["select=auto", "delay_pkts=0", "flow_limit=65536", "ifname_group_type=0", "debug=3", "revalidate=0",
-            "inspect_packets=64", "inspect_fail=open", "log_level=url", "log_query=0", "ifname_group_clear"]
-NAMES = DEFAULTS[6:10]
+            "inspect_packets=64", "inspect_fail=open", "log_level=url", "log_query=0",
+            "log_answers=1", "log_skip_clear", "ifname_group_clear"]
+NAMES = DEFAULTS[6:12]
 
 BAD = (
     ("disabled=2", errno.ERANGE, "'2': expected 0 or 1"),

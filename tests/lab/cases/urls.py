@@ -8,7 +8,7 @@ import time
 
 import bench
 import urls
-from natlab import (ADDR, CTL, Delta, Tcp, Udp, both, check, ctl, equal, fast, frame, ip_packet, mac, modprobe, no_memory,
+from natlab import (ADDR, CTL, Delta, Tcp, Udp, both, check, ctl, equal, fast, frame, inject, ip_packet, mac, modprobe, no_memory,
                     read, refuses, run, select, stats, udp, wait)
 
 NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -291,6 +291,28 @@ def case_quic_forged():
     flow.send(urls.initial(urls.crypto(0, urls.hello("true.example", records=False)), number=1))
     flow.reply()
     equal(log.wait(1)[0]["host"], "true.example", "host")
+
+
+def at_once(family):
+    """Two datagrams that a driver hands up together: each has a conntrack until the first one's is confirmed."""
+    log = begin()
+    flow = Udp(family, dport=443)
+    port = flow.client.getsockname()[1]
+    data = urls.hello("together.example", records=False)
+    src, dst = ADDR["c", family], ADDR["s", family]
+    for n, flags, part in ((0, "hold", urls.crypto(0, data[:100])), (1, "plain", urls.crypto(100, data[100:]))):
+        datagram = udp(family, src, dst, port, 443, urls.initial(part, number=n))
+        inject("r0", frame(mac("r", "r0"), mac("c", "c0"), ip_packet(family, src, dst, 17, datagram)), flags)
+    for _ in range(2):
+        flow.peer = flow.server.recvfrom(4096)[1]
+    d = Delta()
+    flow.reply()
+    r, = log.wait(1)
+    equal((r["source"], r["host"], r["tuple"][1]), (urls.QUIC, "together.example", port), "record")
+    equal(urls.outcomes(d), {"name.named": 1}, "outcomes")
+
+
+case_at_once_v4, case_at_once_v6 = both(at_once)
 
 
 def case_no_name():

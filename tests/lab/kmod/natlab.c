@@ -44,15 +44,16 @@
 
 enum flag {
 	SHARED, CLONED, NONLINEAR, COMPLETE, PARTIAL, UNNECESSARY, DST, NFCT, ENCAP,
-	VLAN, GSO, UFO, BADSTART, TSTAMP, MARK, FLAGS
+	VLAN, GSO, UFO, BADSTART, TSTAMP, MARK, HOLD, FLAGS
 };
 
 static const char * const flag_name[FLAGS] = {
 	"shared", "cloned", "nonlinear", "complete", "partial", "unnecessary", "dst", "nfct",
-	"encap", "vlan", "gso", "ufo", "badstart", "tstamp", "mark",
+	"encap", "vlan", "gso", "ufo", "badstart", "tstamp", "mark", "hold",
 };
 
 static u8 frame[FRAME_MAX];
+static LIST_HEAD(held);	/* frames that come with the next one, as a driver may hand up many */
 static char bench_result[128];
 static DEFINE_MUTEX(lock);
 
@@ -193,9 +194,13 @@ static int inject(struct net_device *dev, unsigned int len, unsigned long set,
 		other = skb_get(skb);
 	if (set & BIT(CLONED))
 		other = skb_clone(skb, GFP_KERNEL);
+	list_add_tail(&skb->list, &held);
+	if (set & BIT(HOLD))
+		return 0;
 	local_bh_disable();
-	netif_receive_skb(skb);
+	netif_receive_skb_list(&held);
 	local_bh_enable();
+	INIT_LIST_HEAD(&held);
 	if (other && !untouched(other, len))
 		err = -EIO;
 	consume_skb(other);
