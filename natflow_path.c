@@ -117,7 +117,7 @@ static __always_inline enum natflow_reason check_size(const struct ctx *c)
 	return NATFLOW_OK;
 }
 
-/* What is behind the hot line for flows that are watched, or whose packets get a mark or a priority. */
+/* Behind the hot line: for flows that are watched, or whose packets get a mark or a priority. */
 static __always_inline const struct natflow_meta *meta_of(const struct ctx *c, const u8 family)
 {
 	return &natflow_dir_flow(c->dir, family)->meta[c->dir->tag & NATFLOW_DIR_REPLY];

@@ -24,6 +24,7 @@
 #include "policy/dns.h"
 #include "policy/hints.h"
 #include "policy/inspection.h"
+#include "policy/record.h"
 
 #define FLOWS_MAX	65536
 #define TICK		(HZ / 2)
@@ -192,7 +193,7 @@ static void tell_hint(struct natflow_urllogger *ul, const struct natflow_segment
 	struct natflow_site_client client;
 
 	natflow_client_note(&client, s, NULL);
-	natflow_inspection_hint(ul, s->ct, &client, NATFLOW_URL_RECORD);
+	natflow_record_hint(ul, s->ct, &client, NATFLOW_URL_RECORD);
 }
 
 static unsigned int inspect_flow(struct natflow_urllogger *ul, struct natflow_segment *s)

@@ -91,7 +91,8 @@ static unsigned int encode_v3(char *to, const struct natflow_event *e, u64 dropp
 	put_tuple(&t, e, 2);
 	at = put_attr(at, NATFLOW_URL_A_NAT, &t, sizeof(t));
 	at = put_attr(at, NATFLOW_URL_A_HOST, text, e->host_len);
-	at = put_attr(at, e->source == NATFLOW_URL_ANSWER ? NATFLOW_URL_A_ANSWER : NATFLOW_URL_A_URI,
+	at = put_attr(at, e->source == NATFLOW_URL_ANSWER ? NATFLOW_URL_A_ANSWER :
+							    NATFLOW_URL_A_URI,
 		      text + e->host_len, e->uri_len);
 	at = put_attr(at, NATFLOW_URL_A_ALPN, text + e->host_len + e->uri_len, e->alpn_len);
 	at = put_attr(at, NATFLOW_URL_A_LIST, e->list, strlen(e->list));

@@ -90,15 +90,16 @@ struct natflow_flow {
 	u64 number;			/* in order of birth, for a listing in pieces */
 	atomic64_t packets[2], bytes[2];	/* folded so far; packets are skbs */
 	/*
-	 * What the stack sets on skbs beyond the hot line, for directions whose
-	 * mark or priority is not 0, or that are watched. Written before the direction's ttl becomes 0.
+	 * What the stack sets on skbs beyond the hot line, for directions that are
+	 * watched, or whose mark or priority is not 0. Written before the direction's
+	 * ttl becomes 0.
 	 */
 	struct natflow_meta {
 		u32 mark, priority;
 		u32 ct_mark;	/* the conntrack's, meanwhile */
 		u16 seen;	/* natflow_tick_now() when the stack last had a packet */
 		u8 ttl;
-		bool watched;	/* packets with a payload take the stack; original direction only */
+		bool watched;	/* packets with a payload take the stack; not of replies */
 	} meta[2];
 	int iif[2];			/* ingress ifindex, for display */
 } ____cacheline_aligned;

@@ -394,7 +394,7 @@ static const struct verb ctl_verbs[] = {
 static const struct verb hostacl_verbs[] = {
 	TRANSACTION,
 	{ "list name=", NATFLOW_CMD_LIST, parse_list, 0, 0,
-	  "load, load=BYTES, remove, or action=WORD with src=, mac=, dev=, match_set=, days=, time=, mark=, add_set=" },
+	  "load, load=BYTES, remove, or action=WORD with what reading the device lists" },
 	{ "clear", NATFLOW_CMD_ACL_CLEAR, parse_nothing, 0, 0, "nothing" },
 	{ "add acl=", NATFLOW_CMD_ACL_ADD, parse_rule, 0, 0, "ID,ACTION,HOST" },
 	{ "acl_action_default=", NATFLOW_CMD_ACL_DEFAULT, parse_action, 0, 0,

@@ -16,7 +16,7 @@ struct natflow_said {
 	u16 uri_len;
 	const char *uri;
 	const char *alpn;		/* NUL-terminated, "": none */
-	u64 next;			/* where the next request begins, 0: none that could be told */
+	u64 next;			/* where the next request begins, 0: not known */
 	const struct natflow_hostname *host;
 };
 

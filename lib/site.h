@@ -43,7 +43,7 @@ struct natflow_site_policy {
 struct natflow_site_client {
 	u8 family;		/* NFPROTO_* */
 	u8 addr[16];		/* network order */
-	u8 mac[6];		/* 0: none */
+	u8 mac[6] __aligned(2);	/* 0: none */
 	char dev[16];		/* where its packets come in */
 	struct net *net;
 	/* 1 if it is in a set of @net's, else 0 or an errno. NULL: there are none. */

@@ -13,6 +13,7 @@
 #include "dns.h"
 #include "hints.h"
 #include "inspection.h"
+#include "record.h"
 #include "sets.h"
 
 #define PORT	53
@@ -66,7 +67,7 @@ static void log_message(struct natflow_urllogger *ul, const struct natflow_segme
 		.uri_len = len, .flags = w->dns.question.odd ? NATFLOW_URL_ODD : 0,
 	};
 
-	natflow_inspection_record(ul, s->ct, &w->client, &said, v, 0);
+	natflow_record_name(ul, s->ct, &w->client, &said, v, 0);
 }
 
 static unsigned int take_question(struct natflow_urllogger *ul, struct natflow_segment *s,

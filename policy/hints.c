@@ -5,6 +5,7 @@
  * family may connect over the other, so clients are told apart by MAC, and by
  * address where there is none.
  */
+#include <linux/etherdevice.h>
 #include <linux/jhash.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
@@ -57,7 +58,7 @@ static struct hint *place_of(struct natflow_hints *hints, struct hint_key *key,
 			     const struct natflow_site_client *client, u8 family, const u8 *server)
 {
 	memset(key, 0, sizeof(*key));
-	key->by_mac = memchr_inv(client->mac, 0, sizeof(client->mac)) != NULL;
+	key->by_mac = !is_zero_ether_addr(client->mac);
 	if (key->by_mac)
 		memcpy(key->client, client->mac, sizeof(client->mac));
 	else

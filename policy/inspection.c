@@ -7,16 +7,16 @@
 #include "acl.h"
 #include "client.h"
 #include "dns.h"
-#include "hints.h"
 #include "inspection.h"
+#include "record.h"
 
 #define BYTES_MAX	(16 << 20)	/* gathered at any time in a namespace */
 #define STREAM_MIN	2048
 #define STREAM_MAX	16384		/* of a flow */
 #define SECONDS_MAX	8		/* for a name to come */
 #define DATAGRAM_MAX	NATFLOW_QUIC_PACKET_MAX
-#define BODY_MAX	(1 << 20)	/* of a request, for the next one to be waited for */
-#define LAST_BODY_MAX	(1 << 30)	/* the same where nothing is to be missed */
+#define BODY_MAX	BIT(20)	/* of a request, for the next one to be waited for */
+#define LAST_BODY_MAX	BIT(30)	/* the same where nothing is to be missed */
 
 /* Room to work in while one packet is looked at; the second half is QUIC's. */
 struct workspace {
@@ -83,90 +83,6 @@ void natflow_inspection_free(struct rcu_head *rcu)
 
 /* -- the end of seeking */
 
-static u16 kept_uri(const struct natflow_urllogger *ul, const struct natflow_said *said)
-{
-	const char *query;
-	u16 len = said->uri_len;
-
-	if (READ_ONCE(ul->level) < NATFLOW_URL_LEVEL_URL || !len)
-		return 0;
-	query = READ_ONCE(ul->query) ? NULL : memchr(said->uri, '?', len);
-	if (query)
-		len = query - said->uri;
-	return min_t(u16, len, NATFLOW_RING_URI_MAX);
-}
-
-/**
- * natflow_inspection_record() - a name was said: log it
- * @ul: namespace's
- * @ct: by this conntrack
- * @client: who
- * @said: what
- * @verdict: what is done about it
- * @flags: enum natflow_url_flag, beside those of @said
- *
- * Context: RCU read side, BH disabled.
- */
-void natflow_inspection_record(struct natflow_urllogger *ul, const struct nf_conn *ct,
-			       const struct natflow_site_client *client,
-			       const struct natflow_said *said,
-			       struct natflow_acl_verdict verdict, u16 flags)
-{
-	u8 level = READ_ONCE(ul->level);
-	struct natflow_event e = {
-		.family = natflow_ct_family(ct), .proto = natflow_ct_proto(ct),
-		.source = said->source,
-		.method = said->method, .action = verdict.action, .rule = verdict.rule,
-		.flags = said->flags | flags, .uri_len = kept_uri(ul, said),
-		.alpn_len = strlen(said->alpn),
-	};
-	const struct natflow_log_skip *skip = rcu_dereference(ul->skip);
-	const char *host;
-
-	if (level == NATFLOW_URL_LEVEL_COUNTERS || !said->host->len ||
-	    (skip && natflow_sources_match(skip->source, skip->count, client)))
-		return;
-	if (e.uri_len == NATFLOW_RING_URI_MAX && said->uri_len > e.uri_len)
-		e.flags |= NATFLOW_URL_CUT;
-	host = level == NATFLOW_URL_LEVEL_DOMAIN ? natflow_hostname_domain(said->host) :
-						   said->host->text;
-	e.host_len = strlen(host);
-	memcpy(e.mac, client->mac, sizeof(e.mac));
-	if (verdict.list)
-		strscpy(e.list, verdict.list->name, sizeof(e.list));
-	natflow_ct_key(ct, IP_CT_DIR_ORIGINAL, 0, &e.tuple[0]);
-	natflow_ct_key(ct, IP_CT_DIR_REPLY, 0, &e.tuple[1]);
-	natflow_ring_put(&ul->ring, &e, host, said->uri, said->alpn);
-}
-
-/**
- * natflow_inspection_hint() - a flow says no name: log the one its client had the address from
- * @ul: namespace's
- * @ct: its conntrack
- * @client: who
- * @action: what is done about it, enum natflow_url_action
- *
- * Context: RCU read side, BH disabled.
- */
-void natflow_inspection_hint(struct natflow_urllogger *ul, const struct nf_conn *ct,
-			     const struct natflow_site_client *client, u8 action)
-{
-	const struct natflow_acl_verdict v = { .action = action, .rule = NATFLOW_URL_NO_RULE };
-	struct natflow_hostname host = {};
-	const struct natflow_said said = {
-		.source = NATFLOW_URL_HINT, .host = &host, .alpn = "",
-	};
-	u8 family = natflow_ct_family(ct);
-	union natflow_key key;
-
-	natflow_ct_key(ct, IP_CT_DIR_ORIGINAL, 0, &key);
-	if (!natflow_hints_find(ul->hints, client, family,
-				(u8 *)&key + (family == NFPROTO_IPV4 ? 4 : 16), host.text))
-		return;
-	host.len = strlen(host.text);
-	natflow_inspection_record(ul, ct, client, &said, v, 0);
-}
-
 /* In a stream a question cannot be answered, but its connection can end. */
 static u8 question_action(const struct natflow_acl *acl, const struct natflow_dns *dns, u8 action)
 {
@@ -220,7 +136,7 @@ static void conclude_without(struct natflow_inspection *in, enum natflow_reason 
 
 	if (!in->client.family)
 		natflow_client_of(&in->client, in->ct);
-	natflow_inspection_hint(in->ul, in->ct, &in->client, action);
+	natflow_record_hint(in->ul, in->ct, &in->client, action);
 	conclude(in, outcome, action);
 }
 
@@ -262,11 +178,11 @@ static void conclude_named(struct natflow_inspection *in, const struct natflow_n
 	}
 	v = decide(in->ul, &in->client, name);
 	action = v.action;
-	natflow_inspection_record(in->ul, in->ct, &in->client, &name->said, v, flags);
+	natflow_record_name(in->ul, in->ct, &in->client, &name->said, v, flags);
 	natflow_acl_take_effect(v, in->ct);
 	if (other) {
 		v = decide(in->ul, &in->client, other);
-		natflow_inspection_record(in->ul, in->ct, &in->client, &other->said, v, flags);
+		natflow_record_name(in->ul, in->ct, &in->client, &other->said, v, flags);
 		if (!natflow_url_blocks(action))
 			action = v.action;
 	}

@@ -12,7 +12,6 @@
 #include "../lib/site.h"
 #include "acl.h"
 
-struct natflow_said;
 struct natflow_segment;
 struct natflow_urllogger;
 struct nf_conn;
@@ -55,12 +54,6 @@ bool natflow_inspection_sync(struct natflow_inspection *in, const struct natflow
 			     u8 ttl);
 bool natflow_inspection_again(struct natflow_inspection *in, const struct natflow_segment *s);
 bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow_segment *s);
-void natflow_inspection_record(struct natflow_urllogger *ul, const struct nf_conn *ct,
-			       const struct natflow_site_client *client,
-			       const struct natflow_said *said,
-			       struct natflow_acl_verdict verdict, u16 flags);
-void natflow_inspection_hint(struct natflow_urllogger *ul, const struct nf_conn *ct,
-			     const struct natflow_site_client *client, u8 action);
 void natflow_inspection_age(struct natflow_inspection *in);
 bool natflow_inspection_review(struct natflow_inspection *in);
 u8 natflow_inspection_without(const struct natflow_urllogger *ul, enum natflow_reason outcome);

@@ -53,8 +53,8 @@ static struct sk_buff *make_packet(u8 family, const u8 *addr, const u8 *mac,
 static int ask(struct net *net, const char *name, set_fn *fn, u8 family, const u8 *addr,
 	       const u8 *mac, struct net_device *dev)
 {
-	typeof(&ip_set_get_byname) get = symbol_get(ip_set_get_byname);
-	typeof(&ip_set_put_byindex) put = symbol_get(ip_set_put_byindex);
+	typeof(ip_set_get_byname) *get = symbol_get(ip_set_get_byname);
+	typeof(ip_set_put_byindex) *put = symbol_get(ip_set_put_byindex);
 	const struct nf_hook_state state = {
 		.hook = NF_INET_FORWARD, .pf = family, .in = dev, .net = net,
 	};
@@ -99,7 +99,7 @@ static int ask(struct net *net, const char *name, set_fn *fn, u8 family, const u
  */
 int natflow_set_test(const struct natflow_site_client *client, const char *name)
 {
-	typeof(&ip_set_test) test = symbol_get(ip_set_test);
+	typeof(ip_set_test) *test = symbol_get(ip_set_test);
 	int ret;
 
 	if (!test)
@@ -122,7 +122,7 @@ int natflow_set_test(const struct natflow_site_client *client, const char *name)
 void natflow_set_add(struct net *net, const char *name, u8 family, const u8 *addr)
 {
 	static const u8 no_mac[ETH_ALEN] __aligned(2);
-	typeof(&ip_set_add) add = symbol_get(ip_set_add);
+	typeof(ip_set_add) *add = symbol_get(ip_set_add);
 
 	if (!add)
 		return;

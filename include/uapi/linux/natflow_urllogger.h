@@ -17,9 +17,9 @@ enum natflow_url_source {
 	NATFLOW_URL_HTTP = 1,
 	NATFLOW_URL_TLS = 2,
 	NATFLOW_URL_QUIC = 3,
-	NATFLOW_URL_DNS = 4,		/* a question; this and what follows are not in version 2 */
+	NATFLOW_URL_DNS = 4,		/* a question; from here on not in version 2 */
 	NATFLOW_URL_ANSWER = 5,		/* of the DNS */
-	NATFLOW_URL_HINT = 6,		/* the client said no name; it had the address from this one's answer */
+	NATFLOW_URL_HINT = 6,		/* no name was said; the address was this one's */
 };
 
 enum natflow_url_method {
@@ -103,7 +103,7 @@ enum natflow_url_attr_type {
 	NATFLOW_URL_A_URI,
 	NATFLOW_URL_A_ALPN,
 	NATFLOW_URL_A_LIST,		/* name of the list that decided */
-	NATFLOW_URL_A_ANSWER,		/* "rcode=0 ttl=60 cname=cdn.example addr=192.0.2.1 ...", as it came */
+	NATFLOW_URL_A_ANSWER,		/* "rcode=0 ttl=60 cname=a.example addr=192.0.2.1 ..." */
 };
 
 struct natflow_url_tuple {

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What of a name goes into the log. */
+#include "../lib/name.h"
+#include "../natflow_urllogger.h"
+#include "../core/ct.h"
+#include "hints.h"
+#include "record.h"
+
+static u16 kept_uri(const struct natflow_urllogger *ul, const struct natflow_said *said)
+{
+	const char *query;
+	u16 len = said->uri_len;
+
+	if (READ_ONCE(ul->level) < NATFLOW_URL_LEVEL_URL || !len)
+		return 0;
+	query = READ_ONCE(ul->query) ? NULL : memchr(said->uri, '?', len);
+	if (query)
+		len = query - said->uri;
+	return min_t(u16, len, NATFLOW_RING_URI_MAX);
+}
+
+/**
+ * natflow_record_name() - a name was said: log it
+ * @ul: namespace's
+ * @ct: by this conntrack
+ * @client: who
+ * @said: what
+ * @verdict: what is done about it
+ * @flags: enum natflow_url_flag, beside those of @said
+ *
+ * Context: RCU read side, BH disabled.
+ */
+void natflow_record_name(struct natflow_urllogger *ul, const struct nf_conn *ct,
+			 const struct natflow_site_client *client, const struct natflow_said *said,
+			 struct natflow_acl_verdict verdict, u16 flags)
+{
+	u8 level = READ_ONCE(ul->level);
+	struct natflow_event e = {
+		.family = natflow_ct_family(ct), .proto = natflow_ct_proto(ct),
+		.source = said->source,
+		.method = said->method, .action = verdict.action, .rule = verdict.rule,
+		.flags = said->flags | flags, .uri_len = kept_uri(ul, said),
+		.alpn_len = strlen(said->alpn),
+	};
+	const struct natflow_log_skip *skip = rcu_dereference(ul->skip);
+	const char *host;
+
+	if (level == NATFLOW_URL_LEVEL_COUNTERS || !said->host->len ||
+	    (skip && natflow_sources_match(skip->source, skip->count, client)))
+		return;
+	if (e.uri_len == NATFLOW_RING_URI_MAX && said->uri_len > e.uri_len)
+		e.flags |= NATFLOW_URL_CUT;
+	host = level == NATFLOW_URL_LEVEL_DOMAIN ? natflow_hostname_domain(said->host) :
+						   said->host->text;
+	e.host_len = strlen(host);
+	memcpy(e.mac, client->mac, sizeof(e.mac));
+	if (verdict.list)
+		strscpy(e.list, verdict.list->name, sizeof(e.list));
+	natflow_ct_key(ct, IP_CT_DIR_ORIGINAL, 0, &e.tuple[0]);
+	natflow_ct_key(ct, IP_CT_DIR_REPLY, 0, &e.tuple[1]);
+	natflow_ring_put(&ul->ring, &e, host, said->uri, said->alpn);
+}
+
+/**
+ * natflow_record_hint() - a flow says no name: log the one its client had the address from
+ * @ul: namespace's
+ * @ct: its conntrack
+ * @client: who
+ * @action: what is done about it, enum natflow_url_action
+ *
+ * Context: RCU read side, BH disabled.
+ */
+void natflow_record_hint(struct natflow_urllogger *ul, const struct nf_conn *ct,
+			 const struct natflow_site_client *client, u8 action)
+{
+	const struct natflow_acl_verdict v = { .action = action, .rule = NATFLOW_URL_NO_RULE };
+	struct natflow_hostname host = {};
+	const struct natflow_said said = {
+		.source = NATFLOW_URL_HINT, .host = &host, .alpn = "",
+	};
+	u8 family = natflow_ct_family(ct);
+	union natflow_key key;
+
+	natflow_ct_key(ct, IP_CT_DIR_ORIGINAL, 0, &key);
+	if (!natflow_hints_find(ul->hints, client, family,
+				(u8 *)&key + (family == NFPROTO_IPV4 ? 4 : 16), host.text))
+		return;
+	host.len = strlen(host.text);
+	natflow_record_name(ul, ct, client, &said, v, 0);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What of a name goes into the log. */
+#ifndef _NATFLOW_POLICY_RECORD_H
+#define _NATFLOW_POLICY_RECORD_H
+
+#include "acl.h"
+
+struct natflow_said;
+struct natflow_urllogger;
+
+void natflow_record_name(struct natflow_urllogger *ul, const struct nf_conn *ct,
+			 const struct natflow_site_client *client, const struct natflow_said *said,
+			 struct natflow_acl_verdict verdict, u16 flags);
+void natflow_record_hint(struct natflow_urllogger *ul, const struct nf_conn *ct,
+			 const struct natflow_site_client *client, u8 action);
+
+#endif /* _NATFLOW_POLICY_RECORD_H */
