@@ -63,10 +63,14 @@ typedef __u64 u64;
 
 static inline u64 mul_u64_u64_shr(u64 a, u64 b, unsigned int shift)
 {
+#ifdef __SIZEOF_INT128__
+	return (unsigned __int128)a * b >> shift;	/* as the kernel does it there */
+#else
 	u64 al = (u32)a, ah = a >> 32, bl = (u32)b, bh = b >> 32;
 	u64 mid = ah * bl + (al * bl >> 32), low = al * bh + (u32)mid;
 
 	return shift == 64 ? ah * bh + (mid >> 32) + (low >> 32) : 0;
+#endif
 }
 
 /* RFC 1071 over an IPv4 header of @words 32-bit words; 0 when its checksum is right. */
