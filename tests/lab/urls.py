@@ -12,7 +12,7 @@ import socket
 import ssl
 import struct
 
-from natlab import AT_END, equal, ns, sysctl, wait
+from natlab import AT_END, PATIENCE, check, equal, ns, sysctl, wait
 
 QUEUE = "/dev/natflow_urllogger_queue"
 ACL = "/dev/hostacl_ctl"
@@ -33,6 +33,15 @@ def acl(text, where="r"):
         equal(os.write(fd, data), len(data), "bytes written")
     finally:
         os.close(fd)
+
+
+def quiet(sock):
+    """Nothing comes for a while, and no end."""
+    sock.settimeout(0.5)
+    try:
+        check(False, f"came: {sock.recv(100)}")
+    except TimeoutError:
+        sock.settimeout(PATIENCE)
 
 
 class Log:

@@ -10,7 +10,7 @@ import time
 import urls
 from natlab import (ADDR, PATIENCE, Delta, Tcp, Udp, both, check, conntrack_entry, equal, log as messages, mac, modprobe,
                     ns, opened, published, read, refuses, rule, run, select)
-from urls import ACL, acl
+from urls import ACL, acl, quiet
 
 HTTP = b"GET /page HTTP/1.1\r\nHost: %s\r\n\r\n"
 
@@ -30,15 +30,6 @@ def connect(family=4):
 def broken(sock, *numbers):
     """The next thing a socket gets is a reset."""
     refuses(lambda: sock.recv(1), errno.ECONNRESET)
-
-
-def quiet(sock):
-    """Nothing comes for a while, and no end."""
-    sock.settimeout(0.5)
-    try:
-        check(False, f"came: {sock.recv(100)}")
-    except TimeoutError:
-        sock.settimeout(PATIENCE)
 
 
 def passes(conn, data):

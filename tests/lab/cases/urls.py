@@ -8,8 +8,8 @@ import time
 
 import bench
 import urls
-from natlab import (ADDR, CTL, Delta, Tcp, Udp, both, check, ctl, equal, fast, frame, inject, ip_packet, mac, modprobe, no_memory,
-                    read, refuses, run, select, stats, udp, wait)
+from natlab import (ADDR, CTL, Delta, Tcp, Udp, both, check, ctl, equal, fast, frame, inject, ip, ip_packet, mac, modprobe, no_memory,
+                    reachable, read, refuses, run, select, stats, sysctl, udp, wait)
 
 NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -313,6 +313,71 @@ def at_once(family):
 
 
 case_at_once_v4, case_at_once_v6 = both(at_once)
+
+
+def lan_bridge(filtered):
+    """The LAN is a bridge, whose packets conntrack meets there already or not: a record each, with the station's MAC."""
+    modprobe("br_netfilter")
+    for words in ("iptables", "ip6tables"):
+        sysctl("r", f"net.bridge.bridge-nf-call-{words}", int(filtered))
+    ip("r", f"""link add br0 type bridge
+        link set r0 master br0
+        link set br0 up
+        addr flush dev r0
+        addr add {ADDR['r0', 4]}/24 dev br0
+        addr add {ADDR['r0', 6]}/64 dev br0 nodad""")
+    for family in (4, 6):
+        wait(lambda: reachable("c", family, ADDR["s", family]), "server")
+    log = begin()
+    for family in (4, 6):
+        d = Delta()
+        conn = connect(family)
+        say(conn, urls.hello("tls.example"))
+        flow = Udp(family, dport=443)
+        flow.send(urls.initial(urls.crypto(0, urls.hello("quic.example", records=False))))
+        flow.reply()
+        equal([(r["host"], r["mac"]) for r in log.wait(2)],
+              [(h, bytes.fromhex(mac("c", "c0").replace(":", ""))) for h in ("tls.example", "quic.example")], "records")
+        equal(urls.outcomes(d), {"name.named": 2}, "outcomes")
+        conn.close()
+        flow.close()
+
+
+def case_lan_bridge():
+    lan_bridge(False)
+
+
+def case_lan_bridge_filtered():
+    lan_bridge(True)
+
+
+def bridged(family):
+    """Client and server on one bridge that hands its packets to netfilter: a record; a blocked name does not pass."""
+    modprobe("br_netfilter")
+    ip("r", """link add br0 type bridge
+        link set r0 master br0
+        link set r1 master br0
+        link set br0 up""")
+    for words in ("iptables", "ip6tables"):
+        sysctl("r", f"net.bridge.bridge-nf-call-{words}", 1)
+    for n, net in (("c", 2), ("s", 1)):
+        ip(n, f"route replace {f'10.0.{net}.0/24' if family == 4 else f'fd00:{net}::/64'} dev {n}0", family)
+    wait(lambda: reachable("c", family, ADDR["s", family]), "server across the bridge")
+    log = begin()
+    urls.acl("add acl=0,1,blocked.example")
+    d = Delta()
+    conn = connect(family)
+    say(conn, urls.hello("bridged.example"), 2)
+    equal([(r["host"], r["mac"]) for r in log.wait(1)],
+          [("bridged.example", bytes.fromhex(mac("c", "c0").replace(":", "")))], "record")
+    conn = connect(family)
+    conn.client.send(urls.hello("blocked.example"))
+    equal(log.wait(1)[0]["action"], 1, "action")
+    urls.quiet(conn.server)
+    equal(urls.outcomes(d), {"name.named": 2}, "outcomes")
+
+
+case_bridged_v4, case_bridged_v6 = both(bridged)
 
 
 def case_no_name():
