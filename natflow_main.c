@@ -24,6 +24,7 @@
 #include "core/netns.h"
 #include "natflow_path.h"
 #include "natflow_urllogger.h"
+#include "policy/sets.h"
 
 unsigned int natflow_net_id __read_mostly;
 
@@ -138,9 +139,12 @@ static int __init natflow_init(void)
 	err = natflow_flow_init();
 	if (err)
 		return err;
-	err = register_pernet_subsys(&net_ops);
+	err = natflow_sets_init();
 	if (err)
 		goto err_flow;
+	err = register_pernet_subsys(&net_ops);
+	if (err)
+		goto err_sets;
 	err = natflow_events_init();
 	if (err)
 		goto err_net;
@@ -164,6 +168,8 @@ err_events:
 	natflow_events_exit();
 err_net:
 	unregister_pernet_subsys(&net_ops);
+err_sets:
+	natflow_sets_exit();
 err_flow:
 	rcu_barrier();
 	natflow_flow_exit();
@@ -178,6 +184,7 @@ static void __exit natflow_exit(void)
 	natflow_events_exit();
 	unregister_pernet_subsys(&net_ops);
 	tracepoint_synchronize_unregister();
+	natflow_sets_exit();
 	rcu_barrier();
 	natflow_flow_exit();
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * ipset's sets, by their names: looked up each time, so that nobody is kept from
- * destroying, swapping or creating one, or from unloading ipset. ipset reads
- * packets: it is given one with the addresses that matter.
+ * destroying, swapping or creating one. ipset need not be there; when it is, its
+ * module stays as long as this one. It reads packets, and so it is given one with
+ * the addresses that matter.
  */
 #include <linux/etherdevice.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/ipset/ip_set.h>
@@ -19,6 +21,78 @@
 /* ip_set_test() or ip_set_add(). */
 typedef int set_fn(ip_set_id_t id, const struct sk_buff *skb, const struct xt_action_param *par,
 		   struct ip_set_adt_opt *opt);
+
+/* What ipset exports. Written once, before @found; @mutex keeps writers apart. */
+static struct {
+	typeof(ip_set_get_byname) *get;
+	typeof(ip_set_put_byindex) *put;
+	set_fn *test, *add;
+} ipset;
+static bool found;
+static DEFINE_MUTEX(mutex);
+
+static void let_go(void)
+{
+	if (ipset.get)
+		symbol_put(ip_set_get_byname);
+	if (ipset.put)
+		symbol_put(ip_set_put_byindex);
+	if (ipset.test)
+		symbol_put(ip_set_test);
+	if (ipset.add)
+		symbol_put(ip_set_add);
+}
+
+static void look_for_ipset(void)
+{
+	mutex_lock(&mutex);
+	if (!found) {
+		ipset.get = symbol_get(ip_set_get_byname);
+		ipset.put = symbol_get(ip_set_put_byindex);
+		ipset.test = symbol_get(ip_set_test);
+		ipset.add = symbol_get(ip_set_add);
+		if (ipset.get && ipset.put && ipset.test && ipset.add)
+			smp_store_release(&found, true);
+		else
+			let_go();
+	}
+	mutex_unlock(&mutex);
+}
+
+static int module_event(struct notifier_block *nb, unsigned long event, void *data)
+{
+	const struct module *module = data;
+
+	if (event == MODULE_STATE_LIVE && !strcmp(module->name, "ip_set"))
+		look_for_ipset();
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block modules = { .notifier_call = module_event };
+
+/**
+ * natflow_sets_init() - use ipset from now on, or when it comes
+ *
+ * Return: 0 or an errno.
+ */
+int __init natflow_sets_init(void)
+{
+	int err = register_module_notifier(&modules);
+
+	if (!err)
+		look_for_ipset();
+	return err;
+}
+
+/**
+ * natflow_sets_exit() - let ipset go; nobody asks for a set any more
+ */
+void natflow_sets_exit(void)
+{
+	unregister_module_notifier(&modules);
+	if (found)
+		let_go();
+}
 
 /* From @addr and @mac, to nobody. */
 static struct sk_buff *make_packet(u8 family, const u8 *addr, const u8 *mac,
@@ -49,12 +123,13 @@ static struct sk_buff *make_packet(u8 family, const u8 *addr, const u8 *mac,
 	return skb;
 }
 
-/* Return: what @fn says of the set, or -ENOENT if there is none. */
+/*
+ * Return: what @fn says of the set, or -ENOENT if there is none. A namespace that
+ * dies has none: its sets may be gone when the grace period that begins then ends.
+ */
 static int ask(struct net *net, const char *name, set_fn *fn, u8 family, const u8 *addr,
 	       const u8 *mac, struct net_device *dev)
 {
-	typeof(ip_set_get_byname) *get = symbol_get(ip_set_get_byname);
-	typeof(ip_set_put_byindex) *put = symbol_get(ip_set_put_byindex);
 	const struct nf_hook_state state = {
 		.hook = NF_INET_FORWARD, .pf = family, .in = dev, .net = net,
 	};
@@ -68,24 +143,21 @@ static int ask(struct net *net, const char *name, set_fn *fn, u8 family, const u
 		struct nlattr head;
 		char text[NATFLOW_SET_NAME_MAX];
 	} attr = { .head.nla_len = NLA_HDRLEN + strlen(name) + 1 };
-	ip_set_id_t id = IPSET_INVALID_ID;
 	struct sk_buff *skb;
 	struct ip_set *set;
-	int ret = -ENOENT;
+	ip_set_id_t id;
+	int ret;
 
+	if (!check_net(net))
+		return -ENOENT;
 	strscpy(attr.text, name, sizeof(attr.text));
-	if (get && put)
-		id = get(net, &attr.head, &set);
-	if (id != IPSET_INVALID_ID) {
-		skb = make_packet(family, addr, mac, dev);
-		ret = skb ? fn(id, skb, &par, &opt) : -ENOMEM;
-		kfree_skb(skb);
-		put(net, id);
-	}
-	if (put)
-		symbol_put(ip_set_put_byindex);
-	if (get)
-		symbol_put(ip_set_get_byname);
+	id = ipset.get(net, &attr.head, &set);
+	if (id == IPSET_INVALID_ID)
+		return -ENOENT;
+	skb = make_packet(family, addr, mac, dev);
+	ret = skb ? fn(id, skb, &par, &opt) : -ENOMEM;
+	kfree_skb(skb);
+	ipset.put(net, id);
 	return ret;
 }
 
@@ -99,14 +171,11 @@ static int ask(struct net *net, const char *name, set_fn *fn, u8 family, const u
  */
 int natflow_set_test(const struct natflow_site_client *client, const char *name)
 {
-	typeof(ip_set_test) *test = symbol_get(ip_set_test);
-	int ret;
+	int ret = -ENOENT;
 
-	if (!test)
-		return -ENOENT;
-	ret = ask(client->net, name, test, client->family, client->addr, client->mac,
-		  dev_get_by_name_rcu(client->net, client->dev));
-	symbol_put(ip_set_test);
+	if (smp_load_acquire(&found))	/* pairs with look_for_ipset() */
+		ret = ask(client->net, name, ipset.test, client->family, client->addr,
+			  client->mac, dev_get_by_name_rcu(client->net, client->dev));
 	return ret < 0 ? ret : ret > 0;
 }
 
@@ -122,15 +191,21 @@ int natflow_set_test(const struct natflow_site_client *client, const char *name)
 void natflow_set_add(struct net *net, const char *name, u8 family, const u8 *addr)
 {
 	static const u8 no_mac[ETH_ALEN] __aligned(2);
-	typeof(ip_set_add) *add = symbol_get(ip_set_add);
 
-	if (!add)
-		return;
-	ask(net, name, add, family, addr, no_mac, NULL);
-	symbol_put(ip_set_add);
+	if (smp_load_acquire(&found))	/* pairs with look_for_ipset() */
+		ask(net, name, ipset.add, family, addr, no_mac, NULL);
 }
 
 #else
+
+int __init natflow_sets_init(void)
+{
+	return 0;
+}
+
+void natflow_sets_exit(void)
+{
+}
 
 int natflow_set_test(const struct natflow_site_client *client, const char *name)
 {
