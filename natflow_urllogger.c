@@ -237,7 +237,7 @@ static unsigned int inspect_flow(struct natflow_urllogger *ul, struct natflow_se
 /* A packet of a flow, whichever conntrack it brings along. */
 static unsigned int inspect(struct natflow_urllogger *ul, struct natflow_segment *s)
 {
-	struct nf_conn *first = natflow_ct_get_first(s->ct);
+	struct nf_conn *first = s->proto == IPPROTO_UDP ? natflow_ct_get_first(s->ct) : NULL;
 	unsigned int verdict;
 
 	if (first)

@@ -51,3 +51,32 @@ int natflow_gather_put(struct natflow_gather *g, u32 at, const u8 *data, u32 len
 		g->prefix++;
 	return 0;
 }
+
+/**
+ * natflow_gather_has() - did anything come at or behind a place
+ * @g: what there is
+ * @from: place
+ */
+bool natflow_gather_has(const struct natflow_gather *g, u32 from)
+{
+	while (from < g->size && !has(g, from))
+		from += from % 8 || g->have[from / 8] ? 1 : 8;
+	return from < g->size;
+}
+
+/**
+ * natflow_gather_drop() - the first bytes are not needed any more; the others move down
+ * @g: what there is
+ * @bytes: how many, a multiple of 8 and not behind @g->prefix
+ */
+void natflow_gather_drop(struct natflow_gather *g, u32 bytes)
+{
+	u32 rest = g->size - bytes;
+
+	memmove(g->first, g->first + bytes, rest);
+	if (g->last)
+		memmove(g->last, g->last + bytes, rest);
+	memmove(g->have, g->have + bytes / 8, rest / 8);
+	memset(g->have + rest / 8, 0, bytes / 8);
+	g->prefix -= bytes;
+}

@@ -26,6 +26,8 @@ static inline u32 natflow_gather_bits(u32 size)
 	return size / 8;
 }
 
+bool natflow_gather_has(const struct natflow_gather *g, u32 from);
+void natflow_gather_drop(struct natflow_gather *g, u32 bytes);
 int natflow_gather_put(struct natflow_gather *g, u32 at, const u8 *data, u32 len);
 
 #endif /* _NATFLOW_LIB_GATHER_H */

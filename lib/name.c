@@ -2,6 +2,8 @@
 /* The name that the beginning of a client's stream asks for. */
 #include "name.h"
 
+#define QUESTION_MAX 4096	/* bytes */
+
 static void begin(struct natflow_name *name, enum natflow_url_source source,
 		  const struct natflow_hostname *host)
 {
@@ -123,21 +125,29 @@ enum natflow_parsed natflow_name_read(const u8 *data, u32 len, struct natflow_na
  * natflow_name_question() - what the beginning of a TCP stream asks the DNS for
  * @data: the client's bytes, from a message's length on
  * @len: how many
- * @name: the result, good with NATFLOW_PARSED; its host may be empty
+ * @name: the result, good with NATFLOW_PARSED; its host is empty if a message asks
+ *	nothing or is wrong, which does not keep a server from reading the next one
+ *
+ * What would be a message longer than any question is taken for another protocol.
  */
 enum natflow_parsed natflow_name_question(const u8 *data, u32 len, struct natflow_name *name)
 {
 	struct natflow_dns_frame frame = {};
-	enum natflow_parsed parsed = natflow_dns_frame_next(data, len, &frame);
+	struct natflow_dns *dns = &name->dns;
+	enum natflow_parsed parsed;
 
-	if (parsed == NATFLOW_PARSED)
-		parsed = natflow_dns_parse(data + frame.at, frame.len, &name->dns);
+	if (len >= 2 && (data[0] << 8 | data[1]) > QUESTION_MAX)
+		return natflow_name_read(data, len, name);
+	parsed = natflow_dns_frame_next(data, len, &frame);
 	if (parsed != NATFLOW_PARSED)
 		return parsed;
-	begin(name, NATFLOW_URL_DNS, &name->dns.question);
-	name->said.flags = name->dns.question.odd ? NATFLOW_URL_ODD : 0;
+	if (natflow_dns_parse(data + frame.at, frame.len, dns) != NATFLOW_PARSED ||
+	    dns->response || dns->opcode)
+		*dns = (struct natflow_dns){};
+	begin(name, NATFLOW_URL_DNS, &dns->question);
+	name->said.flags = dns->question.odd ? NATFLOW_URL_ODD : 0;
 	name->said.next = frame.at + frame.len;
-	return name->dns.response || name->dns.opcode ? NATFLOW_PARSE_OTHER : parsed;
+	return NATFLOW_PARSED;
 }
 
 /**

@@ -18,13 +18,14 @@
 
 #define PORT	53
 #define MESSAGE_MAX	4096
+#define ADDRESSES_MAX	32	/* of an answer, that are remembered */
 
 /* Room to work in while one message is looked at. */
 struct workspace {
 	struct natflow_dns dns;
 	struct natflow_dns_cursor cursor;
 	struct natflow_hostname target;
-	char text[NATFLOW_RING_URI_MAX];
+	char text[NATFLOW_RING_URI_MAX + 2];	/* so that it shows when it is cut */
 	struct natflow_site_client client;
 	u8 message[MESSAGE_MAX], reply[NATFLOW_DNS_REPLY_MAX];
 };
@@ -143,7 +144,7 @@ static unsigned int note_answers(struct natflow_urllogger *ul, const struct natf
 {
 	const size_t room = sizeof(w->text);
 	struct natflow_dns_record r;
-	unsigned int len;
+	unsigned int len, addresses = 0;
 	bool first = true;
 
 	len = scnprintf(w->text, room, "rcode=%u", w->dns.rcode);
@@ -159,7 +160,8 @@ static unsigned int note_answers(struct natflow_urllogger *ul, const struct natf
 			len += scnprintf(w->text + len, room - len, " addr=%pI4", r.addr);
 		if (r.type == NATFLOW_DNS_AAAA)
 			len += scnprintf(w->text + len, room - len, " addr=%pI6c", r.addr);
-		if (r.type == NATFLOW_DNS_A || r.type == NATFLOW_DNS_AAAA)
+		if ((r.type == NATFLOW_DNS_A || r.type == NATFLOW_DNS_AAAA) &&
+		    addresses++ < ADDRESSES_MAX)
 			note_address(ul, w, &r, list);
 	}
 	return len;

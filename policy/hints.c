@@ -2,8 +2,8 @@
 /*
  * What names clients were told addresses for. A table that forgets: every client
  * and server have one place, which the last answer takes. Who asked over one
- * family may connect over the other, so clients are told apart by MAC, and by
- * address where there is none.
+ * family may connect over the other, so clients are known by MAC, and by address
+ * where there is none, or the MAC is a router's.
  */
 #include <linux/etherdevice.h>
 #include <linux/jhash.h>
@@ -54,18 +54,31 @@ struct natflow_hints *natflow_hints_alloc(void)
 	return hints;
 }
 
-static struct hint *place_of(struct natflow_hints *hints, struct hint_key *key,
+static struct hint *place_of(struct natflow_hints *hints, struct hint_key *key, bool by_mac,
 			     const struct natflow_site_client *client, u8 family, const u8 *server)
 {
 	memset(key, 0, sizeof(*key));
-	key->by_mac = !is_zero_ether_addr(client->mac);
-	if (key->by_mac)
+	key->by_mac = by_mac;
+	if (by_mac)
 		memcpy(key->client, client->mac, sizeof(client->mac));
 	else
 		memcpy(key->client, client->addr, sizeof(client->addr));
 	key->family = family;
 	memcpy(key->server, server, family == NFPROTO_IPV4 ? 4 : 16);
 	return &hints->hint[jhash(key, sizeof(*key), hints->seed) % PLACES];
+}
+
+static void put(struct natflow_hints *hints, bool by_mac, const struct natflow_site_client *client,
+		u8 family, const u8 *server, const char *host, u32 ttl)
+{
+	struct hint_key key;
+	struct hint *hint = place_of(hints, &key, by_mac, client, family, server);
+
+	spin_lock(&hints->lock);
+	hint->key = key;
+	strscpy(hint->host, host, sizeof(hint->host));
+	hint->expires = jiffies + clamp(ttl, SECONDS_MIN, SECONDS_MAX) * HZ;
+	spin_unlock(&hints->lock);
 }
 
 /**
@@ -82,16 +95,27 @@ static struct hint *place_of(struct natflow_hints *hints, struct hint_key *key,
 void natflow_hints_put(struct natflow_hints *hints, const struct natflow_site_client *client,
 		       u8 family, const u8 *server, const char *host, u32 ttl)
 {
-	struct hint_key key;
-	struct hint *hint = place_of(hints, &key, client, family, server);
-
-	if (strlen(host) >= sizeof(hint->host))
+	if (strlen(host) >= NATFLOW_HINT_HOST_MAX)
 		return;
+	put(hints, false, client, family, server, host, ttl);
+	if (!is_zero_ether_addr(client->mac))
+		put(hints, true, client, family, server, host, ttl);
+}
+
+static bool find(struct natflow_hints *hints, bool by_mac,
+		 const struct natflow_site_client *client, u8 family, const u8 *server, char *host)
+{
+	struct hint_key key;
+	const struct hint *hint = place_of(hints, &key, by_mac, client, family, server);
+	bool found;
+
 	spin_lock(&hints->lock);
-	hint->key = key;
-	strscpy(hint->host, host, sizeof(hint->host));
-	hint->expires = jiffies + clamp(ttl, SECONDS_MIN, SECONDS_MAX) * HZ;
+	found = *hint->host && !memcmp(&hint->key, &key, sizeof(key)) &&
+		time_before(jiffies, hint->expires);
+	if (found)
+		memcpy(host, hint->host, sizeof(hint->host));
 	spin_unlock(&hints->lock);
+	return found;
 }
 
 /**
@@ -108,15 +132,7 @@ void natflow_hints_put(struct natflow_hints *hints, const struct natflow_site_cl
 bool natflow_hints_find(struct natflow_hints *hints, const struct natflow_site_client *client,
 			u8 family, const u8 *server, char *host)
 {
-	struct hint_key key;
-	const struct hint *hint = place_of(hints, &key, client, family, server);
-	bool found;
-
-	spin_lock(&hints->lock);
-	found = *hint->host && !memcmp(&hint->key, &key, sizeof(key)) &&
-		time_before(jiffies, hint->expires);
-	if (found)
-		memcpy(host, hint->host, sizeof(hint->host));
-	spin_unlock(&hints->lock);
-	return found;
+	return find(hints, false, client, family, server, host) ||
+	       (!is_zero_ether_addr(client->mac) &&
+		find(hints, true, client, family, server, host));
 }

@@ -14,6 +14,7 @@
 #define STREAM_MIN	2048
 #define STREAM_MAX	16384		/* of a flow */
 #define SECONDS_MAX	8		/* for a name to come */
+#define REQUESTS_AT_ONCE 32		/* concluded with one packet of the server's */
 #define DATAGRAM_MAX	NATFLOW_QUIC_PACKET_MAX
 #define BODY_MAX	BIT(20)	/* of a request, for the next one to be waited for */
 #define LAST_BODY_MAX	BIT(30)	/* the same where nothing is to be missed */
@@ -64,6 +65,7 @@ static void drop_gather(struct natflow_inspection *in)
 	free_gather(in);
 	in->base += in->at;
 	in->at = 0;
+	in->judged = 0;
 }
 
 /**
@@ -134,8 +136,8 @@ static void conclude_without(struct natflow_inspection *in, enum natflow_reason 
 {
 	u8 action = natflow_inspection_without(in->ul, outcome);
 
-	if (!in->client.family)
-		natflow_client_of(&in->client, in->ct);
+	kfree(in->host);
+	in->host = NULL;
 	natflow_record_hint(in->ul, in->ct, &in->client, action);
 	conclude(in, outcome, action);
 }
@@ -143,13 +145,53 @@ static void conclude_without(struct natflow_inspection *in, enum natflow_reason 
 /* Another request of the connection, @at of what is gathered. */
 static void begin_request(struct natflow_inspection *in, u32 at, u16 packets)
 {
+	u32 done = round_down(min(at, in->gather.prefix), 8);
+
+	if (done >= STREAM_MAX / 2) {
+		natflow_gather_drop(&in->gather, done);
+		in->base += done;
+		in->judged -= min(done, in->judged);
+		at -= done;
+	}
 	in->at = at;
-	in->watched = false;
 	in->heard = false;
-	in->decided = false;
 	in->doubts = 0;
 	in->packets = packets;
 	in->born = jiffies;
+	WRITE_ONCE(in->watched, false);
+	WRITE_ONCE(in->decided, false);
+}
+
+/* This request passes, with or without a name. The next one may be here already, or in parts. */
+static void conclude_request(struct natflow_inspection *in, const struct natflow_said *said,
+			     enum natflow_reason outcome)
+{
+	u64 most = READ_ONCE(in->ul->closed) ? LAST_BODY_MAX : BODY_MAX;
+
+	if (!said->next || said->next > most) {
+		conclude(in, outcome, NATFLOW_URL_RECORD);
+		return;
+	}
+	if (in->at + said->next < STREAM_MAX &&
+	    natflow_gather_has(&in->gather, in->at + said->next)) {
+		natflow_stats_reason(in->ul->nn->pcpu, outcome);
+		begin_request(in, in->at + said->next, 1);
+		return;
+	}
+	WRITE_ONCE(in->watched, true);
+	conclude(in, outcome, NATFLOW_URL_RECORD);
+	in->next = said->next;
+}
+
+/* Names that live connections are judged by when rules change; a question's is not one of these. */
+static bool keep_host(struct natflow_inspection *in, const struct natflow_said *said)
+{
+	kfree(in->host);
+	in->host = NULL;
+	if (said->source == NATFLOW_URL_DNS || !said->host->len)
+		return true;
+	in->host = kstrdup(said->host->text, GFP_ATOMIC | __GFP_NOWARN);
+	return in->host;
 }
 
 /*
@@ -165,21 +207,21 @@ static void conclude_named(struct natflow_inspection *in, const struct natflow_n
 	struct natflow_acl_verdict v;
 	u8 action;
 
-	if (!differs && sure && !name->said.host->len) {
-		conclude_without(in, NATFLOW_NAME_NONE);
+	if (!keep_host(in, &name->said)) {
+		conclude_without(in, NATFLOW_NAME_MEMORY);
 		return;
 	}
 	sure &= !differs;
-	kfree(in->host);
-	in->host = kstrdup(name->said.host->text, GFP_ATOMIC | __GFP_NOWARN);
-	if (!in->host) {
-		conclude_without(in, NATFLOW_NAME_MEMORY);
+	if (sure && !name->said.host->len) {
+		natflow_record_hint(in->ul, in->ct, &in->client, NATFLOW_URL_RECORD);
+		conclude_request(in, &name->said, NATFLOW_NAME_NONE);
 		return;
 	}
 	v = decide(in->ul, &in->client, name);
 	action = v.action;
 	natflow_record_name(in->ul, in->ct, &in->client, &name->said, v, flags);
-	natflow_acl_take_effect(v, in->ct);
+	if (name->said.source != NATFLOW_URL_DNS)
+		natflow_acl_take_effect(v, in->ct);
 	if (other) {
 		v = decide(in->ul, &in->client, other);
 		natflow_record_name(in->ul, in->ct, &in->client, &other->said, v, flags);
@@ -188,15 +230,10 @@ static void conclude_named(struct natflow_inspection *in, const struct natflow_n
 	}
 	if (!sure && !natflow_url_blocks(action))
 		action = natflow_inspection_without(in->ul, NATFLOW_NAME_UNTRUSTED);
-	in->watched = sure && name->said.next && !natflow_url_blocks(action) &&
-		      name->said.next <= (READ_ONCE(in->ul->closed) ? LAST_BODY_MAX : BODY_MAX);
-	if (in->watched && in->at + name->said.next < in->gather.prefix) {
-		natflow_stats_reason(in->ul->nn->pcpu, NATFLOW_NAME_KNOWN);
-		begin_request(in, in->at + name->said.next, 1);
-		return;
-	}
-	conclude(in, sure ? NATFLOW_NAME_KNOWN : NATFLOW_NAME_UNTRUSTED, action);
-	in->next = name->said.next;
+	if (sure && !natflow_url_blocks(action))
+		conclude_request(in, &name->said, NATFLOW_NAME_KNOWN);
+	else
+		conclude(in, sure ? NATFLOW_NAME_KNOWN : NATFLOW_NAME_UNTRUSTED, action);
 }
 
 /* Would one of these be blocked? */
@@ -304,7 +341,7 @@ static enum natflow_parsed parse(const struct natflow_inspection *in, const u8 *
 				 struct natflow_name *name)
 {
 	const u8 *data = stream + at;
-	u32 len = in->gather.prefix - at;
+	u32 len = in->gather.prefix - min(at, in->gather.prefix);
 
 	if (in->quic)
 		return natflow_name_hello(data, len, name);
@@ -313,18 +350,20 @@ static enum natflow_parsed parse(const struct natflow_inspection *in, const u8 *
 	return natflow_name_read(data, len, name);
 }
 
-/* Behind a request that is let through: one that is not? It is @w->other then. */
+/* Behind a request that is let through: one that is not? It is @w->other then. Each is judged once. */
 static bool blocks_later(struct natflow_inspection *in, struct workspace *w)
 {
 	const struct natflow_gather *g = &in->gather;
-	u64 next = w->name.said.next, at = in->at;
+	u64 next = w->name.said.next, at = max_t(u64, in->judged, in->at + next);
 
-	while (next && (at += next) < g->prefix) {
+	while (next && at < g->prefix) {
+		in->judged = at;
 		if (parse(in, g->first, at, &w->other) != NATFLOW_PARSED)
 			return false;
 		if (blocks(in, &w->other, NULL))
 			return true;
 		next = w->other.said.next;
+		at += next;
 	}
 	return false;
 }
@@ -416,8 +455,10 @@ bool natflow_inspection_sync(struct natflow_inspection *in, const struct natflow
  * May the receiver take this for what it says? Only what every receiver takes is
  * read; what else is true of the flow will be said again by the client.
  */
-static bool is_trusted(struct natflow_inspection *in, const struct natflow_segment *s, s32 at)
+static bool is_trusted(struct natflow_inspection *in, const struct natflow_segment *s)
 {
+	s32 at;
+
 	/* Others' bytes are sent with fewer hops to live, so that they do not arrive. */
 	if (s->ttl < in->ttl)
 		return false;
@@ -437,6 +478,7 @@ static bool is_trusted(struct natflow_inspection *in, const struct natflow_segme
 		return false;
 	if (!natflow_segment_sound(s))
 		return false;
+	at = s->seq - in->base;
 	if (s->stamped && at >= 0 && at <= (s32)in->gather.prefix) {
 		in->stamped = true;
 		in->stamp = s->stamp;
@@ -444,13 +486,15 @@ static bool is_trusted(struct natflow_inspection *in, const struct natflow_segme
 	return true;
 }
 
-/* Payload of the client's, @at of its stream. Return: NATFLOW_OK or the outcome. */
+/* Payload of the client's. Return: NATFLOW_OK or the outcome. */
 static enum natflow_reason take_payload(struct natflow_inspection *in,
-					const struct natflow_segment *s, s32 at)
+					const struct natflow_segment *s)
 {
+	bool trusted = is_trusted(in, s);
+	s32 at = s->seq - in->base;
 	u32 from = at < 0 ? -at : 0;
 
-	if (!is_trusted(in, s, at) || at >= STREAM_MAX || from >= s->len) {
+	if (!trusted || at >= STREAM_MAX || from >= s->len) {
 		in->doubts++;
 		return NATFLOW_OK;
 	}
@@ -478,7 +522,7 @@ static enum natflow_reason seek_tcp(struct natflow_inspection *in, const struct 
 	if (!in->based)
 		note_base(in, s->seq);
 	if (s->len)
-		reason = take_payload(in, s, s->seq - in->base);
+		reason = take_payload(in, s);
 	if (!reason && in->gather.prefix && !in->early)
 		reason = read_stream(in, w, NOT_YET);
 	return reason;
@@ -498,18 +542,16 @@ static enum natflow_reason hear(struct natflow_inspection *in, const struct natf
 				struct workspace *w)
 {
 	enum natflow_reason reason = NATFLOW_OK;
+	unsigned int n;
 
-	if (is_answered(in, s)) {
+	/* Behind one request there may be more: some now, the others with packets that follow. */
+	for (n = 0; n < REQUESTS_AT_ONCE && !reason && !in->decided && is_answered(in, s); n++) {
 		reason = read_stream(in, w, BY_SERVER);
-		/* Behind one request there may be more. */
-		while (!reason && !in->decided && !in->heard && in->at) {
+		if (!reason && !in->decided && !in->heard)
 			reason = read_stream(in, w, NOT_YET);
-			if (reason || in->decided || !is_answered(in, s))
-				break;
-			reason = read_stream(in, w, BY_SERVER);
-		}
-		return reason;
 	}
+	if (n)
+		return reason;
 	/* Where the server speaks first no client says a name. */
 	return s->proto == IPPROTO_TCP && s->len && !in->packets ? NATFLOW_NAME_NONE : NATFLOW_OK;
 }
@@ -574,7 +616,7 @@ static bool is_news(const struct natflow_inspection *in, const struct natflow_se
 {
 	if (s->dir == IP_CT_DIR_REPLY)
 		return in->heard || (s->proto == IPPROTO_TCP && s->len);
-	return s->len || (in->gather.prefix && !in->heard);
+	return s->len || (in->gather.prefix > in->at && !in->heard);
 }
 
 static void look_into(struct natflow_inspection *in, const struct natflow_segment *s)
@@ -616,7 +658,7 @@ static void look_into(struct natflow_inspection *in, const struct natflow_segmen
 bool natflow_inspection_again(struct natflow_inspection *in, const struct natflow_segment *s)
 {
 	lockdep_assert_held(&in->lock);
-	if (!in->watched || s->dir != IP_CT_DIR_ORIGINAL || !s->len ||
+	if (!in->watched || natflow_url_blocks(in->action) || s->dir != IP_CT_DIR_ORIGINAL || !s->len ||
 	    (s32)(s->seq + s->len - in->base - in->next) <= 0)
 		return false;
 	in->base += in->next;
@@ -637,6 +679,8 @@ bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow
 	u16 doubts = in->doubts;
 
 	lockdep_assert_held(&in->lock);
+	if (s->dir == IP_CT_DIR_ORIGINAL && !in->client.family)
+		natflow_client_note(&in->client, s, NULL);
 	if (s->proto == IPPROTO_TCP && s->dir == IP_CT_DIR_ORIGINAL && !in->based && !s->len)
 		note_base(in, s->seq);
 	if (!is_news(in, s))

@@ -35,6 +35,7 @@ struct natflow_inspection {
 	u32 base;			/* sequence number of the first byte that is gathered */
 	u32 end;			/* bytes of the stream that hold the name that was heard */
 	u32 at;				/* bytes of it that belong to requests before this one */
+	u32 judged;			/* requests up to here do not block */
 	u32 next;			/* once decided: where the next request begins */
 	u32 isn;			/* where the connection began, plus one */
 	u32 stamp;			/* TSval of the client's last segment in order */

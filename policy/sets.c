@@ -98,11 +98,12 @@ void natflow_sets_exit(void)
 static struct sk_buff *make_packet(u8 family, const u8 *addr, const u8 *mac,
 				   struct net_device *dev)
 {
-	struct sk_buff *skb = alloc_skb(ETH_HLEN + sizeof(struct ipv6hdr), GFP_ATOMIC);
+	struct sk_buff *skb = alloc_skb(NET_IP_ALIGN + ETH_HLEN + sizeof(struct ipv6hdr), GFP_ATOMIC);
 
 	if (!skb)
 		return NULL;
 	skb->dev = dev;
+	skb_reserve(skb, NET_IP_ALIGN);
 	skb_reset_mac_header(skb);
 	ether_addr_copy(((struct ethhdr *)skb_put_zero(skb, ETH_HLEN))->h_source, mac);
 	skb_pull(skb, ETH_HLEN);
@@ -137,6 +138,7 @@ static int ask(struct net *net, const char *name, set_fn *fn, u8 family, const u
 	struct ip_set_adt_opt opt = {
 		.family = family, .dim = IPSET_DIM_TWO,
 		.flags = IPSET_DIM_ONE_SRC | IPSET_DIM_TWO_SRC,
+		.cmdflags = IPSET_FLAG_EXIST,	/* what is there stays longer */
 		.ext.timeout = UINT_MAX,	/* the set's own */
 	};
 	struct {
@@ -156,7 +158,7 @@ static int ask(struct net *net, const char *name, set_fn *fn, u8 family, const u
 		return -ENOENT;
 	skb = make_packet(family, addr, mac, dev);
 	ret = skb ? fn(id, skb, &par, &opt) : -ENOMEM;
-	kfree_skb(skb);
+	consume_skb(skb);
 	ipset.put(net, id);
 	return ret;
 }

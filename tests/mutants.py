@@ -66,7 +66,7 @@ MUTANTS = (
     ("policy/dns.c", "\t\tanswer = judge_answers(", "\t\t(void)judge_answers(", "dns.targets_v4"),
     ("natflow_urllogger.c", "\tif (natflow_inspection_review(in))", "\tif (natflow_inspection_review(in) && !in)", "hostacl.live_v4"),
     ("natflow_urllogger.c", "\tnatflow_ct_close(s->ct);\n", "", "hostacl.reset_v4"),
-    ("natflow_urllogger.c", "= natflow_ct_get_first(s->ct);", "= NULL;", "urls.at_once_v4"),
+    ("natflow_urllogger.c", "natflow_ct_get_first(s->ct) : NULL;", "NULL : NULL;", "urls.at_once_v4"),
     ("natflow_urllogger.c", "*watched = in && READ_ONCE(in->watched);", "*watched = !in;", "urls.kept_v4"),
     ("natflow_path.c", "READ_ONCE(meta->watched) && c->pkt.len", "READ_ONCE(meta->watched) + c->pkt.len", "urls.kept_v4"),
     ("policy/inspection.c", "\t\tif (blocks(in, &w->other, NULL))\n\t\t\treturn true;", "", "urls.pipelined"),

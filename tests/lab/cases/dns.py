@@ -168,6 +168,56 @@ def stream(family):
 case_stream_v4, case_stream_v6 = both(stream)
 
 
+def case_stream_noise():
+    """Messages that are wrong, or ask nothing, hide no question behind them; another protocol on the port is read."""
+    log = begin()
+    ctl("inspect_fail=closed")
+    acl("add acl=1,1,blocked.example\ndns_answer=nxdomain")
+    fine, bad = framed("fine.example"), framed("blocked.example")
+    liar = bytearray(fine)
+    liar[2 + 11] = 7        # additional records that are not there
+    answered, status = bytearray(fine), bytearray(fine)
+    answered[2 + 2] |= 0x80
+    status[2 + 2] |= 0x10
+    for noise in (liar, answered, status, b"\0\x0c" + bytes(12)):
+        for together in (False, True):
+            conn = Tcp(dport=53, established=False)
+            if together:
+                conn.client.send(bytes(noise) + bad)
+            else:
+                Tcp.pass_data(conn.client, conn.server, bytes(noise))
+                Tcp.pass_data(conn.server, conn.client, b"x")
+                conn.client.send(bad)
+            refuses(lambda: conn.client.recv(1), errno.ECONNRESET)
+            equal([r["host"] for r in log.wait(1)], ["blocked.example"], "hosts")
+            conn.close()
+    conn = Tcp(dport=53, established=False)
+    Tcp.pass_data(conn.client, conn.server, urls.hello("hidden.example"))
+    r, = log.wait(1)
+    equal((r["source"], r["host"]), (urls.TLS, "hidden.example"), "record")
+
+
+def case_stream_disordered():
+    """A later question came before the rest of an earlier one: both are read."""
+    log = begin()
+    conn = Tcp(dport=53, established=False)
+    one, two = framed("one.example"), framed("two.example")
+    rest = framed("three.example")
+    Tcp.pass_data(conn.client, conn.server, one)
+    log.wait(1)
+    sent = two + rest
+    conn.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    run("r", "iptables-legacy -w -t raw -I PREROUTING -i r0 -p tcp --dport 53 -m statistic --mode nth --every 3 --packet 1 -j DROP")
+    for at in range(0, len(sent), 8):
+        conn.client.send(sent[at:at + 8])
+    got = b""
+    while len(got) < len(sent):
+        got += conn.server.recv(4096)
+    equal(got, sent, "bytes at the server")
+    Tcp.pass_data(conn.server, conn.client, b"x")
+    equal([r["host"] for r in log.wait(2)], ["two.example", "three.example"], "hosts")
+
+
 def local_stream(family):
     """The same to a server on the gateway itself."""
     log = begin()
@@ -268,6 +318,11 @@ def hints(family):
     silent()
     equal((log.read(), d["name.no-name"]), (0, 1), "without an answer")
     tell("quiet.example")
+    first = Tcp(family, established=False)      # here the server speaks first
+    Tcp.pass_data(first.server, first.client, b"220 welcome\r\n")
+    r, = log.wait(1)
+    equal((r["source"], r["host"], r["mac"]), (urls.HINT, "quiet.example", bytes.fromhex(mac("c", "c0").replace(":", ""))), "record")
+    first.close()
     silent()
     r, = log.wait(1)
     equal((r["source"], r["host"], r["protocol"], r["tuple"][2]), (urls.HINT, "quiet.example", 6, server), "record")

@@ -197,6 +197,42 @@ def case_pipelined():
     equal([r["host"] for r in log.wait(1)], ["h3.example"], "hosts")
 
 
+def case_many_pipelined():
+    """Hundreds of requests, of which one in the end is not to pass: a record each, and then nothing."""
+    log = begin()
+    urls.acl("add acl=0,2,last.example")
+    conn = connect()
+    for at in range(0, 600, 100):
+        say(conn, b"".join(b"GET http://h%d.example HTTP/1.1\n\n" % i for i in range(at, at + 100)))
+        conn.settle()
+        # The server answers, so that what was too much for one packet of its is read, too.
+        wait(lambda: Tcp.pass_data(conn.server, conn.client, b"x") or (log.read() and False) or len(log.records) >= 100, "records")
+        equal([r["host"] for r in log.wait(100)], [f"h{i}.example" for i in range(at, at + 100)], "hosts")
+    conn.client.send(b"GET / HTTP/1.1\r\nHost: last.example\r\n\r\n")
+    refuses(lambda: conn.server.recv(1), errno.ECONNRESET)
+
+
+def case_nameless():
+    """A request without a name, and then one with: both are looked at; with inspect_fail=closed, too."""
+    for how in ("open", "closed"):
+        ctl(f"inspect_fail={how}")
+        log = begin()
+        urls.acl("clear\nadd acl=0,2,blocked.example")
+        for together in (False, True):
+            d = Delta()
+            conn = connect()
+            first, second = b"GET / HTTP/1.0\r\n\r\n", b"GET / HTTP/1.0\r\nHost: blocked.example\r\n\r\n"
+            if together:
+                conn.client.send(first + second)
+            else:
+                say(conn, first)
+                answers_fast(conn)
+                equal(urls.outcomes(d), {"name.no-name": 1}, "outcomes")
+                conn.client.send(second)
+            refuses(lambda: conn.server.recv(1), errno.ECONNRESET)
+            equal(log.wait(1)[0]["host"], "blocked.example", "host")
+
+
 def case_upgraded():
     """What follows is no request: it passes, and is fast then."""
     log = begin()
