@@ -350,7 +350,7 @@ static enum natflow_parsed parse(const struct natflow_inspection *in, const u8 *
 	return natflow_name_read(data, len, name);
 }
 
-/* Behind a request that is let through: one that is not? It is @w->other then. Each is judged once. */
+/* Behind a request that passes: one that does not? It is @w->other. Each is judged once. */
 static bool blocks_later(struct natflow_inspection *in, struct workspace *w)
 {
 	const struct natflow_gather *g = &in->gather;
@@ -658,7 +658,8 @@ static void look_into(struct natflow_inspection *in, const struct natflow_segmen
 bool natflow_inspection_again(struct natflow_inspection *in, const struct natflow_segment *s)
 {
 	lockdep_assert_held(&in->lock);
-	if (!in->watched || natflow_url_blocks(in->action) || s->dir != IP_CT_DIR_ORIGINAL || !s->len ||
+	if (!in->watched || natflow_url_blocks(in->action) || !s->len ||
+	    s->dir != IP_CT_DIR_ORIGINAL ||
 	    (s32)(s->seq + s->len - in->base - in->next) <= 0)
 		return false;
 	in->base += in->next;

@@ -52,7 +52,7 @@ static void look_for_ipset(void)
 		ipset.test = symbol_get(ip_set_test);
 		ipset.add = symbol_get(ip_set_add);
 		if (ipset.get && ipset.put && ipset.test && ipset.add)
-			smp_store_release(&found, true);
+			smp_store_release(&found, true);	/* after @ipset */
 		else
 			let_go();
 	}
@@ -98,7 +98,8 @@ void natflow_sets_exit(void)
 static struct sk_buff *make_packet(u8 family, const u8 *addr, const u8 *mac,
 				   struct net_device *dev)
 {
-	struct sk_buff *skb = alloc_skb(NET_IP_ALIGN + ETH_HLEN + sizeof(struct ipv6hdr), GFP_ATOMIC);
+	struct sk_buff *skb = alloc_skb(NET_IP_ALIGN + ETH_HLEN + sizeof(struct ipv6hdr),
+					GFP_ATOMIC);
 
 	if (!skb)
 		return NULL;
