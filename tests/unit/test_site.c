@@ -7,6 +7,7 @@
 #include "../../include/uapi/linux/natflow_urllogger.h"
 #include "../../lib/command.h"
 #include "../../lib/dns_reply.h"
+#include "../../lib/gather.h"
 #include "../../lib/name.h"
 
 static int parse(const char *text, struct natflow_command *cmd)
@@ -141,6 +142,7 @@ static void test_times(void **state)
 		"days=", "days=x", "days=mon-", "days=mon-x", "time=8:00-18:00", "time=08:00", "time=08:00-08:00",
 		"time=24:00-08:00", "time=08:60-09:00", "time=08:00-24:01", "mac=02:00:00:00:00", "mac=02-00-00-00-00-00",
 		"mac=0g:00:00:00:00:00", "src=", "src=10.0.0.0/33", "dev=", "dev=sixteenletters16", "action=", "action=x",
+		"match_set=", "match_set=a-name-that-is-longer-than-ipset-takes", "add_set=", "mark=", "mark=1/0", "mark=2/1", "mark=x",
 	};
 	const char *word;
 	unsigned int i;
@@ -237,11 +239,130 @@ static void test_names(void **state)
 	}
 }
 
+/* Questions in a stream: what asks nothing has an empty name, and does not end the stream. */
+static void test_questions(void **state)
+{
+	static const char asks[] = "\0\x1d\x12\x34\1\0\0\1\0\0\0\0\0\0\7example\3org\0\0\1\0\1";
+	u8 data[64];
+	struct natflow_name name;
+	u32 i;
+
+	memcpy(data, asks, 31);
+	for (i = 0; i < 31; i++)
+		assert_int_equal(natflow_name_question(data, i, &name), NATFLOW_PARSE_MORE);
+	assert_int_equal(natflow_name_question(data, sizeof(data), &name), NATFLOW_PARSED);
+	assert_int_equal(name.said.source, NATFLOW_URL_DNS);
+	assert_string_equal(name.said.host->text, "example.org");
+	assert_int_equal(name.said.next, 31);
+	/* A response; another opcode; records that are not there. */
+	for (i = 0; i < 3; i++) {
+		memcpy(data, asks, 31);
+		data[i < 2 ? 4 : 13] |= i == 0 ? 0x80 : i == 1 ? 0x10 : 9;
+		assert_int_equal(natflow_name_question(data, 31, &name), NATFLOW_PARSED);
+		assert_int_equal(name.said.host->len, 0);
+		assert_int_equal(name.said.next, 31);
+	}
+	assert_int_equal(natflow_name_question((const u8 *)"GET / HTTP/1.0\r\nHost: a.b\r\n\r\n", 29, &name), NATFLOW_PARSED);
+	assert_int_equal(name.said.source, NATFLOW_URL_HTTP);
+	assert_string_equal(name.said.host->text, "a.b");
+	assert_int_equal(name.said.next, 29);
+}
+
+static void test_next(void **state)
+{
+	static const struct {
+		const char *data;
+		u64 next;
+	} t[] = {
+		{ "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET", 27 },
+		{ "POST / HTTP/1.1\r\nContent-Length: 5000000000\r\n\r\n", 47 + 5000000000ULL },
+		{ "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 0 },
+		{ "CONNECT a:1 HTTP/1.1\r\n\r\n", 0 },
+	};
+	struct natflow_name name;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		assert_int_equal(natflow_name_read((const u8 *)t[i].data, strlen(t[i].data), &name), NATFLOW_PARSED);
+		assert_true(name.said.next == t[i].next);
+	}
+}
+
+static void test_domains(void **state)
+{
+	static const char * const t[][2] = {
+		{ "a.b.example.org", "example.org" }, { "example.org", "example.org" }, { "org", "org" },
+		{ "a.example.co.uk", "example.co.uk" }, { "example.co.uk", "example.co.uk" }, { "co.uk", "co.uk" },
+		{ "a.co.example", "co.example" }, { "192.0.2.1", "192.0.2.1" }, { "2001:db8::1", "2001:db8::1" },
+		{ "a.com.de", "a.com.de" }, { "a.b.xn--p1ai", "b.xn--p1ai" },
+	};
+	struct natflow_hostname host;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		assert_true(natflow_hostname_set(&host, (const u8 *)t[i][0], strlen(t[i][0])));
+		assert_string_equal(natflow_hostname_domain(&host), t[i][1]);
+	}
+	assert_true(natflow_hostname_pattern(&host, "*.A.example."));
+	assert_string_equal(host.text, "a.example");
+	assert_true(natflow_hostname_pattern(&host, ".b.example"));
+	assert_string_equal(host.text, "b.example");
+	assert_false(natflow_hostname_pattern(&host, "*."));
+}
+
+/* Marks, and sets; a set that is not there has nobody in it. */
+static int in_kids(const struct natflow_site_client *client, const char *name)
+{
+	return strcmp(name, "kids") ? -ENOENT : client->addr[3] == 2;
+}
+
+static void test_effects(void **state)
+{
+	struct natflow_site_client client = { .family = NFPROTO_IPV4, .addr = { 10, 0, 1, 2 }, .in_set = in_kids };
+	struct natflow_site_policy p = policy("action=accept mark=0x10/0xff add_set=them match_set=kids match_set=gone");
+
+	assert_int_equal(p.mark, 0x10);
+	assert_int_equal(p.mask, 0xff);
+	assert_string_equal(p.add_set, "them");
+	assert_true(natflow_site_applies(&p, &client, 0));
+	client.addr[3] = 3;
+	assert_false(natflow_site_applies(&p, &client, 0));
+	client.addr[3] = 2;
+	client.in_set = NULL;
+	assert_false(natflow_site_applies(&p, &client, 0));
+}
+
+/* What is behind a request that is over. */
+static void test_gather(void **state)
+{
+	u8 first[64], have[8] = {};
+	struct natflow_gather g = { .first = first, .have = have, .size = 64 };
+	u32 i;
+
+	assert_false(natflow_gather_has(&g, 0));
+	assert_int_equal(natflow_gather_put(&g, 0, (const u8 *)"0123456789abcdefghij", 20), 0);
+	assert_int_equal(natflow_gather_put(&g, 50, (const u8 *)"x", 1), 0);
+	for (i = 0; i < 70; i++)
+		assert_int_equal(natflow_gather_has(&g, i), i <= 50);
+	natflow_gather_drop(&g, 16);
+	assert_int_equal(g.prefix, 4);
+	assert_memory_equal(first, "ghij", 4);
+	for (i = 0; i < 70; i++)
+		assert_int_equal(natflow_gather_has(&g, i), i <= 34);
+	assert_int_equal(natflow_gather_put(&g, 4, (const u8 *)"klmnopqrstuvwxyzklmnopqrstuvwx", 30), 0);
+	assert_int_equal(g.prefix, 35);
+	natflow_gather_drop(&g, 32);
+	assert_int_equal(g.prefix, 3);
+	assert_false(natflow_gather_has(&g, 3));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules), cmocka_unit_test(test_sources), cmocka_unit_test(test_times),
 		cmocka_unit_test(test_replies), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_questions), cmocka_unit_test(test_next), cmocka_unit_test(test_domains),
+		cmocka_unit_test(test_effects), cmocka_unit_test(test_gather),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
