@@ -304,10 +304,12 @@ static int authority_start(const u8 *data, struct natflow_span method, unsigned 
 {
 	if (is_word(data, method, "CONNECT"))
 		return 0;
-	if (data[at] == '/')
-		return -ENOENT;
-	if (data[at] != '*')
-		return scheme_length(data + at, end - at);
+	if (data[at] != '*') {
+		int len = scheme_length(data + at, end - at);
+
+		/* In none of the forms: some servers take it for a path. */
+		return len < 0 ? -ENOENT : len;
+	}
 	/* HTTP/2 begins with "PRI *" (RFC 9113 section 3.4). */
 	return method.len == 3 && !memcmp(data + method.at, "PRI", 3) ? -EINVAL : -ENOENT;
 }

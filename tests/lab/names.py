@@ -26,6 +26,16 @@ class Tls(ctypes.Structure):
                 ("end", ctypes.c_uint32)]
 
 
+class Span(ctypes.Structure):
+    _fields_ = [("at", ctypes.c_uint16), ("len", ctypes.c_uint16)]
+
+
+class Http(ctypes.Structure):
+    _fields_ = [("host", Hostname), ("port", ctypes.c_uint16), ("flags", ctypes.c_uint16), ("header_len", ctypes.c_uint16),
+                ("body", ctypes.c_int), ("body_len", ctypes.c_uint64), ("method", Span), ("target", Span),
+                ("user_agent", Span)]
+
+
 class Gather(ctypes.Structure):
     _fields_ = [("first", ctypes.c_void_p), ("last", ctypes.c_void_p), ("have", ctypes.c_void_p),
                 ("size", ctypes.c_uint32), ("prefix", ctypes.c_uint32), ("want", ctypes.c_uint32)]
@@ -76,16 +86,17 @@ class Stream:
 
 
 FIELDS = ("tcp.stream", "tcp.srcport", "tcp.seq_raw", "tcp.flags.syn", "tcp.payload", "udp.stream", "udp.srcport",
-          "udp.payload", "tls.handshake.type", "tls.handshake.extensions_server_name", "quic.version")
+          "udp.payload", "tls.handshake.type", "tls.handshake.extensions_server_name", "quic.version", "http.request.method",
+          "http.request.uri", "http.host")
 
 
 def tshark(path):
     """A dictionary for each TCP or UDP packet that is in no tunnel."""
-    args = ["tshark", "-n", "-r", path, "-Y", "(tcp || udp) && !icmp && !icmpv6", "-T", "fields", "-E", "separator=|"]
+    args = ["tshark", "-n", "-r", path, "-Y", "(tcp || udp) && !icmp && !icmpv6", "-T", "fields", "-E", "separator=/t"]
     for field in FIELDS:
         args += ["-e", field]
     out = subprocess.run(args, capture_output=True, text=True, errors="replace", check=False).stdout
-    packets = (dict(zip(FIELDS, line.split("|"))) for line in out.splitlines())
+    packets = (dict(zip(FIELDS, line.split("\t"))) for line in out.splitlines())
     return [p for p in packets if "," not in p["tcp.stream"] + p["udp.stream"]]
 
 
@@ -96,14 +107,13 @@ def shown(p):
     return {name.lower().rstrip(".") for name in p["tls.handshake.extensions_server_name"].split(",") if name}
 
 
-def tls(lib, packets):
-    """By stream, what tshark shows and what we say; only streams that begin with TLS."""
-    theirs, streams = collections.defaultdict(set), {}
+def tcp(lib, packets):
+    """The streams, by their number and the port they come from."""
+    streams = {}
     for p in packets:
         if not p["tcp.stream"]:
             continue
         key, syn = (p["tcp.stream"], p["tcp.srcport"]), p["tcp.flags.syn"] in ("1", "True")
-        theirs[key] |= shown(p) or set()
         stream = streams.setdefault(key, Stream(lib))
         seq = int(p["tcp.seq_raw"]) + syn
         if stream.base is None or syn:
@@ -111,8 +121,47 @@ def tls(lib, packets):
         at = (seq - stream.base) & 0xffffffff
         if p["tcp.payload"] and at < HELLO_MAX:
             stream.put(at, bytes.fromhex(p["tcp.payload"]))
+    return streams
+
+
+def tls(lib, packets):
+    """By stream, what tshark shows and what we say; only streams that begin with TLS."""
+    theirs, streams = collections.defaultdict(set), tcp(lib, packets)
+    for p in packets:
+        theirs[p["tcp.stream"], p["tcp.srcport"]] |= shown(p) or set()
     ours = {key: stream.names(True) for key, stream in streams.items() if stream.first.raw[0] in (0x14, 0x16)}
     return {key: theirs[key] for key in ours}, ours
+
+
+def bare(authority):
+    """A host as we keep it: without user, port, brackets and final dot."""
+    authority = authority.rsplit("@", 1)[-1]
+    host = authority[1:].split("]")[0] if authority.startswith("[") else authority.split(":")[0]
+    return host.lower().rstrip(".")
+
+
+def asked(p):
+    """Whose page the first request in a packet asks for; the target's word goes before the header's (RFC 9112 section 3.2)."""
+    uri = p["http.request.uri"].split(",")[0]
+    if p["http.request.method"].split(",")[0] == "CONNECT":
+        return bare(uri)
+    if "://" in uri.split("?")[0]:
+        return bare(uri.split("://", 1)[1].split("/")[0].split("?")[0])
+    return bare(p["http.host"].split(",")[0])
+
+
+def http(lib, packets):
+    """The same for the first request of a stream; only of streams that begin with it."""
+    theirs, ours, streams = {}, {}, tcp(lib, packets)
+    for p in packets:
+        key = p["tcp.stream"], p["tcp.srcport"]
+        if not p["tcp.stream"] or not p["http.request.method"] or key in theirs or not streams[key].first.raw[:1].isalpha():
+            continue
+        theirs[key] = {asked(p)} - {""}
+        request = Http()
+        state = lib.natflow_http_parse(streams[key].first, streams[key].gather.prefix, ctypes.byref(request))
+        ours[key] = {request.host.text.decode()} - {""} if state == PARSED else set()
+    return theirs, ours
 
 
 def quic(lib, packets):
@@ -133,7 +182,7 @@ def quic(lib, packets):
 def compare(lib, path):
     """For each kind, how many streams have the same names, and what differs."""
     out, packets = [], tshark(path)
-    for kind in (tls, quic):
+    for kind in (tls, http, quic):
         theirs, ours = kind(lib, packets)
         keys = [k for k in set(theirs) | set(ours) if theirs.get(k) or ours.get(k)]
         wrong = [k for k in keys if theirs.get(k) != ours.get(k)]
@@ -144,10 +193,10 @@ def compare(lib, path):
 
 def main():
     lib = ctypes.CDLL(sys.argv[1])
-    print("1..2")
+    print("1..3")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(lambda path: compare(lib, path), sys.argv[2:]))
-    for number, (kind, share) in enumerate((("TLS", 1), ("QUIC", 0.999)), 1):
+    for number, (kind, share) in enumerate((("TLS", 1), ("HTTP", 1), ("QUIC", 0.999)), 1):
         same = sum(r[number - 1][0] for r in results)
         wrong = [line for r in results for line in r[number - 1][1]]
         good = same and same >= share * (same + len(wrong))

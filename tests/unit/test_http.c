@@ -214,13 +214,13 @@ static void test_other(void **state)
 	static const struct { const char *bytes; unsigned int at; } rows[] = {
 		{ "\x16\x03\x01\x02\x00", 1 },			/* TLS */
 		{ "\xff", 1 }, { ":", 1 }, { " GET / HTTP/1.1", 1 }, { "\x13" "BitTorrent", 1 },
-		{ "SSH-2.0-OpenSSH_9.2p1\r\n", 23 }, { "SSH-2.0-OpenSSH Debian\r\n", 23 },
+		{ "SSH-2.0-OpenSSH_9.2p1\r\n", 23 }, { "SSH-2.0-OpenSSH Debian\r\n", 24 },
 		{ "HTTP/1.1 200 OK\r\n", 5 }, { "{\"a\"", 1 }, { "GET\r\n", 5 }, { "GET /\r\n", 7 },
 		{ "GET /a\x01", 7 }, { "GET /\x7f", 6 }, { "GET / HTTP/\r\n", 13 },
-		{ "GET / ICAP/1.0\r\n", 16 }, { "GET HTTP/1.1\r\n", 9 }, { "GET ?x", 5 },
-		{ "GET x/", 6 }, { "GET http:/a", 11 }, { "INVITE sip:a@b SIP/2.0\r\n", 12 },
+		{ "GET / ICAP/1.0\r\n", 16 }, { "GET HTTP/1.1\r\n", 14 }, { "GET ?x\r\n", 8 },
+		{ "GET x/\r\n", 8 }, { "GET http:/a\r\n", 13 }, { "INVITE sip:a@b SIP/2.0\r\n", 24 },
 		{ "OPTIONS rtsp://a/b RTSP/1.0\r\n", 29 }, { "CONNECT HTTP/1.1\r\n", 18 },
-		{ "EHLO example.com\r\n", 17 }, { "MAIL FROM:<a@b>\r\n", 11 },
+		{ "EHLO example.com\r\n", 18 }, { "MAIL FROM:<a@b>\r\n", 17 },
 		{ "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 5 }, { "\r\n\r\n\x16", 5 },
 	};
 	struct natflow_http http;

@@ -219,6 +219,7 @@ static void test_names(void **state)
 		{ "HEAD http://b.example HTTP/1.0\r\n\r\n", NATFLOW_PARSED, NATFLOW_URL_HEAD, "b.example", "" },
 		{ "CONNECT d.example:443 HTTP/1.1\r\n\r\n", NATFLOW_PARSED, NATFLOW_URL_OTHER, "d.example", "" },
 		{ "GET / HTTP/1.0\r\n\r\n", NATFLOW_PARSED, NATFLOW_URL_GET, "", "/" },
+		{ "GET .x HTTP/1.1\r\nHost: e.example\r\n\r\n", NATFLOW_PARSED, NATFLOW_URL_GET, "e.example", "" },
 		{ "P", NATFLOW_PARSE_MORE, 0, NULL, NULL },
 		{ "PRI * HTTP/2.0\r\n\r\nSM\r\n", NATFLOW_PARSE_MORE, 0, NULL, NULL },
 		{ "SSH-2.0-x\r\n", NATFLOW_PARSE_OTHER, 0, NULL, NULL },
