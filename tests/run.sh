@@ -153,7 +153,7 @@ short)
 	# Two at a time. What says least about a kernel in the middle runs on the oldest and the newest only; all with test-all.
 	if prepare lab 6.1 && prepare lab 6.12 && prepare lab newest; then
 		ring lab-6.1 boot 6.1 &
-		ring lab-6.12 boot 6.12 '^(?!flat|headers|packets|pmtu|storms|soak|scale)' &
+		ring lab-6.12 boot 6.12 '^(?!flat|headers|links|packets|pmtu|storms|soak|scale|teardown)' &
 		wait -n
 		ring lab-newest boot newest &
 		wait -n
