@@ -117,13 +117,16 @@ def measure(path, ends, pair, floor):
     lan, wan = ends["in", pair[0]], ends["out", pair[1]]
     there = lan.frame(packet(lan.address(2), wan.address(2), 1024, 9))
     back = wan.frame(packet(wan.address(2), wan.address(1), 9, 1024))
-    bench.forget(path)
-    for _ in range(2):
-        bench.generate(lan.wire, 4, 1, 1, there)
-        bench.generate(wan.wire, 14, 1, 1, back)
-    d = Delta() if path == "natflow" else None
-    best = min(bench.generate(lan.wire, 4, 1, bench.COUNT, there) for _ in range(3))
-    share = d["hits"] / 3 / bench.COUNT if d else 0
-    if d:
-        check(share > 0.99, f"{pair}: {d.changed()}")
+    # Seconds after its ports came up a bridge reports them again, and flows across it begin anew: then once more.
+    for _ in range(3):
+        bench.forget(path)
+        for _ in range(2):
+            bench.generate(lan.wire, 4, 1, 1, there)
+            bench.generate(wan.wire, 14, 1, 1, back)
+        d = Delta() if path == "natflow" else None
+        best = min(bench.generate(lan.wire, 4, 1, bench.COUNT, there) for _ in range(3))
+        if not d or d["hits"] / 3 / bench.COUNT > 0.99:
+            break
+    else:
+        check(False, f"{pair}: {d.changed()}")
     bench.say("link-" + "-".join(pair), path, 1, best - floor)

@@ -26,11 +26,15 @@ def say(text):
 
 def virtio_ports():
     """Four virtio-net devices, two and two on one wire, take the places of the veth pairs."""
-    wait(lambda: len(os.listdir("/sys/class/net")) == 5, "virtio-net devices")
     found = {}
-    for dev in os.listdir("/sys/class/net"):
-        with open(f"/sys/class/net/{dev}/address") as f:
-            found[f.read().strip()] = dev
+
+    def all_there():
+        for dev in os.listdir("/sys/class/net"):
+            with open(f"/sys/class/net/{dev}/address") as f:
+                found[f.read().strip()] = dev
+        return all(f"52:54:00:00:00:0{i}" in found for i in range(1, 5))
+
+    wait(all_there, "virtio-net devices")
     for n in "crs":
         netns_add(n)
     for i, (name, where) in enumerate((("c0", "c"), ("r0", "r"), ("r1", "r"), ("s0", "s"))):
