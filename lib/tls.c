@@ -2,7 +2,8 @@
 /*
  * ClientHello. Its bytes are read one by one through the records that they are
  * spread over, so that nothing is copied; lists end where their lengths say,
- * and a length that does not fit into the one around it is malformed.
+ * and a length that does not fit into the one around it is malformed, where
+ * every server has to read it.
  */
 #include "tls.h"
 
@@ -135,10 +136,24 @@ static void read_names(struct reader *r, u32 left, struct natflow_tls *tls)
 	}
 }
 
+/*
+ * Servers that have no use for an extension do not read it. A length in there that
+ * does not fit is as long as what is @left, and the rest of the hello is good.
+ */
+static u32 get_clipped(struct reader *r, u32 *left, unsigned int bytes)
+{
+	u32 n = get(r, left, *left < bytes ? *left : bytes);
+
+	if (n > *left)
+		n = *left;
+	*left -= n;
+	return n;
+}
+
 /* RFC 7301 section 3.1: any bytes, of which those that could upset a reader are not kept. */
 static void read_alpn(struct reader *r, u32 left, struct natflow_tls *tls)
 {
-	u32 list = get_length(r, &left, 2), n = get_length(r, &list, 1), i;
+	u32 list = get_clipped(r, &left, 2), n = get_clipped(r, &list, 1), i;
 
 	for (i = 0; i < n; i++) {
 		u32 one = 1, c = get(r, &one, 1);
@@ -152,11 +167,11 @@ static void read_alpn(struct reader *r, u32 left, struct natflow_tls *tls)
 /* RFC 8446 section 4.2.1; reserved ones (RFC 8701), and drafts, do not begin with 3. */
 static void read_versions(struct reader *r, u32 left, struct natflow_tls *tls)
 {
-	u32 list = get_length(r, &left, 1);
+	u32 list = get_clipped(r, &left, 1);
 
 	tls->version = 0;		/* what stands in its old place does not count any more */
 	while (list && r->state == NATFLOW_PARSED) {
-		u32 version = get(r, &list, 2);
+		u32 version = get(r, &list, list < 2 ? list : 2);
 
 		if (version >> 8 == 3 && version > tls->version)
 			tls->version = version;

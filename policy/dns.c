@@ -71,17 +71,25 @@ static void log_message(struct natflow_urllogger *ul, const struct natflow_segme
 	natflow_record_name(ul, s->ct, &w->client, &said, v, 0);
 }
 
+/* Who asks, and what is to be done about the name. Return: how the question is answered instead. */
+static enum natflow_dns_answer judge_question(const struct natflow_acl *acl,
+					      const struct natflow_segment *s,
+					      const struct net_device *out, struct workspace *w,
+					      struct natflow_acl_verdict *v)
+{
+	natflow_client_note(&w->client, s, out);
+	*v = natflow_acl_decide(acl, &w->client, w->dns.question.text, w->dns.question.len);
+	return natflow_dns_answer_to(acl, v->action);
+}
+
 static unsigned int take_question(struct natflow_urllogger *ul, struct natflow_segment *s,
 				  struct workspace *w, const u8 *msg)
 {
 	const struct natflow_acl *acl = rcu_dereference(ul->acl);
 	struct natflow_acl_verdict v;
-	enum natflow_dns_answer answer;
+	enum natflow_dns_answer answer = judge_question(acl, s, NULL, w, &v);
 	unsigned int len;
 
-	natflow_client_note(&w->client, s, NULL);
-	v = natflow_acl_decide(acl, &w->client, w->dns.question.text, w->dns.question.len);
-	answer = natflow_dns_answer_to(acl, v.action);
 	if (!answer)
 		v.action = NATFLOW_URL_RECORD;
 	log_message(ul, s, w, NATFLOW_URL_DNS, 0, v);
@@ -171,13 +179,10 @@ static unsigned int take_answer(struct natflow_urllogger *ul, struct natflow_seg
 				const struct net_device *out, struct workspace *w, const u8 *msg)
 {
 	const struct natflow_acl *acl = rcu_dereference(ul->acl);
-	enum natflow_dns_answer answer;
 	struct natflow_acl_verdict v;
+	enum natflow_dns_answer answer = judge_question(acl, s, out, w, &v);
 	unsigned int len;
 
-	natflow_client_note(&w->client, s, out);
-	v = natflow_acl_decide(acl, &w->client, w->dns.question.text, w->dns.question.len);
-	answer = natflow_dns_answer_to(acl, v.action);
 	if (!answer && (acl->dns.answer || acl->dns.no_https))
 		answer = judge_answers(acl, w, msg, s->len);
 	if (!answer) {

@@ -435,11 +435,7 @@ bool natflow_inspection_sync(struct natflow_inspection *in, const struct natflow
 	if (!known) {
 		kfree(in->host);
 		in->host = NULL;
-		in->decided = false;
-		in->doubts = 0;
-		in->heard = false;
-		in->packets = 0;
-		in->watched = false;
+		begin_request(in, 0, 0);
 		note_base(in, s->ack);
 	}
 	if (!known || in->early) {

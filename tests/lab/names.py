@@ -157,6 +157,9 @@ def http(lib, packets):
         key = p["tcp.stream"], p["tcp.srcport"]
         if not p["tcp.stream"] or not p["http.request.method"] or key in theirs or not streams[key].first.raw[:1].isalpha():
             continue
+        head = streams[key].first.raw[:streams[key].gather.prefix].split(b"\r\n\r\n")[0]
+        if b"\0" in head:
+            continue    # fuzzed; and tshark's fields show a name only up to there
         theirs[key] = {asked(p)} - {""}
         request = Http()
         state = lib.natflow_http_parse(streams[key].first, streams[key].gather.prefix, ctypes.byref(request))

@@ -487,6 +487,19 @@ class Tcp:
             sock.close()
 
 
+def on_one_bridge(family):
+    """Client and server on one bridge, whose packets netfilter sees."""
+    modprobe("br_netfilter")
+    ip("r", """link add br0 type bridge
+        link set r0 master br0
+        link set r1 master br0
+        link set br0 up""")
+    for words in ("iptables", "ip6tables"):
+        sysctl("r", f"net.bridge.bridge-nf-call-{words}", 1)
+    for n, net in (("c", 2), ("s", 1)):
+        ip(n, f"route replace {f'10.0.{net}.0/24' if family == 4 else f'fd00:{net}::/64'} dev {n}0", family)
+
+
 # -- slow or fast, exactly
 
 ROUNDS = 5

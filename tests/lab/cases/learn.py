@@ -3,7 +3,7 @@
 import socket
 
 from natlab import (ADDR, Capture, Delta, Queue, Tcp, Udp, both, check, conntrack, conntrack_entry, cpu, ctl, equal,
-                    exchange, fast, frame, inject, ip, ip_packet, learned, mac, modprobe, no_memory, ns, published,
+                    exchange, fast, frame, inject, ip, ip_packet, learned, mac, modprobe, no_memory, ns, on_one_bridge, published,
                     reachable, rule, run, second_link, select, sh, slow, stats, sysctl, udp, udp_socket, wait)
 
 N = 5               # rounds, as exchange() makes them
@@ -330,15 +330,7 @@ case_lwtunnel_v4, case_lwtunnel_v6 = both(lwtunnel)
 
 def bridged(family):
     """Client and server on one bridge, whose packets iptables and conntrack see."""
-    modprobe("br_netfilter")
-    ip("r", """link add br0 type bridge
-        link set r0 master br0
-        link set r1 master br0
-        link set br0 up""")
-    sysctl("r", "net.bridge.bridge-nf-call-iptables", 1)
-    sysctl("r", "net.bridge.bridge-nf-call-ip6tables", 1)
-    for n, net in (("c", 2), ("s", 1)):
-        run(n, f"{ROUTE[family]} replace {f'10.0.{net}.0/24' if family == 4 else f'fd00:{net}::/64'} dev {n}0")
+    on_one_bridge(family)
     select()
     wait(lambda: reachable("c", family, ADDR["s", family]), "server across the bridge")
     flow = Udp(family)

@@ -9,7 +9,7 @@ import time
 import bench
 import urls
 from natlab import (ADDR, CTL, Delta, Tcp, Udp, both, check, ctl, equal, fast, frame, inject, ip, ip_packet, mac, modprobe, no_memory,
-                    reachable, read, refuses, run, select, stats, sysctl, udp, wait)
+                    on_one_bridge, reachable, read, refuses, run, select, stats, sysctl, udp, wait)
 
 NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -389,15 +389,7 @@ def case_lan_bridge_filtered():
 
 def bridged(family):
     """Client and server on one bridge that hands its packets to netfilter: a record; a blocked name does not pass."""
-    modprobe("br_netfilter")
-    ip("r", """link add br0 type bridge
-        link set r0 master br0
-        link set r1 master br0
-        link set br0 up""")
-    for words in ("iptables", "ip6tables"):
-        sysctl("r", f"net.bridge.bridge-nf-call-{words}", 1)
-    for n, net in (("c", 2), ("s", 1)):
-        ip(n, f"route replace {f'10.0.{net}.0/24' if family == 4 else f'fd00:{net}::/64'} dev {n}0", family)
+    on_one_bridge(family)
     wait(lambda: reachable("c", family, ADDR["s", family]), "server across the bridge")
     log = begin()
     urls.acl("add acl=0,1,blocked.example")
