@@ -14,6 +14,7 @@ static void begin(struct natflow_name *name, enum natflow_url_source source,
 	name->said.uri_len = 0;
 	name->said.alpn = "";
 	name->said.next = 0;
+	name->said.chunks = false;
 	name->said.host = host;
 }
 
@@ -33,15 +34,17 @@ static enum natflow_parsed read_tls(const u8 *data, u32 len, bool records,
 {
 	enum natflow_parsed parsed = natflow_tls_hello(data, len, records, &name->tls);
 
-	if (parsed != NATFLOW_PARSED)
+	if (parsed == NATFLOW_PARSE_MALFORMED ? !name->tls.host.len : parsed != NATFLOW_PARSED)
 		return parsed;
 	begin(name, source, &name->tls.host);
+	if (parsed == NATFLOW_PARSE_MALFORMED)
+		name->said.flags |= NATFLOW_URL_MALFORMED;
 	name->said.alpn = name->tls.alpn;
 	if (name->tls.ech)
 		name->said.flags |= NATFLOW_URL_ECH;
 	if (name->tls.host.odd)
 		name->said.flags |= NATFLOW_URL_ODD;
-	return parsed;
+	return NATFLOW_PARSED;
 }
 
 static u16 flags_of(const struct natflow_hostname *host, u16 http)
@@ -81,8 +84,11 @@ static enum natflow_parsed read_http(const u8 *data, u32 len, struct natflow_nam
 	name->said.flags = flags_of(&http->host, http->flags);
 	if (http->target.len)
 		set_uri(name, (const char *)data + http->target.at, http->target.len);
-	if (http->body <= NATFLOW_HTTP_LENGTH)
-		name->said.next = http->header_len + (http->body ? http->body_len : 0);
+	name->said.chunks = http->body == NATFLOW_HTTP_CHUNKED;
+	if (http->body == NATFLOW_HTTP_LENGTH)
+		name->said.next = http->header_len + http->body_len;
+	else if (http->body == NATFLOW_HTTP_NO_BODY || name->said.chunks)
+		name->said.next = http->header_len;
 	return parsed;
 }
 
@@ -118,6 +124,28 @@ enum natflow_parsed natflow_name_read(const u8 *data, u32 len, struct natflow_na
 	/* A request of HTTP/1 may begin like HTTP/2's preface, for two bytes. */
 	if (parsed == NATFLOW_PARSE_OTHER)
 		parsed = read_http(data, len, name);
+	return parsed;
+}
+
+/**
+ * natflow_name_chunk() - what comes behind a request: a chunk of its body
+ * @data: the client's bytes, from the chunk's first on
+ * @len: how many
+ * @name: the result, good with NATFLOW_PARSED; its host is empty
+ */
+enum natflow_parsed natflow_name_chunk(const u8 *data, u32 len, struct natflow_name *name)
+{
+	enum natflow_parsed parsed;
+	bool last;
+	u64 next;
+
+	parsed = natflow_http_chunk_parse(data, len, &next, &last);
+	if (parsed != NATFLOW_PARSED)
+		return parsed;
+	name->http = (struct natflow_http){};
+	begin(name, NATFLOW_URL_HTTP, &name->http.host);
+	name->said.next = next;
+	name->said.chunks = !last;
 	return parsed;
 }
 

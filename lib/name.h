@@ -17,6 +17,7 @@ struct natflow_said {
 	const char *uri;
 	const char *alpn;		/* NUL-terminated, "": none */
 	u64 next;			/* where the next request begins, 0: not known */
+	bool chunks;			/* not yet: a chunk of this one's body begins there */
 	const struct natflow_hostname *host;
 };
 
@@ -32,6 +33,7 @@ struct natflow_name {
 };
 
 enum natflow_parsed natflow_name_read(const u8 *data, u32 len, struct natflow_name *name);
+enum natflow_parsed natflow_name_chunk(const u8 *data, u32 len, struct natflow_name *name);
 enum natflow_parsed natflow_name_question(const u8 *data, u32 len, struct natflow_name *name);
 enum natflow_parsed natflow_name_hello(const u8 *data, u32 len, struct natflow_name *name);
 

@@ -266,9 +266,9 @@ static bool begins(struct reader *r)
  * @records: in TLS records, as over TCP; else bare, as in QUIC's CRYPTO frames
  * @tls: what it says
  *
- * Return: NATFLOW_PARSED with all of @tls set; NATFLOW_PARSE_MORE with what has
- * been read so far; NATFLOW_PARSE_OTHER or NATFLOW_PARSE_MALFORMED with nothing
- * to be relied on.
+ * Return: NATFLOW_PARSED with all of @tls set; NATFLOW_PARSE_MORE or
+ * NATFLOW_PARSE_MALFORMED with what has been read so far; NATFLOW_PARSE_OTHER
+ * with nothing to be relied on.
  */
 enum natflow_parsed natflow_tls_hello(const u8 *data, u32 len, bool records,
 				      struct natflow_tls *tls)

@@ -9,10 +9,8 @@
 #include "dns.h"
 #include "inspection.h"
 #include "record.h"
+#include "stream.h"
 
-#define BYTES_MAX	(16 << 20)	/* gathered at any time in a namespace */
-#define STREAM_MIN	2048
-#define STREAM_MAX	16384		/* of a flow */
 #define SECONDS_MAX	8		/* for a name to come */
 #define REQUESTS_AT_ONCE 32		/* concluded with one packet of the server's */
 #define DATAGRAM_MAX	NATFLOW_QUIC_PACKET_MAX
@@ -26,48 +24,6 @@ struct workspace {
 	u8 datagram[DATAGRAM_MAX];
 };
 
-/* -- memory */
-
-static void *take_memory(struct natflow_urllogger *ul, u32 size)
-{
-	void *p;
-
-	if (atomic_add_return(size, &ul->bytes) > BYTES_MAX) {
-		atomic_sub(size, &ul->bytes);
-		return NULL;
-	}
-	p = kzalloc(size, GFP_ATOMIC | __GFP_NOWARN);
-	if (!p)
-		atomic_sub(size, &ul->bytes);
-	return p;
-}
-
-static void give_memory(struct natflow_urllogger *ul, const void *p, u32 size)
-{
-	if (p)
-		atomic_sub(size, &ul->bytes);
-	kfree(p);
-}
-
-static void free_gather(struct natflow_inspection *in)
-{
-	struct natflow_gather *g = &in->gather;
-
-	give_memory(in->ul, g->first, g->size);
-	give_memory(in->ul, g->last, g->size);
-	give_memory(in->ul, g->have, natflow_gather_bits(g->size));
-	*g = (struct natflow_gather){};
-}
-
-/* What comes next begins where this request began. */
-static void drop_gather(struct natflow_inspection *in)
-{
-	free_gather(in);
-	in->base += in->at;
-	in->at = 0;
-	in->judged = 0;
-}
-
 /**
  * natflow_inspection_free() - one that nobody finds any more
  * @rcu: embedded head
@@ -76,14 +32,23 @@ void natflow_inspection_free(struct rcu_head *rcu)
 {
 	struct natflow_inspection *in = container_of(rcu, struct natflow_inspection, rcu);
 
-	free_gather(in);
-	give_memory(in->ul, in->quic, sizeof(*in->quic));
+	natflow_stream_free(in->ul, &in->gather);
+	natflow_stream_give(in->ul, in->quic, sizeof(*in->quic));
 	natflow_ct_put(in->ct);
 	kfree(in->host);
 	kfree(in);
 }
 
 /* -- the end of seeking */
+
+/* What comes next begins where this request began. */
+static void drop_gather(struct natflow_inspection *in)
+{
+	natflow_stream_free(in->ul, &in->gather);
+	in->base += in->at;
+	in->at = 0;
+	in->judged = 0;
+}
 
 /* In a stream a question cannot be answered, but its connection can end. */
 static u8 question_action(const struct natflow_acl *acl, const struct natflow_dns *dns, u8 action)
@@ -123,22 +88,26 @@ u8 natflow_inspection_without(const struct natflow_urllogger *ul, enum natflow_r
 								       NATFLOW_URL_RECORD;
 }
 
+/* @outcome: NATFLOW_OK if it was told before. */
 static void conclude(struct natflow_inspection *in, enum natflow_reason outcome, u8 action)
 {
 	lockdep_assert_held(&in->lock);
 	drop_gather(in);
 	WRITE_ONCE(in->action, action);
 	smp_store_release(&in->decided, true);	/* pairs with natflow_urllogger.c:check() */
-	natflow_stats_reason(in->ul->nn->pcpu, outcome);
+	if (outcome)
+		natflow_stats_reason(in->ul->nn->pcpu, outcome);
 }
 
 static void conclude_without(struct natflow_inspection *in, enum natflow_reason outcome)
 {
 	u8 action = natflow_inspection_without(in->ul, outcome);
 
-	kfree(in->host);
-	in->host = NULL;
-	natflow_record_hint(in->ul, in->ct, &in->client, action);
+	if (!in->chunks) {		/* a body's request has been told, and its name stays */
+		kfree(in->host);
+		in->host = NULL;
+		natflow_record_hint(in->ul, in->ct, &in->client, action);
+	}
 	conclude(in, outcome, action);
 }
 
@@ -147,7 +116,7 @@ static void begin_request(struct natflow_inspection *in, u32 at, u16 packets)
 {
 	u32 done = round_down(min(at, in->gather.prefix), 8);
 
-	if (done >= STREAM_MAX / 2) {
+	if (done >= NATFLOW_STREAM_MAX / 2) {
 		natflow_gather_drop(&in->gather, done);
 		in->base += done;
 		in->judged -= min(done, in->judged);
@@ -162,25 +131,44 @@ static void begin_request(struct natflow_inspection *in, u32 at, u16 packets)
 	WRITE_ONCE(in->decided, false);
 }
 
-/* This request passes, with or without a name. The next one may be here already, or in parts. */
+/* The client may say more, @next behind where this request began. */
+static void watch(struct natflow_inspection *in, u32 next, enum natflow_reason outcome)
+{
+	WRITE_ONCE(in->watched, true);
+	conclude(in, outcome, NATFLOW_URL_RECORD);
+	in->next = next;
+}
+
+/*
+ * This request passes, with or without a name, or a part of its body does. The
+ * next one may be here already, or in parts.
+ */
 static void conclude_request(struct natflow_inspection *in, const struct natflow_said *said,
 			     enum natflow_reason outcome)
 {
 	u64 most = READ_ONCE(in->ul->closed) ? LAST_BODY_MAX : BODY_MAX;
 
-	if (!said->next || said->next > most) {
+	in->body = (in->chunks ? in->body : 0) + said->next;
+	in->chunks = said->chunks;
+	if (!said->next || in->body > most) {
 		conclude(in, outcome, NATFLOW_URL_RECORD);
-		return;
-	}
-	if (in->at + said->next < STREAM_MAX &&
-	    natflow_gather_has(&in->gather, in->at + said->next)) {
-		natflow_stats_reason(in->ul->nn->pcpu, outcome);
+	} else if (in->at + said->next >= NATFLOW_STREAM_MAX ||
+		   !natflow_gather_has(&in->gather, in->at + said->next)) {
+		watch(in, said->next, outcome);
+	} else {
+		if (outcome)
+			natflow_stats_reason(in->ul->nn->pcpu, outcome);
 		begin_request(in, in->at + said->next, 1);
-		return;
 	}
-	WRITE_ONCE(in->watched, true);
-	conclude(in, outcome, NATFLOW_URL_RECORD);
-	in->next = said->next;
+}
+
+static void conclude_chunk(struct natflow_inspection *in, const struct natflow_said *said,
+			   bool sure)
+{
+	if (sure && !in->gather.last)
+		conclude_request(in, said, NATFLOW_OK);
+	else
+		conclude_without(in, NATFLOW_NAME_UNTRUSTED);
 }
 
 /* Names that live connections are judged by when rules change; a question's is not one of these. */
@@ -202,7 +190,9 @@ static bool keep_host(struct natflow_inspection *in, const struct natflow_said *
 static void conclude_named(struct natflow_inspection *in, const struct natflow_name *name,
 			   const struct natflow_name *other, bool sure)
 {
+	bool wrong = name->said.flags & NATFLOW_URL_MALFORMED;
 	bool differs = in->gather.last || name->said.flags & NATFLOW_URL_DIFFERS;
+	enum natflow_reason doubt = wrong ? NATFLOW_NAME_MALFORMED : NATFLOW_NAME_UNTRUSTED;
 	u16 flags = differs ? NATFLOW_URL_DIFFERS : 0;
 	struct natflow_acl_verdict v;
 	u8 action;
@@ -211,7 +201,7 @@ static void conclude_named(struct natflow_inspection *in, const struct natflow_n
 		conclude_without(in, NATFLOW_NAME_MEMORY);
 		return;
 	}
-	sure &= !differs;
+	sure &= !differs && !wrong;
 	if (sure && !name->said.host->len) {
 		natflow_record_hint(in->ul, in->ct, &in->client, NATFLOW_URL_RECORD);
 		conclude_request(in, &name->said, NATFLOW_NAME_NONE);
@@ -229,19 +219,18 @@ static void conclude_named(struct natflow_inspection *in, const struct natflow_n
 			action = v.action;
 	}
 	if (!sure && !natflow_url_blocks(action))
-		action = natflow_inspection_without(in->ul, NATFLOW_NAME_UNTRUSTED);
+		action = natflow_inspection_without(in->ul, doubt);
 	if (sure && !natflow_url_blocks(action))
 		conclude_request(in, &name->said, NATFLOW_NAME_KNOWN);
 	else
-		conclude(in, sure ? NATFLOW_NAME_KNOWN : NATFLOW_NAME_UNTRUSTED, action);
+		conclude(in, sure ? NATFLOW_NAME_KNOWN : doubt, action);
 }
 
-/* Would one of these be blocked? */
-static bool blocks(struct natflow_inspection *in, const struct natflow_name *name,
-		   const struct natflow_name *other)
+/* Would this be blocked, by its name? */
+static bool blocks(struct natflow_inspection *in, const struct natflow_name *name)
 {
-	return natflow_url_blocks(decide(in->ul, &in->client, name).action) ||
-	       (other && natflow_url_blocks(decide(in->ul, &in->client, other).action));
+	return name && name->said.host->len &&
+	       natflow_url_blocks(decide(in->ul, &in->client, name).action);
 }
 
 /* -- the budget */
@@ -266,70 +255,6 @@ static bool is_spent(const struct natflow_inspection *in)
 
 /* -- bytes to names */
 
-/* Room for what natflow_gather_put() could not take. Return: NATFLOW_OK or the outcome. */
-static enum natflow_reason make_room(struct natflow_inspection *in)
-{
-	struct natflow_gather *g = &in->gather;
-	struct natflow_gather more = { .prefix = g->prefix };
-	u32 size;
-
-	if (g->want > STREAM_MAX)
-		return NATFLOW_NAME_BUDGET;
-	if (g->want == g->size && g->size) {
-		g->last = take_memory(in->ul, g->size);
-		if (!g->last)
-			return NATFLOW_NAME_MEMORY;
-		memcpy(g->last, g->first, g->size);
-		return NATFLOW_OK;
-	}
-	size = max_t(u32, roundup_pow_of_two(g->want), STREAM_MIN);
-	more.size = size;
-	more.first = take_memory(in->ul, size);
-	more.have = take_memory(in->ul, natflow_gather_bits(size));
-	more.last = g->last ? take_memory(in->ul, size) : NULL;
-	if (!more.first || !more.have || (g->last && !more.last)) {
-		give_memory(in->ul, more.first, size);
-		give_memory(in->ul, more.have, natflow_gather_bits(size));
-		give_memory(in->ul, more.last, size);
-		return NATFLOW_NAME_MEMORY;
-	}
-	memcpy(more.first, g->first, g->size);
-	memcpy(more.have, g->have, natflow_gather_bits(g->size));
-	if (g->last)
-		memcpy(more.last, g->last, g->size);
-	free_gather(in);
-	*g = more;
-	return NATFLOW_OK;
-}
-
-static enum natflow_reason put(struct natflow_inspection *in, u32 at, const u8 *data, u32 len)
-{
-	enum natflow_reason reason = NATFLOW_OK;
-
-	while (!reason && natflow_gather_put(&in->gather, at, data, len))
-		reason = make_room(in);
-	return reason;
-}
-
-/* Payload from @from on goes to @at of the stream; what is behind the budget is left out. */
-static enum natflow_reason put_segment(struct natflow_inspection *in,
-				       const struct natflow_segment *s, u32 from, u32 at)
-{
-	u32 len = min(s->len - from, STREAM_MAX - at), done = 0, n;
-	enum natflow_reason reason = NATFLOW_OK;
-	struct skb_seq_state state;
-	const u8 *data;
-
-	skb_prepare_seq_read(s->skb, s->data + from, s->data + from + len, &state);
-	while (!reason && (n = skb_seq_read(done, &data, &state))) {
-		n = min(n, len - done);		/* a block may go on behind the end */
-		reason = put(in, at + done, data, n);
-		done += n;
-	}
-	skb_abort_seq_read(&state);
-	return reason;
-}
-
 /* What is known of whether the server has what was read. */
 enum heard {
 	NOT_YET,	/* what did not arrive there will be said again, maybe otherwise */
@@ -338,13 +263,15 @@ enum heard {
 };
 
 static enum natflow_parsed parse(const struct natflow_inspection *in, const u8 *stream, u32 at,
-				 struct natflow_name *name)
+				 bool chunks, struct natflow_name *name)
 {
 	const u8 *data = stream + at;
 	u32 len = in->gather.prefix - min(at, in->gather.prefix);
 
 	if (in->quic)
 		return natflow_name_hello(data, len, name);
+	if (chunks)
+		return natflow_name_chunk(data, len, name);
 	if (natflow_dns_is(in->ct))
 		return natflow_name_question(data, len, name);
 	return natflow_name_read(data, len, name);
@@ -354,15 +281,22 @@ static enum natflow_parsed parse(const struct natflow_inspection *in, const u8 *
 static bool blocks_later(struct natflow_inspection *in, struct workspace *w)
 {
 	const struct natflow_gather *g = &in->gather;
-	u64 next = w->name.said.next, at = max_t(u64, in->judged, in->at + next);
+	u64 next = w->name.said.next, at = in->at + next;
+	bool chunks = w->name.said.chunks;
 
+	if (at < in->judged) {
+		at = in->judged;
+		chunks = in->judged_chunks;
+	}
 	while (next && at < g->prefix) {
 		in->judged = at;
-		if (parse(in, g->first, at, &w->other) != NATFLOW_PARSED)
+		in->judged_chunks = chunks;
+		if (parse(in, g->first, at, chunks, &w->other) != NATFLOW_PARSED)
 			return false;
-		if (blocks(in, &w->other, NULL))
+		if (blocks(in, &w->other))
 			return true;
 		next = w->other.said.next;
+		chunks = w->other.said.chunks;
 		at += next;
 	}
 	return false;
@@ -379,27 +313,51 @@ static enum natflow_reason read_stream(struct natflow_inspection *in, struct wor
 {
 	struct natflow_name *said = NULL, *other = NULL;
 	struct natflow_gather *g = &in->gather;
-	enum natflow_parsed parsed = parse(in, g->first, in->at, &w->name);
+	enum natflow_parsed parsed = parse(in, g->first, in->at, in->chunks, &w->name);
 
 	if (parsed == NATFLOW_PARSED)
 		said = &w->name;
-	if (g->last && parse(in, g->last, in->at, &w->other) == NATFLOW_PARSED)
+	if (g->last && parse(in, g->last, in->at, in->chunks, &w->other) == NATFLOW_PARSED)
 		*(said ? &other : &said) = &w->other;
 	if (!said && parsed == NATFLOW_PARSE_MORE)
-		return g->prefix == STREAM_MAX ? NATFLOW_NAME_BUDGET : NATFLOW_OK;
+		return g->prefix == NATFLOW_STREAM_MAX ? NATFLOW_NAME_BUDGET : NATFLOW_OK;
 	if (!in->heard)
 		in->end = g->prefix;
 	in->heard = true;
-	if (heard == NOT_YET && said && !g->last && !blocks(in, said, NULL) && blocks_later(in, w))
+	if (heard == NOT_YET && said && !g->last && !blocks(in, said) && blocks_later(in, w))
 		said = &w->other;
-	if (heard == NOT_YET && !(said && blocks(in, said, other)))
+	if (heard == NOT_YET && !blocks(in, said) && !blocks(in, other))
 		return NATFLOW_OK;
-	if (said)
+	if (said && in->chunks && said->said.host->len == 0)
+		conclude_chunk(in, &said->said, heard != BY_NOBODY);
+	else if (said)
 		conclude_named(in, said, other, heard != BY_NOBODY);
 	else if (g->last || heard == BY_NOBODY)
 		return NATFLOW_NAME_UNTRUSTED;
 	else
 		return parsed == NATFLOW_PARSE_OTHER ? NATFLOW_NAME_NONE : NATFLOW_NAME_MALFORMED;
+	return NATFLOW_OK;
+}
+
+/* Nothing but the line ends behind an earlier request: those that come before the next one. */
+static bool is_blank(const struct natflow_inspection *in)
+{
+	u32 i;
+
+	for (i = in->at; i < in->gather.prefix; i++)
+		if (in->gather.first[i] != '\r' && in->gather.first[i] != '\n')
+			return false;
+	return i > in->at && !in->quic && !natflow_dns_is(in->ct);
+}
+
+/* No more is looked into. Return: NATFLOW_OK if it is concluded, or the outcome. */
+static enum natflow_reason exhaust(struct natflow_inspection *in, struct workspace *w)
+{
+	if (in->heard)
+		return w ? read_stream(in, w, BY_NOBODY) : NATFLOW_NAME_MEMORY;
+	if (!is_blank(in))
+		return give_up(in);
+	watch(in, in->gather.prefix - in->at, NATFLOW_OK);
 	return NATFLOW_OK;
 }
 
@@ -436,6 +394,7 @@ bool natflow_inspection_sync(struct natflow_inspection *in, const struct natflow
 		kfree(in->host);
 		in->host = NULL;
 		begin_request(in, 0, 0);
+		in->chunks = false;
 		note_base(in, s->ack);
 	}
 	if (!known || in->early) {
@@ -490,11 +449,11 @@ static enum natflow_reason take_payload(struct natflow_inspection *in,
 	s32 at = s->seq - in->base;
 	u32 from = at < 0 ? -at : 0;
 
-	if (!trusted || at >= STREAM_MAX || from >= s->len) {
+	if (!trusted || at >= NATFLOW_STREAM_MAX || from >= s->len) {
 		in->doubts++;
 		return NATFLOW_OK;
 	}
-	return put_segment(in, s, from, at < 0 ? 0 : at);
+	return natflow_stream_put(in->ul, &in->gather, s, from, at < 0 ? 0 : at);
 }
 
 /* A segment of the client's. Return: NATFLOW_OK or the outcome. */
@@ -513,7 +472,7 @@ static enum natflow_reason seek_tcp(struct natflow_inspection *in, const struct 
 		}
 		note_base(in, s->seq + 1);
 		in->early = true;
-		return put_segment(in, s, 0, 0);
+		return natflow_stream_put(in->ul, &in->gather, s, 0, 0);
 	}
 	if (!in->based)
 		note_base(in, s->seq);
@@ -538,18 +497,20 @@ static enum natflow_reason hear(struct natflow_inspection *in, const struct natf
 				struct workspace *w)
 {
 	enum natflow_reason reason = NATFLOW_OK;
-	unsigned int n;
+	unsigned int n = 0;
 
+	/* Where the server speaks first no client says a name. */
+	if (!is_answered(in, s))
+		return s->proto == IPPROTO_TCP && s->len && !in->packets ? NATFLOW_NAME_NONE :
+									   NATFLOW_OK;
 	/* Behind one request there may be more: some now, the others with packets that follow. */
-	for (n = 0; n < REQUESTS_AT_ONCE && !reason && !in->decided && is_answered(in, s); n++) {
+	while (n < REQUESTS_AT_ONCE && !reason && !in->decided && is_answered(in, s)) {
+		n += !in->chunks;
 		reason = read_stream(in, w, BY_SERVER);
 		if (!reason && !in->decided && !in->heard)
 			reason = read_stream(in, w, NOT_YET);
 	}
-	if (n)
-		return reason;
-	/* Where the server speaks first no client says a name. */
-	return s->proto == IPPROTO_TCP && s->len && !in->packets ? NATFLOW_NAME_NONE : NATFLOW_OK;
+	return reason;
 }
 
 /* -- QUIC */
@@ -572,7 +533,7 @@ static enum natflow_reason seek_datagram(struct natflow_inspection *in,
 	do {
 		parsed = natflow_quic_receive(in->quic, &in->gather, &w->quic, data, len);
 		if (parsed == NATFLOW_PARSE_ROOM)
-			reason = make_room(in);
+			reason = natflow_stream_grow(in->ul, &in->gather);
 	} while (parsed == NATFLOW_PARSE_ROOM && !reason);
 	if (reason)
 		return reason;
@@ -590,7 +551,7 @@ static enum natflow_reason seek_quic(struct natflow_inspection *in, const struct
 	u32 at;
 
 	if (!in->quic) {
-		in->quic = take_memory(in->ul, sizeof(*in->quic));
+		in->quic = natflow_stream_alloc(in->ul, sizeof(*in->quic));
 		if (!in->quic)
 			return NATFLOW_NAME_MEMORY;
 	}
@@ -638,7 +599,7 @@ static void look_into(struct natflow_inspection *in, const struct natflow_segmen
 	else
 		reason = tcp ? seek_tcp(in, s, w) : seek_quic(in, s, w);
 	if (!in->decided && !reason && is_spent(in))
-		reason = in->heard ? read_stream(in, w, BY_NOBODY) : give_up(in);
+		reason = exhaust(in, w);
 	kfree(w);
 	if (!in->decided && reason)
 		conclude_without(in, reason);
@@ -690,11 +651,10 @@ bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow
 static void time_out(struct natflow_inspection *in)
 {
 	struct workspace *w = in->heard ? kmalloc(sizeof(*w), GFP_ATOMIC | __GFP_NOWARN) : NULL;
-	enum natflow_reason reason = NATFLOW_OK;
+	enum natflow_reason reason;
 
 	lockdep_assert_held(&in->lock);
-	if (w)
-		reason = read_stream(in, w, BY_NOBODY);
+	reason = exhaust(in, w);
 	kfree(w);
 	if (!in->decided)
 		conclude_without(in, reason ?: give_up(in));

@@ -27,6 +27,8 @@ struct natflow_inspection {
 	bool based;			/* @base is known */
 	bool early;			/* what is gathered came in a SYN */
 	bool watched;			/* decided, and another request may come */
+	bool chunks;			/* a chunk of the last request's body is what begins */
+	bool judged_chunks;		/* the same behind @judged */
 	bool stamped;			/* @stamp is known */
 	u8 action;			/* enum natflow_url_action, once decided */
 	u8 ttl;				/* the highest of the client's so far */
@@ -37,6 +39,7 @@ struct natflow_inspection {
 	u32 at;				/* bytes of it that belong to requests before this one */
 	u32 judged;			/* requests up to here do not block */
 	u32 next;			/* once decided: where the next request begins */
+	u64 body;			/* bytes of a body in chunks so far */
 	u32 isn;			/* where the connection began, plus one */
 	u32 stamp;			/* TSval of the client's last segment in order */
 	unsigned long born;		/* jiffies; of the client's first payload, if any */

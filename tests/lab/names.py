@@ -78,7 +78,7 @@ class Stream:
             tls = Tls()
             begin = ctypes.addressof(self.first) + at
             state = self.lib.natflow_tls_hello(ctypes.c_void_p(begin), self.gather.prefix - at, records, ctypes.byref(tls))
-            if tls.host.len and state in (PARSED, MORE):
+            if tls.host.len and state in (PARSED, MORE, MALFORMED):
                 out.add(tls.host.text.decode())
             if state != PARSED:
                 return out

@@ -35,6 +35,11 @@ def acl(text, where="r"):
         os.close(fd)
 
 
+def load(name, domains, where="r"):
+    """A list's domains."""
+    acl(f"list name={name} load\n" + "".join(d + "\n" for d in domains) + "end", where)
+
+
 def quiet(sock):
     """Nothing comes for a while, and no end."""
     sock.settimeout(0.5)

@@ -274,11 +274,13 @@ static void test_next(void **state)
 	static const struct {
 		const char *data;
 		u64 next;
+		bool chunks;
 	} t[] = {
-		{ "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET", 27 },
-		{ "POST / HTTP/1.1\r\nContent-Length: 5000000000\r\n\r\n", 47 + 5000000000ULL },
-		{ "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 0 },
-		{ "CONNECT a:1 HTTP/1.1\r\n\r\n", 0 },
+		{ "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET", 27, false },
+		{ "POST / HTTP/1.1\r\nContent-Length: 5000000000\r\n\r\n", 47 + 5000000000ULL, false },
+		{ "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n", 47, true },
+		{ "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 0, false },
+		{ "CONNECT a:1 HTTP/1.1\r\n\r\n", 0, false },
 	};
 	struct natflow_name name;
 	unsigned int i;
@@ -286,7 +288,13 @@ static void test_next(void **state)
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		assert_int_equal(natflow_name_read((const u8 *)t[i].data, strlen(t[i].data), &name), NATFLOW_PARSED);
 		assert_true(name.said.next == t[i].next);
+		assert_int_equal(name.said.chunks, t[i].chunks);
 	}
+	assert_int_equal(natflow_name_chunk((const u8 *)"5\r\nhello\r\n", 10, &name), NATFLOW_PARSED);
+	assert_true(name.said.next == 8 && name.said.chunks && !name.said.host->len);
+	assert_int_equal(natflow_name_chunk((const u8 *)"\r\n0\r\n\r\nGET", 10, &name), NATFLOW_PARSED);
+	assert_true(name.said.next == 7 && !name.said.chunks);
+	assert_int_equal(natflow_name_chunk((const u8 *)"hello", 5, &name), NATFLOW_PARSE_MALFORMED);
 }
 
 static void test_domains(void **state)

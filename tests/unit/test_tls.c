@@ -212,9 +212,13 @@ static void test_extensions(void **state)
 		/* an empty name, one with a space */
 		{ "\0\0\0\5\0\3\0\0\0", 9, NATFLOW_PARSE_MALFORMED, NULL },
 		{ "\0\0\0\6\0\4\0\0\1 ", 10, NATFLOW_PARSE_MALFORMED, NULL },
-		/* ALPN without a name, versions of an odd length */
-		{ "\0\x10\0\2\0\0", 6, NATFLOW_PARSE_MALFORMED, NULL },
-		{ "\0\x2b\0\4\3\3\4\3", 8, NATFLOW_PARSE_MALFORMED, NULL },
+		/* ALPN without a name or beyond its extension, versions of an odd length: who does not use them does not care */
+		{ "\0\x10\0\2\0\0", 6, NATFLOW_PARSED, "" },
+		{ "\0\x10\0\1\0\0\0\0\6\0\4\0\0\1a", 15, NATFLOW_PARSED, "a" },
+		{ "\0\x10\0\4\xff\xff\xffx\0\0\0\6\0\4\0\0\1a", 18, NATFLOW_PARSED, "a" },
+		{ "\0\x2b\0\4\3\3\3\3\0\0\0\6\0\4\0\0\1a", 18, NATFLOW_PARSED, "a" },
+		/* wrong behind the name */
+		{ "\0\0\0\6\0\4\0\0\1a\0\x15\xff\xff", 14, NATFLOW_PARSE_MALFORMED, "a" },
 	};
 	unsigned int i;
 

@@ -87,6 +87,7 @@ enum natflow_url_flag {
 	NATFLOW_URL_DIFFERS = 2,	/* said more than once, differently */
 	NATFLOW_URL_ODD = 4,		/* not only letters, digits, "-" and "." in the name */
 	NATFLOW_URL_CUT = 8,		/* the URI is longer than what is kept */
+	NATFLOW_URL_MALFORMED = 16,	/* TLS: wrong behind the name, which may not count */
 };
 
 /* Padded to a multiple of 8; the next attribute begins there. */

@@ -10,7 +10,7 @@ import time
 import urls
 from natlab import (ADDR, PATIENCE, Delta, Tcp, Udp, both, check, conntrack_entry, equal, log as messages, mac, modprobe,
                     ns, opened, published, read, refuses, rule, run, select)
-from urls import ACL, acl, quiet
+from urls import ACL, acl, load, quiet
 
 HTTP = b"GET /page HTTP/1.1\r\nHost: %s\r\n\r\n"
 
@@ -227,10 +227,6 @@ def case_off():
 
 
 # -- lists of sites
-
-def load(name, domains, where="r"):
-    acl(f"list name={name} load\n" + "".join(d + "\n" for d in domains) + "end", where)
-
 
 def verdict(log, host, family=4):
     """What is done about a name, as (action, list)."""

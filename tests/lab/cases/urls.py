@@ -4,12 +4,13 @@ import calendar
 import errno
 import socket
 import struct
+import subprocess
 import time
 
 import bench
 import urls
-from natlab import (ADDR, CTL, Delta, Tcp, Udp, both, check, ctl, equal, fast, frame, inject, ip, ip_packet, mac, modprobe, no_memory,
-                    on_one_bridge, reachable, read, refuses, run, select, stats, sysctl, udp, wait)
+from natlab import (ADDR, CTL, IPT, LONG, Delta, Tcp, Udp, both, check, ctl, equal, fast, frame, inject, ip, ip_packet, mac, modprobe, no_memory,
+                    on_one_bridge, reachable, read, refuses, rule, run, select, start, stats, sysctl, udp, wait)
 
 NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -210,6 +211,69 @@ def case_many_pipelined():
         equal([r["host"] for r in log.wait(100)], [f"h{i}.example" for i in range(at, at + 100)], "hosts")
     conn.client.send(b"GET / HTTP/1.1\r\nHost: last.example\r\n\r\n")
     refuses(lambda: conn.server.recv(1), errno.ECONNRESET)
+
+
+def chunk(data):
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def chunked(family):
+    """A body in chunks, of every size and cut anywhere, is no request; the one behind it is."""
+    log = begin()
+    head = b"POST /0 HTTP/1.1\r\nHost: first.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+    fake = b"GET / HTTP/1.1\r\nHost: body.example\r\n\r\n"
+    end = b"0\r\nTrailer: x\r\n\r\n"
+    conn = connect(family)
+    d = Delta()
+    say(conn, head, 3)
+    log.wait(1)
+    for body in (fake, b"\r\n" + fake, fake.ljust(5000), fake.ljust(70000)):
+        say(conn, chunk(body)[:-1])
+        say(conn, b"\n")
+    for piece in chunk(fake) + end:
+        say(conn, bytes([piece]))
+    equal(log.read(), 0, "a body is no request")
+    say(conn, b"GET /1 HTTP/1.1\r\nHost: second.example\r\n\r\n")
+    equal(log.wait(1)[0]["uri"], "/1", "URI")
+    answers_fast(conn)
+    equal(urls.outcomes(d), {"name.named": 2}, "outcomes")
+    urls.acl("add acl=0,2,blocked.example")
+    bad = b"GET / HTTP/1.1\r\nHost: blocked.example\r\n\r\n"
+    for parts in ((head + chunk(fake) + end + bad,), (head, chunk(fake) * 3, end[:5], end[5:] + bad),
+                  (head + chunk(b"x") * 1000, end + bad), (head + chunk(bytes(9000))[:-500], bytes(498) + b"\r\n" + end, bad)):
+        conn = connect(family)
+        for part in parts[:-1]:
+            say(conn, part)
+            conn.settle()
+        conn.client.send(parts[-1])
+        refuses(lambda: conn.server.recv(1), errno.ECONNRESET)
+        equal(log.wait(2 if len(parts) > 1 else 1)[-1]["host"], "blocked.example", "host")
+
+
+case_chunked_v4, case_chunked_v6 = both(chunked)
+
+
+def case_chunks_closed():
+    """With inspect_fail=closed a body may stop behind a chunk for longer than a name may take; what is no chunk ends it."""
+    log = begin()
+    ctl("inspect_fail=closed")
+    conn = connect()
+    say(conn, b"POST /0 HTTP/1.1\r\nHost: slow.example\r\nTransfer-Encoding: chunked\r\n\r\n")
+    log.wait(1)
+    d = Delta()
+
+    def answers():
+        before = d["hits"]
+        Tcp.pass_data(conn.server, conn.client, b"answer")
+        conn.settle()
+        return d["hits"] > before
+
+    for _ in range(2):
+        say(conn, chunk(b"event"))
+        wait(answers, "nothing is sought any more")
+        equal(urls.outcomes(d), {}, "outcomes")
+    conn.client.send(b"no chunk\r\n")
+    wait(lambda: urls.outcomes(d) == {"name.malformed": 1}, "malformed")
 
 
 def case_nameless():
@@ -457,6 +521,35 @@ def case_malformed():
     goes_fast(conn)
 
 
+def case_malformed_later():
+    """Wrong behind its name: the name is told and judged, and not relied on."""
+    log = begin()
+    urls.acl("add acl=0,2,blocked.example")
+
+    def wrong(host):
+        data = bytearray(urls.hello(host))
+        at = data.index(host.encode()) + len(host)
+        data[at + 2:at + 4] = b"\xff\xff"       # the length of the next extension
+        return bytes(data)
+
+    for how in ("open", "closed"):
+        ctl(f"inspect_fail={how}")
+        d = Delta()
+        conn = connect()
+        data = wrong("wrong.example")
+        conn.client.send(data)
+        if how == "open":
+            get(conn, data)
+            goes_fast(conn)
+        r, = log.wait(1)
+        equal((r["host"], r["flags"] & 16), ("wrong.example", 16), "record")
+        equal(urls.outcomes(d), {"name.malformed": 1}, "outcomes")
+        conn = connect()
+        conn.client.send(wrong("blocked.example"))
+        refuses(lambda: conn.server.recv(1), errno.ECONNRESET)
+        equal(log.wait(1)[0]["host"], "blocked.example", "host")
+
+
 def case_fail_closed():
     """What has no certain name is dropped, if that is wanted; what has none at all is not."""
     begin()
@@ -584,6 +677,41 @@ def case_identity():
          "merged records")
     wait(lambda: sum(r["hits"] for r in quick.records) == 24000 or quick.read() and False, "all hits")
     check(stats()["names_merged"] > 3000, f"merged {stats()['names_merged']}")
+
+
+def case_storm():
+    """New names faster than they are read, while a list is loaded again and again, a reader is killed and another sleeps:
+    each name is judged, and each reader knows how many it missed."""
+    count, some = 100000 if LONG else 40000, 64
+    quick = begin()
+    asleep = urls.Log(version=3)
+    blocked = [f"{n:08x}.example" for n in range(0, count, 97)]
+    urls.acl("list name=l action=drop\ndns_answer=nxdomain")
+    urls.load("l", blocked)
+    rule(4, "-A POSTROUTING -p udp --dport 53", table="mangle")
+    question = bytes.fromhex("123401000001000000000000") + b"\x08########\7example\0" + bytes.fromhex("00010001")
+    data = frame(mac("r", "r0"), mac("c", "c0"), ip_packet(4, ADDR["c", 4], ADDR["s", 4], 17, udp(
+        4, ADDR["c", 4], ADDR["s", 4], 1024, 53, question)))
+    d = Delta()
+    killed = start("r", ["sh", "-c", f"while :; do cat; done <{urls.QUEUE}"], stdout=subprocess.DEVNULL)
+    storm = bench.background("r0", 4, some, count, data)
+    loads = 0
+    while storm.poll() is None:
+        urls.load("l", blocked)
+        loads += 1
+        killed.kill()
+        quick.read()
+    quick.read()
+    asleep.read()
+    equal((d["names_produced"], d["names_merged"]), (count, 0), "produced, merged")
+    for log in (quick, asleep):
+        equal(sum(r["hits"] for r in log.records) + log.dropped + log.limited, count, "delivered, dropped and limited")
+        wrong = [r["host"] for r in log.records if (r["action"] != 0) != (int(r["host"][:8], 16) % 97 == 0)]
+        equal(wrong, [], "verdicts")
+    passed = int(run("r", f"{IPT[4]} -w -t mangle -nvxL POSTROUTING 1").split()[0])
+    equal(passed, count - len(blocked), "questions that passed")
+    each = read("/proc/natlab_bench").strip()
+    print(f"# {len(quick.records)} of {count} names read, {loads} loads, {each} ns a name", flush=True)
 
 
 def case_levels():

@@ -6,7 +6,8 @@
  *   echo "DEV FLAG[,FLAG...] HEXFRAME" > /proc/natlab_inject
  *   echo "DEV FAMILY FLOWS COUNT HEXFRAME" > /proc/natlab_bench; cat it: ns per packet
  *	FAMILY 4 or 6 walks over source ports, 14 or 16 over destination ports,
- *	0 builds and frees the skbs only
+ *	0 builds and frees the skbs only; each packet's number is written, in
+ *	hexadecimal, over the first "########" of the frame
  *   echo "DEV FAMILY FLOWS COUNT HEXFRAME" > /proc/natlab_probe: COUNT packets, one
  *	every PROBE_NS in softirq; cat it, when the last one has left: medians, 99th
  *	percentiles and maxima, in ns, of how long they took and of how late they were
@@ -248,11 +249,15 @@ static ssize_t inject_write(struct file *f, const char __user *user, size_t n, l
 	return err ?: n;
 }
 
+#define NUMBER_MARK	"########"
+#define NUMBER_LEN	8
+
 /* What to send, and which field of the frame makes a flow of it. */
 struct walk {
 	struct net_device *dev;
 	unsigned int len, flows;
 	unsigned int port;	/* its offset */
+	unsigned int number;	/* offset of NUMBER_MARK, or 0 */
 	bool drop;
 	__be16 vlan_proto;	/* a tag that the device has taken off, or 0 */
 	u16 vlan_tci;
@@ -284,6 +289,16 @@ static unsigned int l3_offset(const struct walk *w)
 	return type == htons(ETH_P_PPP_SES) ? ETH_HLEN + 8 : ETH_HLEN;
 }
 
+static unsigned int find_number(const struct walk *w)
+{
+	unsigned int at;
+
+	for (at = ETH_HLEN; at + NUMBER_LEN <= w->len; at++)
+		if (!memcmp(w->frame + at, NUMBER_MARK, NUMBER_LEN))
+			return at;
+	return 0;
+}
+
 /* "DEV FAMILY FLOWS COUNT HEXFRAME"; the device is the caller's to put. */
 static int parse_walk(const char *text, struct walk *w, unsigned int *count)
 {
@@ -298,6 +313,7 @@ static int parse_walk(const char *text, struct walk *w, unsigned int *count)
 	take_tag(w);
 	w->drop = !family;
 	w->port = l3_offset(w) + (family % 10 == 6 ? 40 : 20) + (family > 10 ? 2 : 0);
+	w->number = find_number(w);
 	w->dev = dev_get_by_name(current->nsproxy->net_ns, name);
 	return w->dev ? 0 : -ENODEV;
 }
@@ -311,6 +327,12 @@ static void walk_one(const struct walk *w, unsigned int n)
 		return;
 	skb_put_data(skb, w->frame, w->len);
 	*(__be16 *)(skb->data + w->port) = htons(1024 + n % w->flows);
+	if (w->number) {
+		char text[NUMBER_LEN + 1];
+
+		snprintf(text, sizeof(text), "%08x", n);
+		memcpy(skb->data + w->number, text, NUMBER_LEN);
+	}
 	skb->protocol = eth_type_trans(skb, w->dev);
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 	if (w->vlan_proto)

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The beginning of a stream, gathered within what a namespace may have for that. */
+#ifndef _NATFLOW_POLICY_STREAM_H
+#define _NATFLOW_POLICY_STREAM_H
+
+#include "../core/stats.h"
+#include "../lib/gather.h"
+
+#define NATFLOW_STREAM_MAX	16384	/* bytes of a flow */
+
+struct natflow_segment;
+struct natflow_urllogger;
+
+void *natflow_stream_alloc(struct natflow_urllogger *ul, u32 size);
+void natflow_stream_give(struct natflow_urllogger *ul, const void *p, u32 size);
+void natflow_stream_free(struct natflow_urllogger *ul, struct natflow_gather *g);
+enum natflow_reason natflow_stream_grow(struct natflow_urllogger *ul, struct natflow_gather *g);
+enum natflow_reason natflow_stream_put(struct natflow_urllogger *ul, struct natflow_gather *g,
+				       const struct natflow_segment *s, u32 from, u32 at);
+
+#endif /* _NATFLOW_POLICY_STREAM_H */
