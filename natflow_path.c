@@ -123,6 +123,16 @@ static __always_inline const struct natflow_meta *meta_of(const struct ctx *c, c
 	return &natflow_dir_flow(c->dir, family)->meta[c->dir->tag & NATFLOW_DIR_REPLY];
 }
 
+/* Does it bring something that is waited for? */
+static bool is_watched(const struct ctx *c, const struct natflow_watch *watch)
+{
+	const struct tcphdr *tcp = (const void *)(c->skb->data + c->pkt.l4);
+	u32 len = c->pkt.len - c->pkt.payload;
+
+	return READ_ONCE(watch->on) && len &&
+	       (s32)(ntohl(tcp->seq) + len - READ_ONCE(watch->from)) > 0;
+}
+
 /* With this TTL and DSCP, would the stack do what it did to the packet learned from? */
 static __always_inline enum natflow_reason check_fields(const struct ctx *c, const u8 family)
 {
@@ -133,7 +143,7 @@ static __always_inline enum natflow_reason check_fields(const struct ctx *c, con
 
 		smp_rmb();	/* pairs with write_dir(): the meta before the 0 */
 		ttl = READ_ONCE(meta->ttl);
-		if (READ_ONCE(meta->watched) && c->pkt.len > c->pkt.payload)
+		if (is_watched(c, &meta->watch))
 			return NATFLOW_WATCHED;
 	}
 	if (unlikely(c->pkt.ttl - 1 != ttl))

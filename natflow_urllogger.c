@@ -286,16 +286,18 @@ static unsigned int local(void *priv, struct sk_buff *skb, const struct nf_hook_
 }
 
 /* For natflow_attach: a flow whose name is sought, or that is blocked, takes the stack. */
-static enum natflow_reason check(struct natflow_net *nn, const struct nf_conn *ct, bool *watched)
+static enum natflow_reason check(struct natflow_net *nn, const struct nf_conn *ct,
+				 struct natflow_watch *watch)
 {
 	const struct natflow_inspection *in = find(nn->urllogger, ct);
 
 	if (natflow_ct_proto(ct) == IPPROTO_UDP && natflow_dns_is(ct))
 		return NATFLOW_LEARN_INSPECT;	/* each question is looked at */
-	/* The action is written first. */
+	/* What else is read here is written first. */
 	if (in && (!smp_load_acquire(&in->decided) || natflow_url_blocks(READ_ONCE(in->action))))
 		return NATFLOW_LEARN_INSPECT;
-	*watched = in && READ_ONCE(in->watched);
+	watch->on = in && READ_ONCE(in->watched);
+	watch->from = in ? READ_ONCE(in->from) : 0;
 	return NATFLOW_OK;
 }
 

@@ -9,6 +9,7 @@
 #include <linux/jump_label.h>
 #include "netns.h"
 
+struct natflow_watch;
 struct nf_conn;
 
 /* True while a namespace has something attached. */
@@ -18,23 +19,24 @@ DECLARE_STATIC_KEY_FALSE(natflow_attached);
 struct natflow_attach {
 	/*
 	 * May a packet of this conntrack be learned from? NATFLOW_OK or the
-	 * learn reason that speaks against it now. With @watched set to true the
-	 * client's packets take the stack whenever there is something in them.
+	 * learn reason that speaks against it now, and whether the client's
+	 * packets are watched nevertheless.
 	 * Context: RCU, BH disabled.
 	 */
 	enum natflow_reason (*check)(struct natflow_net *nn, const struct nf_conn *ct,
-				     bool *watched);
+				     struct natflow_watch *watch);
 };
 
 static __always_inline enum natflow_reason
-natflow_attach_check(struct natflow_net *nn, const struct nf_conn *ct, bool *watched)
+natflow_attach_check(struct natflow_net *nn, const struct nf_conn *ct,
+		     struct natflow_watch *watch)
 {
 	const struct natflow_attach *attach;
 
 	if (!static_branch_unlikely(&natflow_attached))
 		return NATFLOW_OK;
 	attach = READ_ONCE(nn->attach);
-	return attach ? attach->check(nn, ct, watched) : NATFLOW_OK;
+	return attach ? attach->check(nn, ct, watch) : NATFLOW_OK;
 }
 
 void natflow_attach_set(struct natflow_net *nn, const struct natflow_attach *attach);

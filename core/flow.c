@@ -380,9 +380,9 @@ static struct natflow_egress *write_dir(struct natflow_flow *flow, unsigned int 
 	}
 	flow->iif[d] = l->iif;
 	flow->meta[d] = l->meta;
-	flow->meta[d].watched &= d == IP_CT_DIR_ORIGINAL;
+	flow->meta[d].watch.on &= d == IP_CT_DIR_ORIGINAL;
 	/* After the meta that a ttl of 0 sends readers to. */
-	smp_store_release(&dir->ttl, l->meta.mark || l->meta.priority || flow->meta[d].watched ?
+	smp_store_release(&dir->ttl, l->meta.mark || l->meta.priority || flow->meta[d].watch.on ?
 				     0 : l->meta.ttl);
 	WRITE_ONCE(dir->tag, (l->tos & NATFLOW_DSCP_MASK) | (dir->tag & ~NATFLOW_DSCP_MASK));
 	old = rcu_replace_pointer(dir->egress, l->egress, lockdep_is_held(&flow->nn->flow_lock));

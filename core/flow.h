@@ -77,6 +77,12 @@ enum natflow_flow_bit {
 	NATFLOW_FLOW_SECOND_CHANCE,	/* had traffic since the clock hand last passed */
 };
 
+/* What a feature above wants to see of a TCP client whose flow is fast. */
+struct natflow_watch {
+	u32 from;		/* sequence number, host order */
+	bool on;		/* packets with payload from there on take the stack */
+};
+
 struct natflow_flow {
 	struct rhash_head node;		/* natflow_net.by_ct */
 	struct nf_conn *ct;		/* key of @node; one reference */
@@ -99,7 +105,7 @@ struct natflow_flow {
 		u32 ct_mark;	/* the conntrack's, meanwhile */
 		u16 seen;	/* natflow_tick_now() when the stack last had a packet */
 		u8 ttl;
-		bool watched;	/* packets with a payload take the stack; not of replies */
+		struct natflow_watch watch;	/* not of replies */
 	} meta[2];
 	int iif[2];			/* ingress ifindex, for display */
 } ____cacheline_aligned;

@@ -237,7 +237,7 @@ static enum natflow_reason learn(struct ctx *c)
 	    test_bit(NATFLOW_FLOW_PUBLISHED, &c->flow->bits))
 		natflow_flow_end(c->flow, NATFLOW_END_TCP);
 	if (!reason)
-		reason = natflow_attach_check(c->nn, c->ct, &c->lesson.meta.watched);
+		reason = natflow_attach_check(c->nn, c->ct, &c->lesson.meta.watch);
 	if (!reason)
 		reason = check_route(c);
 	if (!reason)

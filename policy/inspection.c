@@ -14,8 +14,8 @@
 #define SECONDS_MAX	8		/* for a name to come */
 #define REQUESTS_AT_ONCE 32		/* concluded with one packet of the server's */
 #define DATAGRAM_MAX	NATFLOW_QUIC_PACKET_MAX
-#define BODY_MAX	BIT(20)	/* of a request, for the next one to be waited for */
-#define LAST_BODY_MAX	BIT(30)	/* the same where nothing is to be missed */
+#define BODY_MAX	BIT(30)	/* of a request, for the next one to be waited for */
+#define CHUNKS_MAX	BIT(20)	/* the same in chunks, which take the stack; unless all is to be seen */
 
 /* Room to work in while one packet is looked at; the second half is QUIC's. */
 struct workspace {
@@ -103,11 +103,14 @@ static void conclude_without(struct natflow_inspection *in, enum natflow_reason 
 {
 	u8 action = natflow_inspection_without(in->ul, outcome);
 
-	if (!in->chunks) {		/* a body's request has been told, and its name stays */
-		kfree(in->host);
-		in->host = NULL;
-		natflow_record_hint(in->ul, in->ct, &in->client, action);
+	/* A body that cannot be followed goes on: its request was told, and its name stays. */
+	if (in->chunks) {
+		conclude(in, outcome, NATFLOW_URL_RECORD);
+		return;
 	}
+	kfree(in->host);
+	in->host = NULL;
+	natflow_record_hint(in->ul, in->ct, &in->client, action);
 	conclude(in, outcome, action);
 }
 
@@ -135,8 +138,16 @@ static void begin_request(struct natflow_inspection *in, u32 at, u16 packets)
 static void watch(struct natflow_inspection *in, u32 next, enum natflow_reason outcome)
 {
 	WRITE_ONCE(in->watched, true);
+	WRITE_ONCE(in->from, in->base + in->at + next);
 	conclude(in, outcome, NATFLOW_URL_RECORD);
-	in->next = next;
+}
+
+/* Did what comes @next pass when there was no room to gather it? */
+static bool is_lost(const struct natflow_inspection *in, u32 next)
+{
+	u32 seq = in->base + in->at + next;
+
+	return in->losing && (s32)(seq - in->lost) >= 0 && (s32)(seq - in->most) < 0;
 }
 
 /*
@@ -146,11 +157,13 @@ static void watch(struct natflow_inspection *in, u32 next, enum natflow_reason o
 static void conclude_request(struct natflow_inspection *in, const struct natflow_said *said,
 			     enum natflow_reason outcome)
 {
-	u64 most = READ_ONCE(in->ul->closed) ? LAST_BODY_MAX : BODY_MAX;
+	u64 body = in->chunks ? in->body + said->next : 0;
+	bool enough = body > CHUNKS_MAX && !READ_ONCE(in->ul->closed);
 
-	in->body = (in->chunks ? in->body : 0) + said->next;
+	enough |= (in->chunks || said->chunks) && is_lost(in, said->next);
+	in->body = min_t(u64, body, CHUNKS_MAX + 1);
 	in->chunks = said->chunks;
-	if (!said->next || in->body > most) {
+	if (!said->next || said->next > BODY_MAX || enough) {
 		conclude(in, outcome, NATFLOW_URL_RECORD);
 	} else if (in->at + said->next >= NATFLOW_STREAM_MAX ||
 		   !natflow_gather_has(&in->gather, in->at + said->next)) {
@@ -257,6 +270,7 @@ static bool is_spent(const struct natflow_inspection *in)
 
 /* What is known of whether the server has what was read. */
 enum heard {
+	NO_NEWS,	/* as NOT_YET, and nothing came since */
 	NOT_YET,	/* what did not arrive there will be said again, maybe otherwise */
 	BY_SERVER,
 	BY_NOBODY,	/* and there was time enough */
@@ -326,7 +340,7 @@ static enum natflow_reason read_stream(struct natflow_inspection *in, struct wor
 	in->heard = true;
 	if (heard == NOT_YET && said && !g->last && !blocks(in, said) && blocks_later(in, w))
 		said = &w->other;
-	if (heard == NOT_YET && !blocks(in, said) && !blocks(in, other))
+	if (heard <= NOT_YET && !blocks(in, said) && !blocks(in, other))
 		return NATFLOW_OK;
 	if (said && in->chunks && said->said.host->len == 0)
 		conclude_chunk(in, &said->said, heard != BY_NOBODY);
@@ -339,28 +353,6 @@ static enum natflow_reason read_stream(struct natflow_inspection *in, struct wor
 	return NATFLOW_OK;
 }
 
-/* Nothing but the line ends behind an earlier request: those that come before the next one. */
-static bool is_blank(const struct natflow_inspection *in)
-{
-	u32 i;
-
-	for (i = in->at; i < in->gather.prefix; i++)
-		if (in->gather.first[i] != '\r' && in->gather.first[i] != '\n')
-			return false;
-	return i > in->at && !in->quic && !natflow_dns_is(in->ct);
-}
-
-/* No more is looked into. Return: NATFLOW_OK if it is concluded, or the outcome. */
-static enum natflow_reason exhaust(struct natflow_inspection *in, struct workspace *w)
-{
-	if (in->heard)
-		return w ? read_stream(in, w, BY_NOBODY) : NATFLOW_NAME_MEMORY;
-	if (!is_blank(in))
-		return give_up(in);
-	watch(in, in->gather.prefix - in->at, NATFLOW_OK);
-	return NATFLOW_OK;
-}
-
 /* -- TCP */
 
 /* This is where the stream begins. */
@@ -368,6 +360,8 @@ static void note_base(struct natflow_inspection *in, u32 seq)
 {
 	in->base = seq;
 	in->isn = seq;
+	in->most = seq;
+	in->losing = false;
 	in->at = 0;
 	in->based = true;
 }
@@ -420,6 +414,7 @@ static bool is_trusted(struct natflow_inspection *in, const struct natflow_segme
 	if (s->ttl > in->ttl) {
 		if (in->gather.first) {
 			drop_gather(in);
+			in->heard = false;
 			in->doubts++;
 		}
 		in->ttl = s->ttl;
@@ -441,15 +436,36 @@ static bool is_trusted(struct natflow_inspection *in, const struct natflow_segme
 	return true;
 }
 
+/* How far the client is, and what of that will not be gathered. */
+static void note_most(struct natflow_inspection *in, const struct natflow_segment *s, s32 at)
+{
+	u32 end = s->seq + s->len;
+
+	if ((s32)(end - in->most) > 0)
+		in->most = end;
+	if (in->losing || at + (s32)s->len <= NATFLOW_STREAM_MAX)
+		return;
+	in->losing = true;
+	in->lost = in->base + max(at, NATFLOW_STREAM_MAX);
+}
+
 /* Payload of the client's. Return: NATFLOW_OK or the outcome. */
 static enum natflow_reason take_payload(struct natflow_inspection *in,
 					const struct natflow_segment *s)
 {
-	bool trusted = is_trusted(in, s);
+	bool trusted = is_trusted(in, s), beyond;
 	s32 at = s->seq - in->base;
 	u32 from = at < 0 ? -at : 0;
 
-	if (!trusted || at >= NATFLOW_STREAM_MAX || from >= s->len) {
+	/* Of what passed before this request: the server has it, or it is of a body. */
+	if (trusted && at < 0 && from >= s->len && in->base != in->isn)
+		return NATFLOW_OK;
+	beyond = at >= NATFLOW_STREAM_MAX;
+	if (trusted && !(beyond && !in->chunks && READ_ONCE(in->ul->closed)))
+		note_most(in, s, at);
+	if (trusted && beyond && in->chunks)
+		return NATFLOW_OK;
+	if (!trusted || beyond || from >= s->len) {
 		in->doubts++;
 		return NATFLOW_OK;
 	}
@@ -483,6 +499,22 @@ static enum natflow_reason seek_tcp(struct natflow_inspection *in, const struct 
 	return reason;
 }
 
+/* Has the server all there is, and is that nothing but line ends behind an earlier request? */
+static bool is_blank(const struct natflow_inspection *in, const struct natflow_segment *s)
+{
+	const struct natflow_gather *g = &in->gather;
+	u32 end = in->base + g->prefix, i;
+
+	if (s->proto != IPPROTO_TCP || s->dir != IP_CT_DIR_REPLY || !(s->flags & NATFLOW_TCP_ACK) ||
+	    in->base + in->at == in->isn || in->most != end || (s32)(s->ack - end) < 0 ||
+	    g->last || natflow_dns_is(in->ct))
+		return false;
+	for (i = in->at; i < g->prefix; i++)
+		if (g->first[i] != '\r' && g->first[i] != '\n')
+			return false;
+	return i > in->at;
+}
+
 /* Has the server what holds the name? */
 static bool is_answered(const struct natflow_inspection *in, const struct natflow_segment *s)
 {
@@ -507,8 +539,9 @@ static enum natflow_reason hear(struct natflow_inspection *in, const struct natf
 	while (n < REQUESTS_AT_ONCE && !reason && !in->decided && is_answered(in, s)) {
 		n += !in->chunks;
 		reason = read_stream(in, w, BY_SERVER);
-		if (!reason && !in->decided && !in->heard)
-			reason = read_stream(in, w, NOT_YET);
+		if (reason || in->decided || in->heard)
+			break;
+		reason = read_stream(in, w, NO_NEWS);
 	}
 	return reason;
 }
@@ -586,7 +619,7 @@ static void look_into(struct natflow_inspection *in, const struct natflow_segmen
 		in->born = jiffies;
 		natflow_client_note(&in->client, s, NULL);
 	}
-	if (tcp && said)
+	if (tcp && said && !in->heard)
 		in->packets++;
 	w = kmalloc(tcp ? offsetof(struct workspace, quic) : sizeof(*w),
 		    GFP_ATOMIC | __GFP_NOWARN);
@@ -599,7 +632,7 @@ static void look_into(struct natflow_inspection *in, const struct natflow_segmen
 	else
 		reason = tcp ? seek_tcp(in, s, w) : seek_quic(in, s, w);
 	if (!in->decided && !reason && is_spent(in))
-		reason = exhaust(in, w);
+		reason = in->heard ? read_stream(in, w, BY_NOBODY) : give_up(in);
 	kfree(w);
 	if (!in->decided && reason)
 		conclude_without(in, reason);
@@ -617,9 +650,12 @@ bool natflow_inspection_again(struct natflow_inspection *in, const struct natflo
 	lockdep_assert_held(&in->lock);
 	if (!in->watched || natflow_url_blocks(in->action) || !s->len ||
 	    s->dir != IP_CT_DIR_ORIGINAL ||
-	    (s32)(s->seq + s->len - in->base - in->next) <= 0)
+	    (s32)(s->seq + s->len - in->from) <= 0)
 		return false;
-	in->base += in->next;
+	in->base = in->from;
+	in->losing &= (s32)(in->most - in->from) > 0;
+	if (!in->losing)
+		in->most = in->from;
 	begin_request(in, 0, 0);
 	return true;
 }
@@ -641,7 +677,9 @@ bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow
 		natflow_client_note(&in->client, s, NULL);
 	if (s->proto == IPPROTO_TCP && s->dir == IP_CT_DIR_ORIGINAL && !in->based && !s->len)
 		note_base(in, s->seq);
-	if (!is_news(in, s))
+	if (is_blank(in, s))
+		watch(in, in->gather.prefix - in->at, NATFLOW_OK);
+	if (in->decided || !is_news(in, s))
 		return true;
 	look_into(in, s);
 	return in->doubts == doubts || !READ_ONCE(in->ul->closed);
@@ -651,10 +689,11 @@ bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow
 static void time_out(struct natflow_inspection *in)
 {
 	struct workspace *w = in->heard ? kmalloc(sizeof(*w), GFP_ATOMIC | __GFP_NOWARN) : NULL;
-	enum natflow_reason reason;
+	enum natflow_reason reason = NATFLOW_OK;
 
 	lockdep_assert_held(&in->lock);
-	reason = exhaust(in, w);
+	if (w)
+		reason = read_stream(in, w, BY_NOBODY);
 	kfree(w);
 	if (!in->decided)
 		conclude_without(in, reason ?: give_up(in));
@@ -696,6 +735,9 @@ bool natflow_inspection_review(struct natflow_inspection *in)
 		if (action == NATFLOW_URL_REDIRECT)
 			action = NATFLOW_URL_RESET;
 		WRITE_ONCE(in->action, action);
+		/* What is sought is in the body of a request that is not to be. */
+		if (!in->decided && in->chunks && natflow_url_blocks(action))
+			conclude(in, NATFLOW_OK, action);
 	}
 	blocked = in->decided && natflow_url_blocks(in->action);
 	spin_unlock_bh(&in->lock);

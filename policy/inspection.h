@@ -26,9 +26,10 @@ struct natflow_inspection {
 	bool heard;			/* a name, which the server has not acknowledged yet */
 	bool based;			/* @base is known */
 	bool early;			/* what is gathered came in a SYN */
-	bool watched;			/* decided, and another request may come */
+	bool watched;			/* decided, and another request may come @from there on */
 	bool chunks;			/* a chunk of the last request's body is what begins */
 	bool judged_chunks;		/* the same behind @judged */
+	bool losing;			/* @lost is set */
 	bool stamped;			/* @stamp is known */
 	u8 action;			/* enum natflow_url_action, once decided */
 	u8 ttl;				/* the highest of the client's so far */
@@ -38,8 +39,10 @@ struct natflow_inspection {
 	u32 end;			/* bytes of the stream that hold the name that was heard */
 	u32 at;				/* bytes of it that belong to requests before this one */
 	u32 judged;			/* requests up to here do not block */
-	u32 next;			/* once decided: where the next request begins */
-	u64 body;			/* bytes of a body in chunks so far */
+	u32 from;			/* once watched: sequence number of the next request */
+	u32 body;			/* bytes of a body in chunks so far */
+	u32 most;			/* sequence number behind all that is believed */
+	u32 lost;			/* from here to @most not all was gathered, if @losing */
 	u32 isn;			/* where the connection began, plus one */
 	u32 stamp;			/* TSval of the client's last segment in order */
 	unsigned long born;		/* jiffies; of the client's first payload, if any */
