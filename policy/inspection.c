@@ -15,7 +15,7 @@
 #define REQUESTS_AT_ONCE 32		/* concluded with one packet of the server's */
 #define DATAGRAM_MAX	NATFLOW_QUIC_PACKET_MAX
 #define BODY_MAX	BIT(30)	/* of a request, for the next one to be waited for */
-#define CHUNKS_MAX	BIT(20)	/* the same in chunks, which take the stack; unless all is to be seen */
+#define CHUNKS_MAX	BIT(20)	/* in chunks, on the stack; more if none may pass unseen */
 
 /* Room to work in while one packet is looked at; the second half is QUIC's. */
 struct workspace {

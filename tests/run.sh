@@ -162,7 +162,7 @@ short)
 	ring check nice tests/check.sh
 	wait
 	# Many times as slow: here the engine and conntrack, all cases with test-all or test-hostile.
-	labs lab '^(nat|refuse|ipsec[.](dec|pol.*later)|conntrack[.](?!unseen)|memory|links[.]dsa_vlan|headers[.]qinq_v4|hostacl[.](live|list_live)|evasion.overlap|dns.targets)' debug
+	labs lab '^(nat|refuse|ipsec[.](dec|pol.*later)|conntrack[.](?!unseen)|memory|links[.]dsa_vlan|headers[.]qinq_v4|hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets)' debug
 	# Another architecture, another byte order: that packets are rewritten right; more with test-all.
 	labs lab '^nat.(masquerade|snat_and_dnat)' 6.1-arm64 6.1-s390x
 	ring fuzz tests/fuzz.sh 10

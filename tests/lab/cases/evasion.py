@@ -89,22 +89,24 @@ case_low_ttl_reset_v4, case_low_ttl_reset_v6 = both(decoy(ttl=8, flags=RST | ACK
 case_low_ttl_end_v4, case_low_ttl_end_v6 = both(decoy(ttl=8, flags=FIN | ACK))
 
 
-def case_chunk_ttl():
+def case_chunk_doubts():
     """What was gathered of a body is put in doubt before the server answered it: nothing is sought there for ever."""
     begin()
-    victim = Victim(4)
     head = b"POST / HTTP/1.1\r\nHost: fine.example\r\nTransfer-Encoding: chunked\r\n\r\n"
-    victim.conn.client.send(head)
-    wait(lambda: len(victim.conn.server.recv(1000)) == len(head), "the request")
-    victim.conn.settle()
-    run("s", ["nft", "add table inet t; add chain inet t c { type filter hook output priority 0; }; add rule inet t c drop"])
-    victim.send(b"1\nx", at=len(head), stamp=100000)
-    victim.send(b"1\ny", at=len(head) + 3, stamp=100000, ttl=65)
-    run("s", "nft delete table inet t")
-    victim.send(b"1\nx", at=len(head), stamp=100000)       # known there: answered at once
-    wait(lambda: victim.conn.server.recv(1000), "what was injected")
-    other = Victim(4)
-    other.is_blocked()
+    for pieces in (((b"1\nx", 0, 64), (b"1\ny", 3, 65)), ((b"55555", 0, 64), (b"5\nxxx", 0, 64), (b"66666", 0, 64))):
+        victim = Victim(4)
+        victim.conn.client.send(head)
+        equal(victim.conn.server.recv(1000), head, "the request")
+        victim.conn.settle()
+        run("s", ["nft", "add table inet t; add chain inet t c { type filter hook output priority 0; }; "
+                  "add rule inet t c drop"])
+        for data, at, ttl in pieces:
+            victim.send(data, at=len(head) + at, ttl=ttl, stamp=100000)
+        run("s", "nft delete table inet t")
+        data, at, ttl = pieces[0]
+        victim.send(data, at=len(head), stamp=100000)       # known there: answered at once
+        wait(lambda: victim.conn.server.recv(1000), "what was injected")
+    Victim(4).is_blocked()
 
 
 def case_unchecked_checksum():
