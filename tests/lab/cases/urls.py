@@ -2,6 +2,7 @@
 """Names: what is logged, and that a flow is fast as soon as its name is known."""
 import calendar
 import errno
+import os
 import socket
 import struct
 import subprocess
@@ -9,8 +10,9 @@ import time
 
 import bench
 import urls
-from natlab import (ADDR, CTL, IPT, LONG, Delta, Tcp, Udp, both, check, ctl, equal, fast, frame, inject, ip, ip_packet, mac, modprobe, no_memory,
-                    on_one_bridge, reachable, read, refuses, rule, run, select, start, stats, sysctl, udp, wait)
+from natlab import (ADDR, CTL, IPT, LONG, Delta, Tcp, Udp, both, check, cpu, ctl, equal, fast, frame, inject, ip, ip_packet, mac,
+                    modprobe, no_memory, on_one_bridge, reachable, read, refuses, rule, run, select, start,
+                    stats, sysctl, udp, wait)
 
 NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -107,6 +109,41 @@ def case_one_byte_segments():
     say(conn, data, len(data))
     equal(log.wait(1)[0]["host"], "bytes.example", "host")
     equal(urls.outcomes(d), {"name.named": 1}, "outcomes")
+
+
+def migrating(family):
+    """A hello whose segments are received on one CPU and another in turn, and both at once: one record each."""
+    log = begin()
+    d = Delta()
+    data = urls.hello("migrating.example")
+    conn = connect(family)
+    for at in range(0, 40):
+        with cpu(at % 2):
+            say(conn, data[at:at + 1])
+    say(conn, data[40:])
+    equal([r["hits"] for r in log.wait(1)], [1], "records")
+    goes_fast(conn)
+    conns = [connect(family) for _ in range(20)]
+
+    def half(number):
+        with cpu(number):
+            for conn in conns[number::2]:
+                say(conn, data, 2)
+        return 0
+
+    pid = os.fork()
+    if not pid:
+        try:
+            os._exit(half(0))
+        finally:
+            os._exit(1)
+    half(1)
+    equal(os.waitpid(pid, 0)[1], 0, "the other one")
+    equal({r["host"] for r in log.wait(20)}, {"migrating.example"}, "hosts")
+    equal(urls.outcomes(d), {"name.named": 21}, "outcomes")
+
+
+case_migrating_v4, case_migrating_v6 = both(migrating)
 
 
 def case_many_records():
