@@ -163,6 +163,8 @@ static bool take_length(struct natflow_http *http, const u8 *data, struct natflo
 
 	for (i = 0; i < value.len && is_digit(data[value.at + i]) && len < BODY_MAX / 10; i++)
 		len = len * 10 + data[value.at + i] - '0';
+	if (http->body == NATFLOW_HTTP_CHUNKED)
+		return true;
 	if (value.len && i == value.len &&
 	    (http->body == NATFLOW_HTTP_NO_BODY ||
 	     (http->body == NATFLOW_HTTP_LENGTH && http->body_len == len)))
@@ -174,8 +176,8 @@ static bool take_length(struct natflow_http *http, const u8 *data, struct natflo
 }
 
 /*
- * The last coding tells the end. With both a coding and a length, or codings in
- * two fields, servers do not agree on it.
+ * The last coding tells the end, whatever a length says (RFC 9112 section 6.3).
+ * On codings in two fields servers do not agree.
  */
 static bool take_coding(struct natflow_http *http, const u8 *data, struct natflow_span value)
 {
@@ -183,7 +185,7 @@ static bool take_coding(struct natflow_http *http, const u8 *data, struct natflo
 
 	while (at > value.at && data[at - 1] != ',')
 		at--;
-	if (http->body == NATFLOW_HTTP_NO_BODY && is_word(data, trim(data, at, end), "chunked"))
+	if (http->body <= NATFLOW_HTTP_LENGTH && is_word(data, trim(data, at, end), "chunked"))
 		http->body = NATFLOW_HTTP_CHUNKED;
 	else
 		http->body = NATFLOW_HTTP_UNKNOWN;

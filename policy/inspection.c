@@ -89,23 +89,38 @@ u8 natflow_inspection_without(const struct natflow_urllogger *ul, enum natflow_r
 }
 
 /* @outcome: NATFLOW_OK if it was told before. */
+static void count(struct natflow_inspection *in, enum natflow_reason outcome)
+{
+	if (outcome)
+		natflow_stats_reason(in->ul->nn->pcpu, outcome);
+}
+
 static void conclude(struct natflow_inspection *in, enum natflow_reason outcome, u8 action)
 {
 	lockdep_assert_held(&in->lock);
 	drop_gather(in);
 	WRITE_ONCE(in->action, action);
 	smp_store_release(&in->decided, true);	/* pairs with natflow_urllogger.c:check() */
-	if (outcome)
-		natflow_stats_reason(in->ul->nn->pcpu, outcome);
+	count(in, outcome);
+}
+
+/* Did what comes @next pass when there was no room to gather it? */
+static bool is_lost(const struct natflow_inspection *in, u32 next)
+{
+	u32 seq = in->base + in->at + next;
+
+	return in->losing && (s32)(seq - in->lost) >= 0 && (s32)(seq - in->most) < 0;
 }
 
 static void conclude_without(struct natflow_inspection *in, enum natflow_reason outcome)
 {
 	u8 action = natflow_inspection_without(in->ul, outcome);
 
-	/* A body that cannot be followed goes on: its request was told, and its name stays. */
+	/* A body's request was told, and its name stays; for want of room it is not ended. */
 	if (in->chunks) {
-		conclude(in, outcome, NATFLOW_URL_RECORD);
+		if (outcome == NATFLOW_NAME_BUDGET && is_lost(in, in->gather.prefix - in->at))
+			action = NATFLOW_URL_RECORD;
+		conclude(in, outcome, action);
 		return;
 	}
 	kfree(in->host);
@@ -142,12 +157,14 @@ static void watch(struct natflow_inspection *in, u32 next, enum natflow_reason o
 	conclude(in, outcome, NATFLOW_URL_RECORD);
 }
 
-/* Did what comes @next pass when there was no room to gather it? */
-static bool is_lost(const struct natflow_inspection *in, u32 next)
+/* More came at once than there is room for, so what follows is not known; that ends no body. */
+static void conclude_lost(struct natflow_inspection *in)
 {
-	u32 seq = in->base + in->at + next;
-
-	return in->losing && (s32)(seq - in->lost) >= 0 && (s32)(seq - in->most) < 0;
+	if (in->chunks)
+		conclude(in, NATFLOW_NAME_BUDGET, NATFLOW_URL_RECORD);
+	else
+		conclude(in, NATFLOW_NAME_UNTRUSTED,
+			 natflow_inspection_without(in->ul, NATFLOW_NAME_UNTRUSTED));
 }
 
 /*
@@ -160,17 +177,18 @@ static void conclude_request(struct natflow_inspection *in, const struct natflow
 	u64 body = in->chunks ? in->body + said->next : 0;
 	bool enough = body > CHUNKS_MAX && !READ_ONCE(in->ul->closed);
 
-	enough |= (in->chunks || said->chunks) && is_lost(in, said->next);
 	in->body = min_t(u64, body, CHUNKS_MAX + 1);
 	in->chunks = said->chunks;
 	if (!said->next || said->next > BODY_MAX || enough) {
 		conclude(in, outcome, NATFLOW_URL_RECORD);
+	} else if (is_lost(in, said->next)) {
+		count(in, outcome);
+		conclude_lost(in);
 	} else if (in->at + said->next >= NATFLOW_STREAM_MAX ||
 		   !natflow_gather_has(&in->gather, in->at + said->next)) {
 		watch(in, said->next, outcome);
 	} else {
-		if (outcome)
-			natflow_stats_reason(in->ul->nn->pcpu, outcome);
+		count(in, outcome);
 		begin_request(in, in->at + said->next, 1);
 	}
 }
@@ -439,14 +457,15 @@ static bool is_trusted(struct natflow_inspection *in, const struct natflow_segme
 /* How far the client is, and what of that will not be gathered. */
 static void note_most(struct natflow_inspection *in, const struct natflow_segment *s, s32 at)
 {
-	u32 end = s->seq + s->len;
+	u32 end = s->seq + s->len, lost = in->base + max(at, NATFLOW_STREAM_MAX);
 
 	if ((s32)(end - in->most) > 0)
 		in->most = end;
-	if (in->losing || at + (s32)s->len <= NATFLOW_STREAM_MAX)
+	if ((s32)(end - lost) <= 0)
 		return;
+	if (!in->losing || (s32)(lost - in->lost) < 0)
+		in->lost = lost;
 	in->losing = true;
-	in->lost = in->base + max(at, NATFLOW_STREAM_MAX);
 }
 
 /* Payload of the client's. Return: NATFLOW_OK or the outcome. */
@@ -506,7 +525,7 @@ static bool is_blank(const struct natflow_inspection *in, const struct natflow_s
 	u32 end = in->base + g->prefix, i;
 
 	if (s->proto != IPPROTO_TCP || s->dir != IP_CT_DIR_REPLY || !(s->flags & NATFLOW_TCP_ACK) ||
-	    in->base + in->at == in->isn || in->most != end || (s32)(s->ack - end) < 0 ||
+	    in->base + in->at == in->isn || in->most != end || s->ack != end || in->doubts ||
 	    g->last || natflow_dns_is(in->ct))
 		return false;
 	for (i = in->at; i < g->prefix; i++)

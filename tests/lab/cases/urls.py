@@ -403,6 +403,27 @@ def large_body(family):
 case_large_body_v4, case_large_body_v6 = both(large_body)
 
 
+def case_too_much_at_once():
+    """A body and a request behind it in one packet, of which less is gathered: not known, so not answered if that is wanted."""
+    begin()
+    urls.acl("add acl=0,1,blocked.example")
+    for how in ("open", "closed"):
+        ctl(f"inspect_fail={how}")
+        conn = connect()
+        say(conn, b"PUT / HTTP/1.1\r\nHost: up.example\r\nContent-Length: 400000\r\n\r\n")
+        Tcp.pass_data(conn.client, conn.server, bytes(400000))      # so that the window is wide
+        conn.settle()
+        d = Delta()
+        data = b"POST / HTTP/1.1\r\nHost: up.example\r\nContent-Length: 17000\r\n\r\n" + bytes(17000)
+        conn.client.send(data + b"GET / HTTP/1.1\r\nHost: blocked.example\r\n\r\n")
+        wait(lambda: "name.untrusted" in urls.outcomes(d), "the server has it")
+        conn.server.send(b"answer")
+        if how == "open":
+            equal(conn.client.recv(10), b"answer", "answer")
+        else:
+            urls.quiet(conn.client)
+
+
 def case_lost_body():
     """A piece of a body gets lost behind the gateway: it passes again though the next request came before it."""
     for how in ("open", "closed"):
