@@ -318,8 +318,8 @@ def case_chunks_closed():
 
 
 def case_chunks_large():
-    """More than is gathered comes at once: the body passes whole, whatever inspect_fail= says."""
-    body = chunk(bytes(4000)) * 300
+    """More than is gathered comes at once: all of it passes, whatever inspect_fail= says, and what is behind it, too."""
+    body = chunk(bytes(4000)) * 300 + b"0\r\n\r\n"
     for how in ("open", "closed"):
         log = begin()
         ctl(f"inspect_fail={how}")
@@ -327,7 +327,9 @@ def case_chunks_large():
         say(conn, b"POST /0 HTTP/1.1\r\nHost: large.example\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"x"))
         log.wait(1)
         Tcp.pass_data(conn.client, conn.server, body)
-        goes_fast(conn)
+        Tcp.pass_data(conn.client, conn.server, b"GET / HTTP/1.1\r\nHost: large.example\r\n\r\n")
+        Tcp.pass_data(conn.server, conn.client, b"answer")
+        log = urls.Log(version=3)
         conn = connect()
         data = b"POST /1 HTTP/1.1\r\nHost: large.example\r\nTransfer-Encoding: chunked\r\n\r\n" + body
         Tcp.pass_data(conn.client, conn.server, data)
