@@ -25,7 +25,7 @@ copy() { rsync -rlpgoD --checksum --delete --exclude-from="$TOP/.gitignore" --ex
 copy "$TOP/" "$SRC/"
 copy "$TOP/tests/lab/kmod/" "$LAB/"
 inside() { echo "${1#"${ROOT:-}"}"; }
-"${RUN[@]}" make -s -C "$HEADERS" M="$(inside "$SRC")" "${ARGS[@]}" modules
+"${RUN[@]}" make -s -j"$(nproc)" -C "$HEADERS" M="$(inside "$SRC")" "${ARGS[@]}" modules
 "${RUN[@]}" make -s -C "$HEADERS" M="$(inside "$LAB")" "${ARGS[@]}" modules
 for f in "$SRC"/*.ko "$LAB"/*.ko; do
 	[ -e "$f" ] || continue
