@@ -74,6 +74,7 @@ struct natflow_net {
 	bool hooked;			/* POST_ROUTING hooks are registered; under @lock */
 	bool tracked;			/* conntrack is asked for; under @lock */
 	struct socket *routes, *rulesets;	/* heard by core/watch; under @lock */
+	atomic_t bridge_checks;		/* senders of news that look at bridges just now */
 	bool incomplete;		/* learning, but one of these failed: the tick retries */
 	bool dead;			/* namespace or module goes: no hook is registered again */
 

@@ -114,7 +114,8 @@ static unsigned int hear(struct natflow_net *nn, int protocol, const struct sk_b
 /*
  * The clocks move under the queue's lock: a sender that finds its message
  * taken by another one returns only when the other has moved them. Paths are
- * checked outside of it, by both.
+ * checked outside of it, by both, and bridges too while the other may not be
+ * done with what it heard of them.
  *
  * Context: atomic, as a message is delivered.
  */
@@ -129,15 +130,19 @@ static void heard(struct sock *sk)
 	__skb_queue_head_init(&done);
 	spin_lock_irqsave(&sk->sk_receive_queue.lock, flags);
 	if (skb_queue_empty(&sk->sk_receive_queue))
-		doubt = DOUBT_PATHS | DOUBT_BRIDGES;
+		doubt = DOUBT_PATHS | (atomic_read_acquire(&nn->bridge_checks) ? DOUBT_BRIDGES : 0);
 	skb_queue_walk(&sk->sk_receive_queue, skb)
 		doubt |= hear(nn, sk->sk_protocol, skb);
 	skb_queue_splice_init(&sk->sk_receive_queue, &done);
+	if (doubt & DOUBT_BRIDGES)
+		atomic_inc(&nn->bridge_checks);
 	spin_unlock_irqrestore(&sk->sk_receive_queue.lock, flags);
 	__skb_queue_purge(&done);
 	if (!doubt)
 		return;
 	natflow_way_check(nn, doubt & DOUBT_BRIDGES);
+	if (doubt & DOUBT_BRIDGES)
+		atomic_dec_return_release(&nn->bridge_checks);
 }
 
 /* A message could not be made or queued, and from now on none will be. */

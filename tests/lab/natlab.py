@@ -277,8 +277,11 @@ def reachable(where, family, address):
 
 
 def carriers_reported(where):
-    """A device's own carrier is reported up to a second late, and routes are looked up anew then."""
-    wait(lambda: not re.search(r" state (DOWN|LOWERLAYERDOWN) ", run(where, "ip -o link show up")), f"carriers of {where}")
+    """A device's own carrier is reported up to a second late, and routes and bridges are looked up anew then."""
+    def late():
+        return re.search(r" state (DOWN|LOWERLAYERDOWN) ", run(where, "ip -o link show up")) or \
+            " state UNKNOWN " in run(where, "ip -o link show up type bridge")
+    wait(lambda: not late(), f"carriers of {where}")
 
 
 def settled(where, addresses):
@@ -485,6 +488,13 @@ class Tcp:
     def close(self):
         for sock in (self.client, self.server, self.listener):
             sock.close()
+
+
+def drop(where, hook, match=""):
+    """Drop packets there, or some of them; returns what ends it."""
+    run(where, ["nft", f"add table inet lossy; add chain inet lossy c {{ type filter hook {hook} priority 0; }}; "
+                f"add rule inet lossy c {match} counter drop"])
+    return lambda: run(where, "nft delete table inet lossy")
 
 
 def on_one_bridge(family):
@@ -704,6 +714,21 @@ def cpu(number):
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def on_each_cpu(do):
+    """do(0) on one CPU and do(1) on another, at once."""
+    pid = os.fork()
+    if not pid:
+        try:
+            with cpu(1):
+                do(1)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    with cpu(0):
+        do(0)
+    equal(os.waitpid(pid, 0)[1], 0, "the other CPU's")
 
 
 def attribute(kind, fmt, *values):

@@ -5,8 +5,8 @@ import os
 import re
 import struct
 
-from natlab import (ADDR, Delta, IPT, LIBC, Capture, Tcp, Udp, both, check, ctl, equal, exchange, fast, flows, inet, ip,
-                    learned, modprobe, netns_add, reachable, rule, run, select, stats, sysctl, wait)
+from natlab import (ADDR, Delta, IPT, LIBC, Capture, Tcp, Udp, both, carriers_reported, check, ctl, equal, exchange, fast,
+                    flows, inet, ip, learned, modprobe, netns_add, reachable, rule, run, select, stats, sysctl, wait)
 
 MEGA = bytes(range(256)) * 4096     # 1 MiB
 
@@ -75,6 +75,7 @@ def bridge_of_containers(filtered):
         link set x0 up
         route add default via 172.17.0.1""")
     wait(lambda: reachable("x", 4, "172.17.0.1"), "the bridge")
+    carriers_reported("r")
     rule(4, "-A PREROUTING -i r0 -p tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80", table="nat")
     rule(4, "-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE", table="nat")
     select()

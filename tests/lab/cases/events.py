@@ -12,8 +12,8 @@ import struct
 import time
 
 from natlab import (ADDR, IPT, Capture, Delta, Failure, Udp, carriers_reported, both, check, conntrack, ctl, equal,
-                    fast, flows, ip, learned, mac, nft_counter, ns, reachable, run, second_link, select, stats, sysctl,
-                    wait)
+                    fast, flows, frame, ip, learned, mac, nft_counter, ns, on_each_cpu, reachable, run, second_link,
+                    select, stats, sysctl, wait)
 
 FAR = {("c", 4): "10.8.8.8", ("s", 4): "10.9.9.9", ("c", 6): "fd08::8", ("s", 6): "fd09::9"}
 NET = {("c", 4): "10.8.0.0/16", ("s", 4): "10.9.0.0/16", ("c", 6): "fd08::/32", ("s", 6): "fd09::/32"}
@@ -506,6 +506,28 @@ def roaming(family):
 
 
 case_roaming_v4, case_roaming_v6 = both(roaming)
+
+
+def case_crowd():
+    """Neighbours move on both CPUs at once: what is said of them says nothing about a bridge."""
+    run(None, "rmmod br_netfilter", ok=False)       # with it, bridges are never skipped
+    flow = bridged(4)
+    for number in (0, 1):
+        run("r", f"ip neigh replace 10.0.2.{50 + number} lladdr 02:00:00:00:00:01 nud stale dev r1")
+    d = Delta()
+
+    def move(number):
+        """Gratuitous ARP replies (RFC 5227 section 3), each from another station."""
+        with ns("s"), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+            sock.bind(("s0", 0))
+            for i in range(5000):
+                station = f"02:00:00:00:01:{i % 256:02x}"
+                it_is = bytes.fromhex(station.replace(":", "")) + bytes([10, 0, 2, 50 + number])
+                sock.send(frame("ff:ff:ff:ff:ff:ff", station, bytes.fromhex("0001080006040002") + it_is + it_is, 0x0806))
+
+    on_each_cpu(move)
+    fast(flow)
+    equal(d["end.replaced"], 0, f"flows learned anew {d.changed()}")
 
 
 # -- hooks and queues of others
