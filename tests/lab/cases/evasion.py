@@ -9,8 +9,8 @@ import struct
 import time
 
 import urls
-from natlab import (ADDR, Capture, Delta, Tcp, Udp, both, check, ctl, equal, frame, inject, ip_packet, mac, run, select, sysctl, tcp,
-                    wait)
+from natlab import (ADDR, Capture, Delta, Tcp, Udp, both, check, ctl, drop, equal, frame, inject, ip_packet, mac, run, select,
+                    sysctl, tcp, wait)
 from urls import acl
 
 ACK, PSH, URG, FIN, RST, SYN = 16, 8, 32, 1, 4, 2
@@ -68,8 +68,7 @@ def decoy(garbage=False, **kw):
     def test(family):
         log = begin()
         # A router further on, where packets with few hops left end.
-        run("s", ["nft", "add table inet t; add chain inet t c { type filter hook input priority 0; }; "
-                  f"add rule inet t c {'ip ttl' if family == 4 else 'ip6 hoplimit'} 7 drop"])
+        drop("s", "input", f"{'ip ttl' if family == 4 else 'ip6 hoplimit'} 7")
         victim = Victim(family)
         victim.send(b"garbage" if garbage else urls.hello("fine.example"), **kw)
         victim.is_blocked()
@@ -98,11 +97,10 @@ def case_chunk_doubts():
         victim.conn.client.send(head)
         equal(victim.conn.server.recv(1000), head, "the request")
         victim.conn.settle()
-        run("s", ["nft", "add table inet t; add chain inet t c { type filter hook output priority 0; }; "
-                  "add rule inet t c drop"])
+        lift = drop("s", "output")
         for data, at, ttl in pieces:
             victim.send(data, at=len(head) + at, ttl=ttl, stamp=100000)
-        run("s", "nft delete table inet t")
+        lift()
         data, at, ttl = pieces[0]
         victim.send(data, at=len(head), stamp=100000)       # known there: answered at once
         wait(lambda: victim.conn.server.recv(1000), "what was injected")
@@ -239,8 +237,7 @@ def case_quic_decoys():
 def case_quic_low_ttl():
     """An Initial with an allowed name that does not arrive, then the true one: nobody answered the first."""
     log = begin()
-    run("s", ["nft", "add table inet t; add chain inet t c { type filter hook input priority 0; }; "
-              "add rule inet t c ip ttl 7 drop"])
+    drop("s", "input", "ip ttl 7")
     flow = Udp(4, dport=443)
     flow.client.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 8)
     flow.client.send(urls.initial(urls.crypto(0, urls.hello("fine.example", records=False)), dcid=b"decoy123"))

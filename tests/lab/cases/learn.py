@@ -2,9 +2,10 @@
 """Every reason why a packet is not learned from: counted under its name, and the bytes still arrive."""
 import socket
 
-from natlab import (ADDR, Capture, Delta, Queue, Tcp, Udp, both, check, conntrack, conntrack_entry, cpu, ctl, equal,
-                    exchange, fast, frame, inject, ip, ip_packet, learned, mac, modprobe, no_memory, ns, on_one_bridge, published,
-                    reachable, rule, run, second_link, select, sh, slow, stats, sysctl, udp, udp_socket, wait)
+from natlab import (ADDR, Capture, Delta, Queue, Tcp, Udp, both, check, conntrack, conntrack_entry, cpu, ctl, equal, exchange,
+                    fast, frame, inject, ip, ip_packet, learned, mac, modprobe, no_memory, ns,
+                    on_one_bridge, published, reachable, rule, run, second_link, select, sh, slow, stats,
+                    sysctl, udp, udp_socket, wait)
 
 N = 5               # rounds, as exchange() makes them
 ROUTE = {4: "ip -4 route", 6: "ip -6 route"}
