@@ -226,6 +226,7 @@ static unsigned int inspect_flow(struct natflow_urllogger *ul, struct natflow_se
 	if (!in->decided)
 		believed = natflow_inspection_seek(in, s);
 	action = in->decided ? in->action : NATFLOW_URL_RECORD;
+	natflow_inspection_pass(in);
 	spin_unlock(&in->lock);
 	if (over)
 		stop_flow(ul->nn, s->ct, over);
@@ -253,10 +254,10 @@ static bool is_dns(const struct natflow_segment *s)
 	return s->proto == IPPROTO_UDP && natflow_dns_is(s->ct);
 }
 
-/* FORWARD, behind the firewall's own rules, both families. */
-static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+/* Out of line, for forward() to need no stack. */
+static noinline unsigned int look(struct natflow_urllogger *ul, struct sk_buff *skb,
+				  const struct nf_hook_state *state)
 {
-	struct natflow_urllogger *ul = priv;
 	struct natflow_segment s;
 	unsigned int verdict = NF_ACCEPT;
 
@@ -265,6 +266,16 @@ static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hoo
 		verdict = is_dns(&s) ? natflow_dns_inspect(ul, &s, state->out) : inspect(ul, &s);
 	local_bh_enable();
 	return verdict;
+}
+
+/* FORWARD, behind the firewall's own rules, both families. */
+static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	const struct nf_conn *ct = (const struct nf_conn *)skb_nfct(skb);
+
+	if (READ_ONCE(*natflow_url_passing(priv, ct)) == ct && ct && natflow_ct_established(ct))
+		return NF_ACCEPT;
+	return look(priv, skb, state);
 }
 
 /* LOCAL_IN and LOCAL_OUT: questions to a server on this host, and its answers. */
@@ -441,7 +452,9 @@ static int switch_on(struct natflow_urllogger *ul)
 		ul->syn = kvcalloc(NATFLOW_URL_SYNS, sizeof(*ul->syn), GFP_KERNEL);
 	if (!ul->hints)
 		ul->hints = natflow_hints_alloc();
-	if (!ul->syn || !ul->hints)
+	if (!ul->passing)
+		ul->passing = kvcalloc(NATFLOW_URL_PASSING, sizeof(*ul->passing), GFP_KERNEL);
+	if (!ul->syn || !ul->hints || !ul->passing)
 		err = -ENOMEM;
 	if (!err)
 		err = natflow_ct_track(nn->net);
@@ -470,6 +483,7 @@ static void switch_off(struct natflow_urllogger *ul)
 	cancel_delayed_work_sync(&ul->tick);
 	while (atomic_read(&ul->count))
 		for_each(ul, forget);
+	rcu_barrier();		/* when this is on again no conntrack passes unseen */
 }
 
 /**
@@ -558,6 +572,7 @@ void natflow_urllogger_net_exit(struct natflow_net *nn)
 	natflow_acl_free(rcu_dereference_protected(ul->acl, true));
 	kfree(rcu_dereference_protected(ul->skip, true));
 	kvfree(ul->syn);
+	kvfree(ul->passing);
 	kvfree(ul->hints);
 	kfree(ul);
 }

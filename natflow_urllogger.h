@@ -3,6 +3,7 @@
 #ifndef _NATFLOW_URLLOGGER_H
 #define _NATFLOW_URLLOGGER_H
 
+#include <linux/hash.h>
 #include <linux/netfilter.h>
 #include <linux/rhashtable.h>
 #include <linux/workqueue.h>
@@ -44,6 +45,8 @@ struct natflow_syn {
 	u8 ttl;
 };
 
+#define NATFLOW_URL_PASSING 8192
+
 /* One per namespace; lives as long as its struct natflow_net. */
 struct natflow_urllogger {
 	struct natflow_net *nn;
@@ -62,6 +65,7 @@ struct natflow_urllogger {
 	struct mutex walk;		/* one walker of @flows at a time; innermost */
 	struct natflow_hints *hints;	/* once it was enabled */
 	struct natflow_syn *syn;	/* NATFLOW_URL_SYNS of them, once it was enabled */
+	struct nf_conn **passing;	/* NATFLOW_URL_PASSING, once it was enabled; see below */
 	atomic_t count;			/* of @flows */
 	atomic_t bytes;			/* gathered, of all flows */
 	struct delayed_work tick;	/* forgets what is gone, ends what takes too long */
@@ -70,6 +74,17 @@ struct natflow_urllogger {
 	struct ctl_table_header *sysctl;
 	struct natflow_acl __rcu *acl;	/* never NULL; replaced by control/, one writer at a time */
 };
+
+/*
+ * Here is a conntrack while packets of its flow need not be looked at: it is
+ * decided, and nothing is waited for. Lossy: another's may take the place. Set
+ * and cleared under inspection.lock, and cleared before the conntrack is put.
+ */
+static inline struct nf_conn **natflow_url_passing(const struct natflow_urllogger *ul,
+						   const struct nf_conn *ct)
+{
+	return &ul->passing[hash_ptr(ct, ilog2(NATFLOW_URL_PASSING))];
+}
 
 int natflow_urllogger_net_init(struct natflow_net *nn);
 void natflow_urllogger_net_stop(struct natflow_net *nn);

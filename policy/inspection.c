@@ -24,6 +24,15 @@ struct workspace {
 	u8 datagram[DATAGRAM_MAX];
 };
 
+/* The next packet of the flow is looked at. */
+static void look_again(struct natflow_inspection *in)
+{
+	struct nf_conn **place = natflow_url_passing(in->ul, in->ct);
+
+	if (READ_ONCE(*place) == in->ct)
+		WRITE_ONCE(*place, NULL);
+}
+
 /**
  * natflow_inspection_free() - one that nobody finds any more
  * @rcu: embedded head
@@ -32,6 +41,7 @@ void natflow_inspection_free(struct rcu_head *rcu)
 {
 	struct natflow_inspection *in = container_of(rcu, struct natflow_inspection, rcu);
 
+	look_again(in);
 	natflow_stream_free(in->ul, &in->gather);
 	natflow_stream_give(in->ul, in->quic, sizeof(*in->quic));
 	natflow_ct_put(in->ct);
@@ -472,20 +482,24 @@ static void note_most(struct natflow_inspection *in, const struct natflow_segmen
 static enum natflow_reason take_payload(struct natflow_inspection *in,
 					const struct natflow_segment *s)
 {
-	bool trusted = is_trusted(in, s), beyond;
+	bool trusted = is_trusted(in, s);	/* may move the base */
 	s32 at = s->seq - in->base;
 	u32 from = at < 0 ? -at : 0;
 
-	/* Of what passed before this request: the server has it, or it is of a body. */
-	if (trusted && at < 0 && from >= s->len && in->base != in->isn)
-		return NATFLOW_OK;
-	beyond = at >= NATFLOW_STREAM_MAX;
-	if (trusted && !(beyond && !in->chunks && READ_ONCE(in->ul->closed)))
-		note_most(in, s, at);
-	if (trusted && beyond && in->chunks)
-		return NATFLOW_OK;
-	if (!trusted || beyond || from >= s->len) {
+	if (!trusted) {
 		in->doubts++;
+		return NATFLOW_OK;
+	}
+	if (from >= s->len) {
+		/* Passed before: the server has it, or it is of a body. Not before the first request. */
+		in->doubts += in->base == in->isn;
+		return NATFLOW_OK;
+	}
+	/* With inspect_fail=closed what is in doubt is dropped, so that it comes again. */
+	if (at < NATFLOW_STREAM_MAX || in->chunks || !READ_ONCE(in->ul->closed))
+		note_most(in, s, at);
+	if (at >= NATFLOW_STREAM_MAX) {
+		in->doubts += !in->chunks;
 		return NATFLOW_OK;
 	}
 	return natflow_stream_put(in->ul, &in->gather, s, from, at < 0 ? 0 : at);
@@ -704,6 +718,23 @@ bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow
 	return in->doubts == doubts || !READ_ONCE(in->ul->closed);
 }
 
+/**
+ * natflow_inspection_pass() - need the flow's packets be looked at from here on
+ * @in: inspection, its lock held
+ *
+ * To be called after each change, and before the lock is given up.
+ */
+void natflow_inspection_pass(struct natflow_inspection *in)
+{
+	struct nf_conn **place = natflow_url_passing(in->ul, in->ct);
+
+	lockdep_assert_held(&in->lock);
+	if (!in->decided || in->watched || natflow_url_blocks(in->action))
+		look_again(in);
+	else if (READ_ONCE(*place) != in->ct)
+		WRITE_ONCE(*place, in->ct);
+}
+
 /* Nobody says any more. */
 static void time_out(struct natflow_inspection *in)
 {
@@ -759,6 +790,7 @@ bool natflow_inspection_review(struct natflow_inspection *in)
 			conclude(in, NATFLOW_OK, action);
 	}
 	blocked = in->decided && natflow_url_blocks(in->action);
+	natflow_inspection_pass(in);
 	spin_unlock_bh(&in->lock);
 	return blocked;
 }

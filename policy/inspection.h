@@ -61,6 +61,7 @@ bool natflow_inspection_sync(struct natflow_inspection *in, const struct natflow
 			     u8 ttl);
 bool natflow_inspection_again(struct natflow_inspection *in, const struct natflow_segment *s);
 bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow_segment *s);
+void natflow_inspection_pass(struct natflow_inspection *in);
 void natflow_inspection_age(struct natflow_inspection *in);
 bool natflow_inspection_review(struct natflow_inspection *in);
 u8 natflow_inspection_without(const struct natflow_urllogger *ul, enum natflow_reason outcome);

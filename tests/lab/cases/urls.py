@@ -10,11 +10,13 @@ import time
 
 import bench
 import urls
-from natlab import (ADDR, CTL, IPT, LONG, Delta, Tcp, Udp, both, check, cpu, ctl, equal, fast, frame, inject, ip, ip_packet, mac,
-                    modprobe, no_memory, on_one_bridge, reachable, read, refuses, rule, run, select, start,
-                    stats, sysctl, udp, wait)
+from natlab import (ADDR, CTL, IPT, LONG, Delta, Tcp, Udp, both, check, conntrack_entry, cpu, ctl, drop,
+                    equal, fast, frame, inject, ip, ip_packet, mac, modprobe, no_memory, on_each_cpu,
+                    on_one_bridge, reachable, read, refuses, rule, run, select, start, stats, sysctl, udp,
+                    wait)
 
 NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+TCP_REPAIR = 19     # from linux/tcp.h
 
 
 def begin(**kw):
@@ -99,6 +101,31 @@ def held(family):
 case_held_v4, case_held_v6 = both(held)
 
 
+def reused(family):
+    """Both ends forget their connection in silence, and begin another on its conntrack: that one is looked into."""
+    log = begin()
+    for disabled in (0, 1):
+        ctl(f"disabled={disabled}")
+        conn = connect(family)
+        say(conn, urls.hello("first.example"))
+        equal(log.wait(1)[0]["host"], "first.example", "host")
+        conn.learn()
+        ports = {"sport": conn.client.getsockname()[1], "dport": conn.listener.getsockname()[1]}
+        entry = conntrack_entry("tcp", more=f"-f ipv{family} -o id", **ports)[1]["id"]
+        for sock in (conn.client, conn.server):
+            sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+        conn.close()
+        conn = connect(family, **ports)
+        say(conn, urls.hello("second.example"))
+        equal(log.wait(1)[0]["host"], "second.example", "host")
+        equal(conntrack_entry("tcp", more=f"-f ipv{family} -o id", **ports)[1]["id"], entry, "the conntrack")
+        conn.close()
+        run("r", "conntrack -F")
+
+
+case_reused_v4, case_reused_v6 = both(reused)
+
+
 def case_one_byte_segments():
     """With room for them, a hello of one byte a segment is read."""
     log = begin()
@@ -126,19 +153,10 @@ def migrating(family):
     conns = [connect(family) for _ in range(20)]
 
     def half(number):
-        with cpu(number):
-            for conn in conns[number::2]:
-                say(conn, data, 2)
-        return 0
+        for conn in conns[number::2]:
+            say(conn, data, 2)
 
-    pid = os.fork()
-    if not pid:
-        try:
-            os._exit(half(0))
-        finally:
-            os._exit(1)
-    half(1)
-    equal(os.waitpid(pid, 0)[1], 0, "the other one")
+    on_each_cpu(half)
     equal({r["host"] for r in log.wait(20)}, {"migrating.example"}, "hosts")
     equal(urls.outcomes(d), {"name.named": 21}, "outcomes")
 
@@ -254,10 +272,15 @@ def chunk(data):
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
+def post(host, n=0):
+    """A request whose body comes in chunks."""
+    return b"POST /%d HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding: chunked\r\n\r\n" % (n, host)
+
+
 def chunked(family):
     """A body in chunks, of every size and cut anywhere, is no request; the one behind it is."""
     log = begin()
-    head = b"POST /0 HTTP/1.1\r\nHost: first.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = post(b"first.example")
     fake = b"GET / HTTP/1.1\r\nHost: body.example\r\n\r\n"
     end = b"0\r\nTrailer: x\r\n\r\n"
     conn = connect(family)
@@ -298,7 +321,7 @@ def case_chunks_closed():
     log = begin()
     ctl("inspect_fail=closed")
     conn = connect()
-    say(conn, b"POST /0 HTTP/1.1\r\nHost: slow.example\r\nTransfer-Encoding: chunked\r\n\r\n")
+    say(conn, post(b"slow.example"))
     log.wait(1)
     d = Delta()
 
@@ -324,15 +347,14 @@ def case_chunks_large():
         log = begin()
         ctl(f"inspect_fail={how}")
         conn = connect()
-        say(conn, b"POST /0 HTTP/1.1\r\nHost: large.example\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"x"))
+        say(conn, post(b"large.example") + chunk(b"x"))
         log.wait(1)
         Tcp.pass_data(conn.client, conn.server, body)
         Tcp.pass_data(conn.client, conn.server, b"GET / HTTP/1.1\r\nHost: large.example\r\n\r\n")
         Tcp.pass_data(conn.server, conn.client, b"answer")
         log = urls.Log(version=3)
         conn = connect()
-        data = b"POST /1 HTTP/1.1\r\nHost: large.example\r\nTransfer-Encoding: chunked\r\n\r\n" + body
-        Tcp.pass_data(conn.client, conn.server, data)
+        Tcp.pass_data(conn.client, conn.server, post(b"large.example", 1) + body)
         log.wait(1)
 
 
@@ -342,7 +364,7 @@ def case_chunks_live():
     for some in (b"", b"5\r\nhel"):
         urls.acl("clear")
         conn = connect()
-        say(conn, b"POST /0 HTTP/1.1\r\nHost: upload.example\r\nTransfer-Encoding: chunked\r\n\r\n")
+        say(conn, post(b"upload.example"))
         log.wait(1)
         say(conn, chunk(b"hello") + some)
         conn.settle()
@@ -434,12 +456,11 @@ def case_lost_body():
         conn = connect()
         say(conn, b"PUT / HTTP/1.1\r\nHost: up.example\r\nContent-Length: 777\r\n\r\n")
         log.wait(1)
-        run("s", ["nft", "add table inet lost; add chain inet lost c { type filter hook prerouting priority 0; }; "
-                  "add rule inet lost c meta length 829 counter drop"])
+        lift = drop("s", "prerouting", "meta length 829")
         conn.client.send(bytes(777))
-        wait(lambda: "packets 0" not in run("s", "nft list table inet lost"), "the body is lost")
+        wait(lambda: "packets 0" not in run("s", "nft list table inet lossy"), "the body is lost")
         conn.client.send(b"GET / HTTP/1.1\r\nHost: then.example\r\n\r\n")
-        run("s", "nft delete table inet lost")
+        lift()
         get(conn, bytes(777) + b"GET / HTTP/1.1\r\nHost: then.example\r\n\r\n")
         equal(log.wait(1)[0]["host"], "then.example", "host")
 
@@ -770,13 +791,18 @@ def case_two_readers():
     equal(late.read(), 5, "a new reader's, from the oldest on")
 
 
+def asking(label):
+    """A frame of the client's with a question for label.example."""
+    question = bytes.fromhex("123401000001000000000000") + bytes([len(label)]) + label + b"\7example\0" + bytes.fromhex("00010001")
+    return frame(mac("r", "r0"), mac("c", "c0"), ip_packet(4, ADDR["c", 4], ADDR["s", 4], 17, udp(
+        4, ADDR["c", 4], ADDR["s", 4], 1024, 53, question)))
+
+
 def case_identity():
     """More events than the log holds: each reader got it, or knows that it did not; merged ones are in the hits."""
     quick = begin()
     slow = urls.Log(version=3)
-    question = bytes.fromhex("123401000001000000000000") + b"\4name\7example\0" + bytes.fromhex("00010001")
-    data = frame(mac("r", "r0"), mac("c", "c0"), ip_packet(4, ADDR["c", 4], ADDR["s", 4], 17, udp(
-        4, ADDR["c", 4], ADDR["s", 4], 1024, 53, question)))
+    data = asking(b"name")
     before = stats()["names_produced"]
     for _ in range(5):
         bench.generate("r0", 4, 1, 4000, data)
@@ -806,12 +832,9 @@ def case_storm():
     urls.acl("list name=l action=drop\ndns_answer=nxdomain")
     urls.load("l", blocked)
     rule(4, "-A POSTROUTING -p udp --dport 53", table="mangle")
-    question = bytes.fromhex("123401000001000000000000") + b"\x08########\7example\0" + bytes.fromhex("00010001")
-    data = frame(mac("r", "r0"), mac("c", "c0"), ip_packet(4, ADDR["c", 4], ADDR["s", 4], 17, udp(
-        4, ADDR["c", 4], ADDR["s", 4], 1024, 53, question)))
     d = Delta()
     killed = start("r", ["sh", "-c", f"while :; do cat; done <{urls.QUEUE}"], stdout=subprocess.DEVNULL)
-    storm = bench.background("r0", 4, some, count, data)
+    storm = bench.background("r0", 4, some, count, asking(b"########"))
     loads = 0
     while storm.poll() is None:
         urls.load("l", blocked)
