@@ -17,6 +17,7 @@ sys.path.insert(0, "/lab")
 import benchlinks  # noqa: E402
 from natlab import (Delta, IPT, check, ctl, equal, flows as flows_of, frame, ip, ip_packet, netns_add,  # noqa: E402
                     ns, read, rule, run, start, stats, sysctl, udp, wait)
+import urls  # noqa: E402
 
 COUNT = 16384
 MAC = {"in0": "02:00:00:00:00:01", "out0": "02:00:00:00:00:02"}
@@ -137,9 +138,9 @@ def flowtable(devices):
         }}""")
 
 
-def probe(flows):
-    """Packets of flows that are established, PROBES of them, one every 100 µs; returns at once."""
-    give("probe", "r", "in0", 4, flows, PROBES, original(4))
+def probe(flows, data):
+    """Packets of flows, PROBES of them, one every 100 µs; returns at once."""
+    give("probe", "r", "in0", 4, flows, PROBES, data)
 
 
 def probed():
@@ -148,8 +149,8 @@ def probed():
         return [tuple(map(int, line.split())) for line in f]
 
 
-def probes(name, beside, tries=1):
-    """What packets of accelerated flows feel of something else; how many were hits.
+def probes(name, beside, tries=1, data=None):
+    """What packets feel of something else, of accelerated flows if not told otherwise; how many were hits.
 
     Not how late they start in a flood: its generator holds softirqs off itself.
     """
@@ -158,7 +159,7 @@ def probes(name, beside, tries=1):
     # runs in the kernel: neither comes each time.
     for _ in range(tries):
         termios.tcdrain(sys.stdout)     # or the console's interrupts would be measured
-        probe(flows)
+        probe(flows, data or original(4))
         beside()
         (_, took, longest), (_, _, last) = probed()
         late = min(late or last, last)
@@ -228,8 +229,21 @@ def names(floor):
             say(case, path, 1, min(generate("in0", 4, 1, COUNT, data) for _ in range(3)) - floor)
         if on:
             equal(int(read("/proc/sys/urllogger_store/count")), 16384, "questions that are kept")
+            lists(event)
             sysctl("r", "urllogger_store.enable", 0)
         ctl("disabled=0")
+
+
+def lists(question):
+    """What a question feels of a list that is loaded meanwhile: it waits for nobody."""
+    domains = "".join(f"d{n:05}.example\n" for n in range(20000))
+    probes("unlisted", lambda: None, data=question)
+    urls.acl("list name=l action=drop")
+
+    def load():
+        for _ in range(5):
+            urls.acl(f"list name=l load\n{domains}end")
+    probes("load", load, tries=3, data=question)
 
 
 def quiet():

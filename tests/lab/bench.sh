@@ -21,7 +21,7 @@ BUDGET = {("nat-udp-v4", "natflow"): 1020, ("memory-v4", "natflow"): 448}
 UNIT = {"memory": "bytes/flow", "nat": "instructions/packet", "named": "instructions/packet", "decided": "instructions/packet", "question": "instructions/packet", "link": "instructions/packet", "tcp": "instructions/kB", "birth": "instructions/flow", "keepalives": "packets and answers"}
 # PPP's own device is not skipped: its counters are its own.
 SLOWER = ("link-pppoe-eth",)
-rows, ROWS = [], 111
+rows, ROWS = [], 117
 text = open("build/bench.log", errors="replace").read()
 for case, path, flows, value in re.findall(r"^BENCH (\S+) (\S+) (\d+) (\d+)$", text, re.M):
     unit = UNIT.get(case.split("-")[0], "instructions")
@@ -49,6 +49,9 @@ checks.append((f"took in a flood, p99: {probe('took-p99-flood')} <= 2 * {probe('
 for beside in ("resize", "listing"):
     checks.append((f"late beside a {beside}: {probe('late-max-' + beside)} - {probe('late-max-idle')} <= 50000",
                    probe("late-max-" + beside) - probe("late-max-idle") <= 50000))
+for what in ("took", "late"):
+    checks.append((f"a question beside a list that is loaded, {what}: {probe(what + '-max-load')} - {probe(what + '-max-unlisted')} <= 10000",
+                   probe(what + "-max-load") - probe(what + "-max-unlisted") <= 10000))
 off, on = ({c: value.get((c, p, 1), d) for c in ("decided-udp-v4", "question-v4")} for p, d in (("stack", 0), ("natflow", 1 << 40)))
 for f in (4, 6):
     a, b = value.get((f"nat-udp-v{f}", "natflow", 1), 0), value.get((f"named-udp-v{f}", "natflow", 1), 1 << 40)
