@@ -14,6 +14,9 @@
 #include <linux/hash.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/slab.h>
+#include <linux/tcp.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
 #include "core/attach.h"
 #include "core/flow.h"
 #include "core/segment.h"
@@ -268,12 +271,28 @@ static noinline unsigned int look(struct natflow_urllogger *ul, struct sk_buff *
 	return verdict;
 }
 
+/*
+ * Might this begin another connection on its conntrack? Of that the state says
+ * nothing: conntrack takes a SYN-ACK for one of the old connection's if another
+ * SYN came in between (net/netfilter/nf_conntrack_proto_tcp.c).
+ */
+static bool may_sync(const struct sk_buff *skb, u8 pf)
+{
+	unsigned int at = pf == NFPROTO_IPV4 ? ip_hdrlen(skb) : sizeof(struct ipv6hdr);
+	const struct tcphdr *th = (const void *)(skb->data + at);
+
+	if (pf == NFPROTO_IPV6 && ipv6_hdr(skb)->nexthdr != IPPROTO_TCP)
+		return true;
+	return skb_headlen(skb) < at + sizeof(*th) || th->syn;
+}
+
 /* FORWARD, behind the firewall's own rules, both families. */
 static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	const struct nf_conn *ct = (const struct nf_conn *)skb_nfct(skb);
 
-	if (READ_ONCE(*natflow_url_passing(priv, ct)) == ct && ct && natflow_ct_established(ct))
+	if (READ_ONCE(*natflow_url_passing(priv, ct)) == ct && ct &&
+	    (natflow_ct_proto(ct) != IPPROTO_TCP || !may_sync(skb, state->pf)))
 		return NF_ACCEPT;
 	return look(priv, skb, state);
 }

@@ -78,7 +78,7 @@ struct natflow_urllogger {
 /*
  * Here is a conntrack while packets of its flow need not be looked at: it is
  * decided, and nothing is waited for. Lossy: another's may take the place. Set
- * and cleared under inspection.lock, and cleared before the conntrack is put.
+ * under inspection.lock; cleared there, and before the conntrack is put.
  */
 static inline struct nf_conn **natflow_url_passing(const struct natflow_urllogger *ul,
 						   const struct nf_conn *ct)

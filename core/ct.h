@@ -38,13 +38,6 @@ static inline u8 natflow_ct_proto(const struct nf_conn *ct)
 	return nf_ct_protonum(ct);
 }
 
-/* Is this in the middle of a connection? Where there are none everything is. */
-static inline bool natflow_ct_established(const struct nf_conn *ct)
-{
-	return nf_ct_protonum(ct) != IPPROTO_TCP ||
-	       READ_ONCE(ct->proto.tcp.state) == TCP_CONNTRACK_ESTABLISHED;
-}
-
 static inline struct net *natflow_ct_net(const struct nf_conn *ct)
 {
 	return nf_ct_net(ct);

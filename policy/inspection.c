@@ -405,7 +405,8 @@ static void note_base(struct natflow_inspection *in, u32 seq)
 bool natflow_inspection_sync(struct natflow_inspection *in, const struct natflow_segment *s,
 			     u8 ttl)
 {
-	bool known = in->based && (s->ack == in->isn || s->ack - in->base <= in->gather.prefix);
+	bool known = in->based && (s->ack == in->isn || s->ack - in->base <= in->gather.prefix) &&
+		     !(in->answered && s->seq != in->answer);
 	bool again = in->based && !known;
 
 	lockdep_assert_held(&in->lock);
@@ -425,6 +426,8 @@ bool natflow_inspection_sync(struct natflow_inspection *in, const struct natflow
 		in->stamp = s->echo;
 	}
 	in->early = false;
+	in->answered = true;
+	in->answer = s->seq;
 	return again;
 }
 
@@ -491,7 +494,7 @@ static enum natflow_reason take_payload(struct natflow_inspection *in,
 		return NATFLOW_OK;
 	}
 	if (from >= s->len) {
-		/* Passed before: the server has it, or it is of a body. Not before the first request. */
+		/* It passed before, and the server has it; before the first request none did. */
 		in->doubts += in->base == in->isn;
 		return NATFLOW_OK;
 	}

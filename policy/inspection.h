@@ -26,6 +26,7 @@ struct natflow_inspection {
 	bool heard;			/* a name, which the server has not acknowledged yet */
 	bool based;			/* @base is known */
 	bool early;			/* what is gathered came in a SYN */
+	bool answered;			/* @answer is known */
 	bool watched;			/* decided, and another request may come @from there on */
 	bool chunks;			/* a chunk of the last request's body is what begins */
 	bool judged_chunks;		/* the same behind @judged */
@@ -44,6 +45,7 @@ struct natflow_inspection {
 	u32 most;			/* sequence number behind all that is believed */
 	u32 lost;			/* from here to @most not all was gathered, if @losing */
 	u32 isn;			/* where the connection began, plus one */
+	u32 answer;			/* where the server's side began */
 	u32 stamp;			/* TSval of the client's last segment in order */
 	unsigned long born;		/* jiffies; of the client's first payload, if any */
 	struct natflow_gather gather;

@@ -82,7 +82,8 @@ MUTANTS = (
     ("control/ctl.c", "err = file->spoiled ? -ECANCELED :", "err =", "doors_ctl.ctl_transaction"),
     ("control/api.c", "\tif (READ_ONCE(nn->config.revalidate))", "\tif (!nn)", "events.revalidate_legacy_v4"),
     ("core/watch.c", "(atomic_read_acquire(&nn->bridge_checks) ? DOUBT_BRIDGES : 0)", "DOUBT_BRIDGES", "events.crowd"),
-    ("natflow_urllogger.c", " && natflow_ct_established(ct)", "", "urls.reused"),
+    ("natflow_urllogger.c", " || th->syn;", " || th->urg;", "urls.reused"),
+    ("policy/inspection.c", "!(in->answered && s->seq != in->answer)", "true", "urls.reused"),
     ("policy/inspection.c", "\tblocked = in->decided && natflow_url_blocks(in->action);\n\tnatflow_inspection_pass(in);\n",
      "\tblocked = in->decided && natflow_url_blocks(in->action);\n", "hostacl"),
 )

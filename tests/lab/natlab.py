@@ -441,7 +441,8 @@ class Udp:
 class Tcp:
     """One TCP connection from client to server."""
 
-    def __init__(self, family=4, to=None, dport=0, sport=0, client="c", server="s", established=True):
+    def __init__(self, family=4, to=None, dport=0, sport=0, client="c", server="s", established=True,
+                 prepare=None):
         with ns(server):
             self.listener = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -455,6 +456,8 @@ class Tcp:
         if sport:
             self.client.bind(("0.0.0.0" if family == 4 else "::", sport))
         self.client.settimeout(PATIENCE)
+        if prepare:
+            prepare(self.client)
         self.client.connect(to or (ADDR["s", family], self.listener.getsockname()[1]))
         self.server, self.peer = self.listener.accept()
         self.server.settimeout(PATIENCE)
@@ -491,8 +494,8 @@ class Tcp:
 
 
 def drop(where, hook, match=""):
-    """Drop packets there, or some of them; returns what ends it."""
-    run(where, ["nft", f"add table inet lossy; add chain inet lossy c {{ type filter hook {hook} priority 0; }}; "
+    """Drop packets there before anybody sees them, or some of them; returns what ends it."""
+    run(where, ["nft", f"add table inet lossy; add chain inet lossy c {{ type filter hook {hook} priority -400; }}; "
                 f"add rule inet lossy c {match} counter drop"])
     return lambda: run(where, "nft delete table inet lossy")
 

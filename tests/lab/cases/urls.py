@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Names: what is logged, and that a flow is fast as soon as its name is known."""
 import calendar
+import concurrent.futures
 import errno
+import functools
 import os
 import socket
 import struct
@@ -12,11 +14,11 @@ import bench
 import urls
 from natlab import (ADDR, CTL, IPT, LONG, Delta, Tcp, Udp, both, check, conntrack_entry, cpu, ctl, drop,
                     equal, fast, frame, inject, ip, ip_packet, mac, modprobe, no_memory, on_each_cpu,
-                    on_one_bridge, reachable, read, refuses, rule, run, select, start, stats, sysctl, udp,
-                    wait)
+                    on_one_bridge, reachable, read, refuses, rule, run, select, start, stats, sysctl, tcp,
+                    udp, wait)
 
 NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-TCP_REPAIR = 19     # from linux/tcp.h
+TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ, TCP_SEND_QUEUE = 19, 20, 21, 2     # from linux/tcp.h
 
 
 def begin(**kw):
@@ -101,26 +103,52 @@ def held(family):
 case_held_v4, case_held_v6 = both(held)
 
 
+def begin_at_1000(sock):
+    """Of a socket that is to connect: where what it says begins, the same each time."""
+    for option, value in ((TCP_REPAIR, 1), (TCP_REPAIR_QUEUE, TCP_SEND_QUEUE), (TCP_QUEUE_SEQ, 1000), (TCP_REPAIR, 0)):
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def connect_beside_decoy(family, sport, dport):
+    """Behind the SYN comes another, which does not arrive: conntrack waits for the answer to that one."""
+    sysctl("r", "net.netfilter.nf_conntrack_tcp_be_liberal", 1)
+    answers = drop("r", "prerouting", "tcp flags & (syn|ack) == syn|ack")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        conn = pool.submit(connect, family, sport=sport, dport=dport)
+        wait(lambda: "packets 0" not in run("r", "nft list table inet lossy"), "the first answer is lost")
+        syns = drop("c", "output", "tcp flags & (syn|ack) == syn")
+        addresses = ADDR["c", family], ADDR["s", family]
+        inject("r0", frame(mac("r", "r0"), mac("c", "c0"), ip_packet(family, *addresses, 6, tcp(
+            family, *addresses, sport, dport, 77, 0, 2), ttl=1)))
+        answers()
+        conn = conn.result()
+    syns()
+    return conn
+
+
 def reused(family):
     """Both ends forget their connection in silence, and begin another on its conntrack: that one is looked into."""
     log = begin()
+    ways = {"plain": connect, "same number": functools.partial(connect, prepare=begin_at_1000),
+            "beside a decoy": connect_beside_decoy}
     for disabled in (0, 1):
         ctl(f"disabled={disabled}")
-        conn = connect(family)
-        say(conn, urls.hello("first.example"))
-        equal(log.wait(1)[0]["host"], "first.example", "host")
-        conn.learn()
-        ports = {"sport": conn.client.getsockname()[1], "dport": conn.listener.getsockname()[1]}
-        entry = conntrack_entry("tcp", more=f"-f ipv{family} -o id", **ports)[1]["id"]
-        for sock in (conn.client, conn.server):
-            sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
-        conn.close()
-        conn = connect(family, **ports)
-        say(conn, urls.hello("second.example"))
-        equal(log.wait(1)[0]["host"], "second.example", "host")
-        equal(conntrack_entry("tcp", more=f"-f ipv{family} -o id", **ports)[1]["id"], entry, "the conntrack")
-        conn.close()
-        run("r", "conntrack -F")
+        for way, again in ways.items():
+            conn = connect(family, prepare=begin_at_1000)
+            say(conn, urls.hello("first.example"))
+            equal(log.wait(1)[0]["host"], "first.example", way)
+            conn.learn()
+            ports = {"sport": conn.client.getsockname()[1], "dport": conn.listener.getsockname()[1]}
+            entry = conntrack_entry("tcp", more=f"-f ipv{family} -o id", **ports)[1]["id"]
+            for sock in (conn.client, conn.server):
+                sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+            conn.close()
+            conn = again(family, **ports)
+            say(conn, urls.hello("second.example"))
+            equal(log.wait(1)[0]["host"], "second.example", way)
+            equal(conntrack_entry("tcp", more=f"-f ipv{family} -o id", **ports)[1]["id"], entry, "the conntrack")
+            conn.close()
+            run("r", "conntrack -F")
 
 
 case_reused_v4, case_reused_v6 = both(reused)
