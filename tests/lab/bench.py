@@ -138,9 +138,9 @@ def flowtable(devices):
         }}""")
 
 
-def probe(flows, data):
-    """Packets of flows, PROBES of them, one every 100 µs; returns at once."""
-    give("probe", "r", "in0", 4, flows, PROBES, data)
+def probe(flows, data=None):
+    """Packets of flows that are established, or others, PROBES of them, one every 100 µs; returns at once."""
+    give("probe", "r", "in0", 4, flows, PROBES, data or original(4))
 
 
 def probed():
@@ -159,7 +159,7 @@ def probes(name, beside, tries=1, data=None):
     # runs in the kernel: neither comes each time.
     for _ in range(tries):
         termios.tcdrain(sys.stdout)     # or the console's interrupts would be measured
-        probe(flows, data or original(4))
+        probe(flows, data)
         beside()
         (_, took, longest), (_, _, last) = probed()
         late = min(late or last, last)
