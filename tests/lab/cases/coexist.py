@@ -283,6 +283,7 @@ def ipset(family):
     d = Delta()
     for _ in range(5):
         flow.client.send(b"dropped")
+    wait(lambda: d["refuse.route-changed"] >= 5, "they came")
     equal([d["hits"], d["refuse.route-changed"]], [0, 5], f"{d.changed()}")
     stranger.close()
 
