@@ -236,13 +236,13 @@ def names(floor):
 
 def lists(question):
     """What a question feels of a list that is loaded meanwhile: it waits for nobody."""
-    domains = "".join(f"d{n:05}.example\n" for n in range(20000))
+    domains = [f"d{n:05}.example" for n in range(20000)]
     probes("unlisted", lambda: None, data=question)
     urls.acl("list name=l action=drop")
 
     def load():
         for _ in range(5):
-            urls.acl(f"list name=l load\n{domains}end")
+            urls.load("l", domains)
     probes("load", load, tries=3, data=question)
 
 
