@@ -29,9 +29,13 @@ class Link:
         """end: 1 the gateway's, 2 the host's."""
         return f"10.{self.side}.{self.number}.{end}" if family == 4 else f"fd0{self.side}:{self.number}::{end}"
 
+    def index(self, leg=0):
+        """An ifindex that no device of the gateway has: see natlab.up()."""
+        return 1000 * self.side + 10 * self.number + leg
+
     def wire(self):
         """An Ethernet cable."""
-        ip(None, f"link add {self.h} netns {self.host} type veth peer name {self.g} netns r")
+        ip(None, f"link add {self.h} index {self.index()} netns {self.host} type veth peer name {self.g} netns r")
         for where, dev in ((self.host, self.h), ("r", self.g)):
             ip(where, f"link set {dev} up")
 
@@ -117,9 +121,9 @@ def bonded(link, mode):
     for where, dev in ((link.host, link.h), ("r", link.g)):
         ip(where, f"link add B{dev} type bond mode {mode} miimon 10")
     link.below = []
-    for leg in "ab":
+    for i, leg in enumerate("ab"):
         h, g = link.h + leg, link.g + leg
-        ip(None, f"link add {h} netns {link.host} type veth peer name {g} netns r")
+        ip(None, f"link add {h} index {link.index(i)} netns {link.host} type veth peer name {g} netns r")
         for where, dev, bond in ((link.host, h, "B" + link.h), ("r", g, "B" + link.g)):
             ip(where, f"link set {dev} master {bond}")
         link.below.append(g)

@@ -310,8 +310,10 @@ def up(names="crs", offload=True, made=False):
     if not made:
         for n in names:
             netns_add(n)
-        ip(None, f"""link add c0 netns {c} type veth peer name r0 netns {r}
-            link add s0 netns {s} type veth peer name r1 netns {r}""")
+        # Where both ends of a pair have one ifindex the kernel takes the carrier's change as one that can wait, up to a
+        # second (net/core/link_watch.c:linkwatch_urgent_event()).
+        ip(None, f"""link add c0 index 20 netns {c} type veth peer name r0 netns {r}
+            link add s0 index 30 netns {s} type veth peer name r1 netns {r}""")
     for dev, n in where.items():
         # Addresses of a namespace that was just made would still be probed for duplicates.
         for k in ("all", "default", dev):
@@ -559,7 +561,7 @@ def learned(flow):
 def second_link(where, dev, net, r_dev="r2"):
     """One more link to the gateway: 10.0.NET.1 and fd00:NET::1 are the gateway's end."""
     quiet(where)
-    ip(None, f"link add {dev} netns {where} type veth peer name {r_dev} netns r")
+    ip(None, f"link add {dev} index {100 + net} netns {where} type veth peer name {r_dev} netns r")
     for n, d, host in ((where, dev, 2), ("r", r_dev, 1)):
         ip(n, f"""addr add 10.0.{net}.{host}/24 dev {d}
             addr add fd00:{net}::{host}/64 dev {d}
