@@ -39,11 +39,11 @@ tools() {
 		qemu-system-x86 busybox-static iproute2 iptables nftables conntrack ipset ethtool iperf3 curl \
 		netcat-openbsd socat ppp pppoe wireguard-tools \
 		libxtables-dev libnetfilter-conntrack-dev libmnl-dev libcmocka-dev nettle-dev debootstrap rsync \
-		flex bison libssl-dev
+		flex bison libssl-dev dwarves
 }
 
 check() {
-	install_packages sparse clang universal-ctags dwarves gcc-aarch64-linux-gnu \
+	install_packages sparse clang universal-ctags gcc-aarch64-linux-gnu \
 		gcc-mipsel-linux-gnu gcc-s390x-linux-gnu libc6-dev-s390x-cross libc6-dev-i386-cross \
 		gcc-i686-linux-gnu qemu-user-static perl
 }
@@ -98,7 +98,8 @@ release_of() {
 	return 1
 }
 
-has_package() { apt-cache -c "$APT/apt.conf" show "$1" 2>/dev/null | grep -q '^Filename:'; }
+# Not in a pipe: grep -q leaves at the first match, and with pipefail apt-cache's SIGPIPE would be the status.
+has_package() { [[ $(apt-cache -c "$APT/apt.conf" show "$1" 2>/dev/null) == *$'\nFilename:'* ]]; }
 
 image_packages() {
 	if has_package "linux-binary-$1:$2" && has_package "linux-modules-$1:$2"; then
@@ -143,7 +144,7 @@ kernel() {
 		mkdir -p "$dir"
 		kbuild=linux-kbuild-${r%-"$flavour"}
 		[ "$series" = 6.1 ] && kbuild=linux-kbuild-6.1
-		version=$(apt-cache -c "$APT/apt.conf" show "linux-headers-$r:$arch" | sed -n 's/^Version: //p' | head -1)
+		version=$(apt-cache -c "$APT/apt.conf" show "linux-headers-$r:$arch" | sed -n 's/^Version: //p' | sed -n 1p)
 		unpack "$dir" "linux-headers-$r:$arch=$version" "linux-headers-${r%-"$flavour"}-common=$version" \
 			"$kbuild:amd64"
 		h=$dir/usr/src/linux-headers-$r
