@@ -13,8 +13,9 @@ case $QEMU in *x86_64*)
 		done
 	done ;;
 esac
+# In the foreground, or a terminal stops the emulator as soon as it reads or sets it.
 # shellcheck disable=SC2086
-exec timeout -k 5 "${TMO:-600}" $QEMU -accel "${ACCEL:-tcg,thread=multi}" -cpu "${CPU:-max}" \
+exec timeout --foreground -k 5 "${TMO:-600}" $QEMU -accel "${ACCEL:-tcg,thread=multi}" -cpu "${CPU:-max}" \
 	-smp "${SMP:-2}" -m "${MEM:-1536}" -nographic -nodefaults -no-user-config -serial "${SERIAL:-stdio}" -no-reboot \
 	${QARGS:-} $NICS -kernel "$CACHE/k/$K/vmlinuz" -initrd "$IMAGE" \
 	-append "console=$CONSOLE quiet panic=-1 mitigations=off tsc=reliable nokaslr random.trust_cpu=on slab_nomerge ${APPEND:-} lab=$LAB"
