@@ -4,50 +4,84 @@
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 PKG_CONFIG ?= pkg-config
-XTLIBDIR ?= $(shell $(PKG_CONFIG) --variable=xtlibdir xtables)
+XTLIBDIR ?= $(shell $(PKG_CONFIG) --variable=xtlibdir xtables 2>/dev/null)
 MANDIR ?= /usr/local/share/man
-CC ?= gcc
+SBINDIR ?= /usr/local/sbin
+UNITDIR ?= /usr/local/lib/systemd/system
+ifeq ($(origin CC),default)
+CC = $(CROSS_COMPILE)gcc
+endif
 K ?= 6.1
 
 KMAKE = $(MAKE) -C $(KDIR) M=$(CURDIR)
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
 LIBXT = xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.so
 LIST = natflowctl/natflow-list
-SBINDIR ?= /usr/local/sbin
+MAN = build/natflow.8
+VERSION = $(shell sed -n 's/.*NATFLOW_VERSION "\(.*\)"/\1/p' control/settings.h)
+DKMS_TREE = $(DESTDIR)/usr/src/natflow-$(VERSION)
+DKMS_FILES = Makefile Kbuild LICENSE dkms.conf tests/check-config.sh xt_FLOWOFFLOAD/xt_FLOWOFFLOAD.c \
+	$(wildcard *.[ch] compat/*.h $(foreach d,control core lib policy,$(d)/*.[ch])) $(shell find include -name '*.h')
+# Debian's headers have no key to sign with: then modules are not signed, rather than each with an error.
+SIGN_KEY = $(shell sed -n 's/^CONFIG_MODULE_SIG_KEY="\(.*\)"/\1/p' $(KDIR)/.config)
+SIGN = $(if $(filter pkcs11:%,$(SIGN_KEY))$(wildcard $(SIGN_KEY) $(KDIR)/$(SIGN_KEY)),,CONFIG_MODULE_SIG_ALL=)
 
 all: modules $(LIBXT) $(LIST)
 
 modules: check-config
-	$(KMAKE) modules
+	+$(KMAKE) modules
 
 # A missing kernel option is named before anything is compiled.
 check-config:
 	@./tests/check-config.sh $(KDIR)
 
-$(LIBXT): xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.c include/uapi/linux/netfilter/xt_FLOWOFFLOAD.h
+check-xtables:
+	@[ "$(XTLIBDIR)" ] || { echo >&2 "natflow: $(PKG_CONFIG) does not find xtables" \
+		"(on Debian: apt install pkg-config libxtables-dev)"; exit 1; }
+
+$(LIBXT): xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.c include/uapi/linux/netfilter/xt_FLOWOFFLOAD.h | check-xtables
 	$(CC) -O2 -Wall -Wextra -Wno-unused-parameter -shared -fPIC -Iinclude/uapi \
 		$(shell $(PKG_CONFIG) --cflags xtables) -o $@ $< $(LDFLAGS)
 
 $(LIST): natflowctl/natflow-list.c lib/domains.c lib/domains.h lib/hostname.c lib/hostname.h lib/host.h
 	$(CC) -O2 -std=gnu11 -Wall -Wextra -Wno-unused-parameter -o $@ $(filter %.c,$^) $(LDFLAGS)
 
-install: all
-	$(KMAKE) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=extra modules_install
+# Modules by Kbuild, without its depmod: that wants a System.map, which packaged headers do not have.
+install: check-xtables all
+	@! ls $(DESTDIR)/lib/modules/$(KRELEASE)/updates/dkms/natflow.ko* 2>/dev/null || { echo >&2 \
+		"natflow: DKMS has installed it for $(KRELEASE), which goes first: make uninstall, then again"; exit 1; }
+	+$(KMAKE) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=extra INSTALL_MOD_STRIP=1 $(SIGN) \
+		quiet_cmd_depmod= cmd_depmod=: modules_install
+	@# A staging directory has none of the kernel's own modules: whoever unpacks it runs depmod.
+	[ ! -e $(DESTDIR)/lib/modules/$(KRELEASE)/modules.builtin ] || depmod -b "$(DESTDIR)/" $(KRELEASE)
+	$(MAKE) --no-print-directory install-tools
+
+install-tools: check-xtables $(LIBXT) $(LIST) $(MAN)
 	install -D -m 644 $(LIBXT) $(DESTDIR)$(XTLIBDIR)/libxt_FLOWOFFLOAD.so
 	install -D -m 755 $(LIST) $(DESTDIR)$(SBINDIR)/natflow-list
-	install -D -m 644 build/natflow.8 $(DESTDIR)$(MANDIR)/man8/natflow.8
+	install -D -m 644 $(MAN) $(DESTDIR)$(MANDIR)/man8/natflow.8
+	install -D -m 644 packaging/natflow.service $(DESTDIR)$(UNITDIR)/natflow.service
 
-install: build/natflow.8
+# DKMS builds the modules again for every kernel that is installed later.
+install-dkms: check-xtables
+	@[ "$(DESTDIR)" ] || command -v dkms >/dev/null || { echo >&2 "natflow: dkms is not there"; exit 1; }
+	$(if $(DESTDIR),,packaging/remove-modules.sh)
+	for f in $(DKMS_FILES); do install -D -m $$([ -x $$f ] && echo 755 || echo 644) $$f $(DKMS_TREE)/$$f || exit; done
+	$(if $(DESTDIR),,dkms install natflow/$(VERSION) -k $(KRELEASE))
+	$(MAKE) --no-print-directory install-tools
 
-build/natflow.8: xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.man
-	@mkdir -p build
+$(MAN): xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.man
+	@mkdir -p $(dir $@)
 	{ printf '.TH NATFLOW 8\n.SH NAME\nnatflow \\- forwarding fast path, target FLOWOFFLOAD\n.SH FLOWOFFLOAD\n'; \
 	  cat $<; } >$@
 
-uninstall:
-	rm -f $(DESTDIR)$(XTLIBDIR)/libxt_FLOWOFFLOAD.so $(DESTDIR)$(MANDIR)/man8/natflow.8 $(DESTDIR)$(SBINDIR)/natflow-list
-	rm -f $(addprefix $(DESTDIR)/lib/modules/$(KRELEASE)/extra/,$(foreach m,natflow xt_FLOWOFFLOAD,$(m).ko $(m).ko.xz $(m).ko.zst $(m).ko.gz))
-	$(if $(DESTDIR),,depmod $(KRELEASE))
+# Without the extension iptables cannot list or save a table that has the target: FORCE=1 does not care.
+uninstall: check-xtables
+	$(if $(DESTDIR)$(filter 1,$(FORCE)),,@packaging/check-rules.sh)
+	$(if $(DESTDIR),,-systemctl -q disable natflow 2>/dev/null)
+	packaging/remove-modules.sh $(DESTDIR)
+	rm -f $(DESTDIR)$(XTLIBDIR)/libxt_FLOWOFFLOAD.so $(DESTDIR)$(SBINDIR)/natflow-list
+	rm -f $(DESTDIR)$(MANDIR)/man8/natflow.8 $(DESTDIR)$(UNITDIR)/natflow.service
 
 clean:
 	-$(KMAKE) clean
@@ -65,7 +99,7 @@ test:
 test-all:
 	@tests/run.sh long
 
-check test-unit test-browser test-visit test-names fuzz test-lab test-hostile test-selftest endurance mutants bench:
+check test-unit test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest endurance mutants bench:
 	@T=$(T) K=$(K) CASE="$(CASE)" RUNS=$(RUNS) SEED=$(SEED) tests/run.sh $@
 
 help:
@@ -78,6 +112,7 @@ help:
 	@echo 'make test-unit       lib/ on the host'
 	@echo 'make test-browser    its parsers on what Chromium says, fresh'
 	@echo 'make test-visit      a browser behind a gateway, over TCP and QUIC; needs /dev/net/tun'
+	@echo 'make test-install    the README'\''s commands, typed in a terminal'
 	@echo 'make test-names      its parsers against tshark, on captures from Debian'\''s sources'
 	@echo 'make fuzz T=60       parsers, T seconds each'
 	@echo 'make test-lab        lab cases; K=6.1|6.12|newest|6.1-arm64|6.1-s390x CASE=regex'
@@ -88,4 +123,4 @@ help:
 	@echo 'make bench           instructions per packet'
 
 .PHONY: all modules check-config install uninstall clean demo shell test test-all check \
-	test-unit test-browser test-visit test-names fuzz test-lab test-hostile test-selftest endurance mutants bench help
+	test-unit test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest endurance mutants bench help
