@@ -183,8 +183,8 @@ def compare(ports):
     measure(ports, "nf_flow_table")
     run("r", "nft delete table inet ft")
     load()
-    run("r", f"{IPT[4]} -w -A FORWARD -j FLOWOFFLOAD")
-    run("r", f"{IPT[6]} -w -A FORWARD -j FLOWOFFLOAD")
+    run("r", f"{IPT[4]} -w -I FORWARD 1 -j FLOWOFFLOAD")
+    run("r", f"{IPT[6]} -w -I FORWARD 1 -j FLOWOFFLOAD")
     wait(lambda: stats()["hooked"] == 1, "hooks in place")
     measure(ports, "natflow")
     if ports == "veth":
@@ -194,16 +194,24 @@ def compare(ports):
 
 
 def shell():
+    # What Debian calls iptables, and a page's reader.
+    for name in ("iptables", "ip6tables"):
+        for what in ("", "-save", "-restore"):
+            os.symlink(f"{name}-nft{what}", f"/usr/sbin/{name}{what}")
+    IPT.update({4: "iptables", 6: "ip6tables"})
+    os.symlink("/lab/natflow-list", "/usr/bin/natflow-list")
+    with open("/usr/sbin/man", "w") as f:
+        f.write("#!/bin/sh\nexec mman \"$@\"\n")
+    os.chmod("/usr/sbin/man", 0o755)
     prepare("veth")
     load()
-    for name in ("iptables", "ip6tables"):
-        os.symlink(f"/usr/sbin/{name}-legacy", f"/usr/sbin/{name}")
     print("""
 You are on the gateway. A client (10.0.1.2) and a server (10.0.2.2) are in
-the namespaces c and s. Five commands to try; `exit` ends the VM:
+the namespaces c and s. Five commands to try; `man natflow` says more and
+`exit` ends the VM:
 
-  iptables -A FORWARD -j FLOWOFFLOAD
-  ip netns exec c iperf3 -c 10.0.2.2 -t 3
+  iptables -I FORWARD 1 -j FLOWOFFLOAD
+  ip netns exec c iperf3 -u -b 8M -c 10.0.2.2 -t 3
   cat /proc/natflow
   cat /proc/natflow_flows
   echo disabled=1 > /dev/natflow_ctl

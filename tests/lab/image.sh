@@ -10,7 +10,7 @@ K=$1 OUT=$2
 PROGRAMS="bash dash ip tc bridge iptables-legacy iptables-nft iptables-legacy-save iptables-legacy-restore
  iptables-nft-save iptables-nft-restore ip6tables-legacy ip6tables-legacy-save ip6tables-legacy-restore
  ip6tables-nft ip6tables-nft-save ip6tables-nft-restore nft ss nc socat du date readlink timeout iperf3 conntrack ethtool curl kmod ipset /usr/bin/python3 capsh setpriv
- pppd pppoe-server pppoe wg"
+ mman pppd pppoe-server pppoe wg"
 MODULES="veth dummy nf_conntrack nf_nat nf_flow_table nf_flow_table_inet nf_tables nft_flow_offload
  nft_chain_nat nft_objref nft_nat nft_masq nft_ct nft_compat nf_conntrack_netlink ip_tables iptable_nat
  iptable_filter iptable_mangle iptable_raw ip6_tables ip6table_nat ip6table_filter ip6table_mangle
@@ -109,6 +109,7 @@ lab() {
 	cp "$TOP/build/$K"/*.ko "$T/lab/"
 	make -s -C "$TOP" CC="$cc" LIBXT="$libxt" "$libxt"
 	make -s -C "$TOP" CC="$cc" LIST="$T/lab/natflow-list" "$T/lab/natflow-list"
+	make -s -C "$TOP" MAN="$T/usr/share/man/man8/natflow.8" "$T/usr/share/man/man8/natflow.8"
 	$cc -O2 -Wall -Werror -o "$T/lab/ctprog" "$TOP/tests/lab/prog/ctprog.c" -L"$USERLAND$libs" \
 		-Wl,-rpath-link,"$USERLAND$libs" -l:libnetfilter_conntrack.so.3
 }

@@ -39,7 +39,7 @@ tools() {
 		qemu-system-x86 busybox-static iproute2 iptables nftables conntrack ipset ethtool iperf3 curl \
 		netcat-openbsd socat ppp pppoe wireguard-tools \
 		libxtables-dev libnetfilter-conntrack-dev libmnl-dev libcmocka-dev nettle-dev debootstrap rsync \
-		flex bison libssl-dev dwarves
+		flex bison libssl-dev dwarves mandoc
 }
 
 check() {
