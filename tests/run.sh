@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# run.sh short|long|check|test-unit|test-browser|test-visit|test-names|fuzz|test-lab|test-hostile|test-selftest|endurance|mutants|bench|links: the test
+# run.sh short|long|check|test-unit|test-browser|test-visit|test-install|test-names|fuzz|test-lab|test-hostile|test-selftest|endurance|mutants|bench|links: the test
 # ladder. Every ring prints TAP; the last line is "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -125,6 +125,11 @@ visit() {
 	prepare visit 6.1 && $LAB/setup.sh visit >&2 && $LAB/visit.py $LAB/vm.sh 6.1 build/lab/6.1.cpio.gz
 }
 
+# What a stranger types: the README in a terminal.
+install() {
+	$LAB/setup.sh tools kernel:6.1 >&2 && $LAB/install.py
+}
+
 # Names that tshark shows in other people's captures, and ours.
 names() {
 	local captures
@@ -167,6 +172,7 @@ short)
 	labs lab '^nat.(masquerade|snat_and_dnat)' 6.1-arm64 6.1-s390x
 	ring fuzz tests/fuzz.sh 10
 	ring browser browser
+	ring install install
 	ring bench $LAB/bench.sh
 	;;
 long)
@@ -182,6 +188,7 @@ long)
 	ring fuzz tests/fuzz.sh 300
 	ring browser browser
 	ring visit visit
+	ring install install
 	ring names names
 	ring mutants tests/mutants.py
 	ring bench $LAB/bench.sh
@@ -197,6 +204,7 @@ test-selftest) rm -f "$TAP"/*; selftests "${K:-6.1}" ;;
 mutants) rm -f "$TAP"/*; ring mutants tests/mutants.py ;;
 test-browser) rm -f "$TAP"/*; ring browser browser ;;
 test-visit) rm -f "$TAP"/*; ring visit visit ;;
+test-install) rm -f "$TAP"/*; ring install install ;;
 test-names) rm -f "$TAP"/*; ring names names ;;
 bench) rm -f "$TAP"/*; ring bench $LAB/bench.sh; ring parsers parsers ;;
 links)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`make shell` in a terminal: what it says to type, and the blocks of the README that a gateway with traffic answers."""
+import re
+import subprocess
+
+from documents import TOP, block, command
+from terminal import Terminal, check
+
+NAMES = "echo 1 > /proc/sys"
+SITES = "echo list name="
+LOOK = "cat /proc/natflow "
+VISIT = "ip netns exec c curl -sS -m 20 -o /dev/null -H 'Host: {}' http://10.0.2.2/data"
+
+
+def numbers(text):
+    """The counters of /proc/natflow."""
+    return dict(re.findall(r"^([\w.-]+) (\d+)$", text, re.M))
+
+
+def fast_by(shell):
+    """What the banner says to type, in its order; then all of it was true."""
+    lines = re.findall(r"^  (\S.*)$", shell.banner, re.M)
+    check(len(lines) == 5, f"the banner has {len(lines)} commands")
+    for line in lines:
+        output = shell.type(line)
+        if "iperf3" in line:
+            check("iperf Done." in output, output)
+        elif line == "cat /proc/natflow":
+            check(int(numbers(output)["hits"]) > 1000, output)
+        elif line == "cat /proc/natflow_flows":
+            check(re.search(r"^\S.* state=published", output, re.M), f"no flow: {output}")
+    check(numbers(shell.type("cat /proc/natflow"))["disabled"] == "1", "disabled=1 was not done")
+    shell.type("echo disabled=0 > /dev/natflow_ctl")
+
+
+def tools(shell):
+    """What a person expects to find there."""
+    page = shell.type("man natflow | cat")
+    check("FLOWOFFLOAD" in page and "iptables" in page, page)
+    shell.send("man natflow")
+    shell.expect(r"NATFLOW\(8\)", 60)
+    shell.send("q")
+    shell.expect(shell.prompt, 60)
+    saved = shell.type("iptables-save")
+    check("-A FORWARD -j FLOWOFFLOAD" in saved and "COMMIT" in saved, saved)
+    shell.type("iptables-save > /tmp/saved; iptables -F FORWARD; iptables-restore < /tmp/saved")
+    check("-A FORWARD -j FLOWOFFLOAD" in shell.type("iptables -S FORWARD"), "not restored")
+    shell.type("ip6tables-save | ip6tables-restore")
+    shell.type("echo example.com | natflow-list > /tmp/one.set && test -s /tmp/one.set")
+    shell.type("false", status=1)
+
+
+def looked_at(shell):
+    """README: what to look at. Its words and its shapes."""
+    for line in block("README.md", LOOK):
+        output = shell.type(command(line))
+        if line.startswith("cat /proc/natflow "):
+            wrong = [l for l in output.splitlines() if not re.match(r"[\w.-]+:? \S", l)]
+            check(not wrong and "hits" in numbers(output), f"not lines of a key and a value: {wrong}")
+        elif line.startswith("cat /dev/natflow_ctl"):
+            check(re.search(r"^# ", output) and re.search(r"^select=", output, re.M), output)
+            shell.type("cat /dev/natflow_ctl > /tmp/settings; cat /tmp/settings > /dev/natflow_ctl")
+    check(numbers(shell.type("cat /proc/natflow"))["disabled"] == "1", "disabled=1 was not done")
+    shell.type("echo disabled=0 > /dev/natflow_ctl")
+
+
+def visited(shell):
+    """README: what is visited is logged, and blocked."""
+    log, blocked = [], VISIT.format("www.example.com")
+    for line in block("README.md", NAMES):
+        output = shell.type(command(line))
+        if "urllogger_store/enable" in line:
+            shell.type(blocked)
+        elif "natflow_urls" in line:
+            log = output.splitlines()
+        elif line.startswith("cat /dev/hostacl_ctl"):
+            check("add acl=0,2,example.com" in output and "dns_answer=nxdomain" in output, output)
+    check(any("www.example.com" in l for l in log), f"not logged: {log}")
+    shell.type(blocked, status=56)      # reset
+    shell.type(VISIT.format("www.example.net"))
+
+
+def listed(shell):
+    """README: lists, as text and made once."""
+    shell.type("cd /tmp; printf 'ads.test\\n' > domains.txt; echo list name=old action=drop > /dev/hostacl_ctl")
+    for line in block("README.md", SITES):
+        shell.type(command(line.replace("192.168.1.0/24", "10.0.1.0/24")))
+    check("name=ads" in shell.type("cat /dev/hostacl_ctl"), "the list is not there")
+    shell.type(VISIT.format("www.ads.test"), status=56)
+    shell.type("echo clear > /dev/hostacl_ctl; cd /")
+
+
+class Shell(Terminal):
+    def start(self):
+        self.banner = self.expect(self.prompt, 900)
+
+
+def points(tap):
+    shell = Shell(["make", "-s", "shell"], r"gateway# $", cwd=TOP)
+
+    def end():
+        shell.send("exit")
+        check(shell.end() == 0, f"make shell: status {shell.process.returncode}")
+    try:
+        # Without a prompt there is nobody to ask.
+        if tap.point("shell: a prompt on the gateway", shell.start):
+            tap.point("shell: what the banner says", lambda: fast_by(shell))
+            tap.point("shell: man, iptables-save, iptables-restore, natflow-list", lambda: tools(shell))
+            tap.point("shell: README, what to look at", lambda: looked_at(shell))
+            tap.point("shell: README, names", lambda: visited(shell))
+            tap.point("shell: README, lists", lambda: listed(shell))
+            tap.point("shell: exit, and the terminal is as it was", end)
+    finally:
+        shell.close()
