@@ -211,7 +211,7 @@ static noinline void surface(struct sk_buff *skb, unsigned int len, const struct
 /* The last step that may refuse is its first: from the trim on the packet is ours. */
 static __always_inline enum natflow_reason rewrite(struct ctx *c, const u8 family)
 {
-	const bool udp = natflow_key_tail(&c->pkt.key, family)->proto == IPPROTO_UDP;
+	const bool udp = c->pkt.proto == IPPROTO_UDP;
 	const unsigned int came = c->skb->len;
 	struct sk_buff *skb = natflow_xmit_make_private(c->skb, natflow_pkt_pull_len(family),
 							c->egress->headroom);

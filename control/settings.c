@@ -110,7 +110,7 @@ static bool flow_matches(struct natflow_flow *flow, const void *arg)
 	if ((f->src_family && f->src_family != family) ||
 	    (f->dst_family && f->dst_family != family))
 		return false;
-	return (!f->proto || f->proto == tail->proto) &&
+	return (!f->proto || f->proto == natflow_ct_proto(flow->ct)) &&
 	       (!f->src_family || natflow_prefix_match(src, f->src, f->src_len)) &&
 	       (!f->dst_family || natflow_prefix_match(dst, f->dst, f->dst_len)) &&
 	       (!f->sport || f->sport == ntohs(tail->ports.sport)) &&

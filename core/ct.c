@@ -103,7 +103,7 @@ bool natflow_ct_alive(const struct nf_conn *ct)
 }
 
 /* One conntrack tuple in the shape of a key. */
-static void tuple_to_key(const struct nf_conntrack_tuple *t, u32 port, union natflow_key *key)
+static void tuple_to_key(const struct nf_conntrack_tuple *t, u32 way, union natflow_key *key)
 {
 	struct natflow_key_tail *tail;
 
@@ -118,28 +118,26 @@ static void tuple_to_key(const struct nf_conntrack_tuple *t, u32 port, union nat
 	}
 	tail->ports.sport = t->src.u.all;
 	tail->ports.dport = t->dst.u.all;
-	tail->port = port;
-	tail->proto = t->dst.protonum;
-	tail->family = t->src.l3num;
+	tail->way = way | (t->dst.protonum == IPPROTO_TCP ? NATFLOW_KEY_TCP : 0);
 }
 
 /**
  * natflow_ct_key() - what packets of one direction look like when they arrive
  * @ct: conntrack
  * @dir: IP_CT_DIR_ORIGINAL or IP_CT_DIR_REPLY
- * @port: ingress port id
+ * @way: natflow_way.id of the ingress path
  * @key: filled in completely
  */
-void natflow_ct_key(const struct nf_conn *ct, unsigned int dir, u32 port, union natflow_key *key)
+void natflow_ct_key(const struct nf_conn *ct, unsigned int dir, u32 way, union natflow_key *key)
 {
-	tuple_to_key(&ct->tuplehash[dir].tuple, port, key);
+	tuple_to_key(&ct->tuplehash[dir].tuple, way, key);
 }
 
 /**
  * natflow_ct_after() - what packets of one direction look like after NAT
  * @ct: conntrack
  * @dir: direction
- * @key: filled in completely; port 0
+ * @key: filled in completely; way 0
  */
 void natflow_ct_after(const struct nf_conn *ct, unsigned int dir, union natflow_key *key)
 {

@@ -16,7 +16,7 @@ enum natflow_reason natflow_ct_eligible(const struct nf_conn *ct);
 bool natflow_ct_get(struct nf_conn *ct);
 void natflow_ct_put(struct nf_conn *ct);
 bool natflow_ct_alive(const struct nf_conn *ct);
-void natflow_ct_key(const struct nf_conn *ct, unsigned int dir, u32 port, union natflow_key *key);
+void natflow_ct_key(const struct nf_conn *ct, unsigned int dir, u32 way, union natflow_key *key);
 void natflow_ct_after(const struct nf_conn *ct, unsigned int dir, union natflow_key *key);
 bool natflow_ct_unblind(struct nf_conn *ct);
 void natflow_ct_return(struct nf_conn *ct);

@@ -680,7 +680,7 @@ int __init natflow_flow_init(void)
 	BUILD_BUG_ON(sizeof(struct natflow_dir4) != 64);
 	BUILD_BUG_ON(sizeof(struct natflow_dir6) != 128);
 	BUILD_BUG_ON(offsetof(struct natflow_dir4, key) != sizeof(struct natflow_dir));
-	BUILD_BUG_ON(offsetof(struct natflow_dir6, rewrite) != 72);
+	BUILD_BUG_ON(offsetof(struct natflow_dir6, rewrite) != 64);
 
 	flow_cache[0] = kmem_cache_create("natflow_flow4", cold + 2 * sizeof(struct natflow_dir4),
 					  0, SLAB_HWCACHE_ALIGN, NULL);

@@ -56,13 +56,14 @@ struct natflow_dir4 {
 	struct natflow_dir head;
 	struct natflow_key4 key;
 	struct natflow_rewrite4 rewrite;
+	u8 pad[8];
 };
 
 struct natflow_dir6 {
 	struct natflow_dir head;
 	struct natflow_key6 key;
 	struct natflow_rewrite6 rewrite;
-	u8 pad[16];
+	u8 pad[24];
 };
 
 enum natflow_flow_bit {

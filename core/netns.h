@@ -80,7 +80,7 @@ struct natflow_net {
 
 	/* Ports, by ifindex: written under RTNL, read under RCU; their ways under @egress_lock. */
 	DECLARE_HASHTABLE(ports, 6);
-	atomic_t port_seq;		/* last id of a way given out */
+	atomic_t way_seq;		/* last id of a way given out, see natflow_way_new_id() */
 	struct natflow_group group;	/* written by one door's writer at a time, under RTNL */
 
 	/* Egresses, by neighbour: under @egress_lock. */

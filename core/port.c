@@ -126,7 +126,7 @@ int natflow_port_add(struct natflow_net *nn, struct net_device *dev)
 	if (!port)
 		return -ENOMEM;
 	port->nn = nn;
-	port->own.id = (u32)atomic_inc_return(&nn->port_seq);
+	port->own.id = natflow_way_new_id(nn);
 	port->own.surface = dev->ifindex;
 	port->ifindex = dev->ifindex;
 	port->dev = dev;

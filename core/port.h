@@ -20,7 +20,7 @@
 
 /* See core/way.h. What is hashed does not change. */
 struct natflow_way {
-	u32 id;				/* in keys; never given out twice in a namespace */
+	u32 id;				/* in keys: even, never given out twice in a namespace */
 	u32 tags;			/* natflow_way_tags() */
 	u8 mac[ETH_ALEN + 2] __aligned(8);	/* of the device where packets surface */
 	int surface;			/* its ifindex */

@@ -101,7 +101,7 @@ static const struct natflow_way *create(struct natflow_port *bottom, const struc
 		kfree(way);
 		return NULL;
 	}
-	way->id = (u32)atomic_inc_return(&bottom->nn->port_seq);
+	way->id = natflow_way_new_id(bottom->nn);
 	bottom->way_count++;
 	hlist_add_head_rcu(&way->node, &bottom->ways[natflow_way_hash(way->tags)]);
 	return way;

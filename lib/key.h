@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The key of a flow direction: what a packet looks like at the port it comes
- * in by. The family is not stored; the length is: 3 words for IPv4, 6 for IPv6.
+ * The key of a flow direction: addresses, ports, and one number for ingress
+ * path and protocol. 2 words for IPv4, 5 for IPv6; the family is not stored.
  */
 #ifndef _NATFLOW_LIB_KEY_H
 #define _NATFLOW_LIB_KEY_H
@@ -26,12 +26,10 @@ struct natflow_ports {
 /* Behind the addresses both families are alike. */
 struct natflow_key_tail {
 	struct natflow_ports ports;
-	u32 port;		/* natflow_port.id of the ingress port, never reused */
-	__be16 tag[2];		/* outer and inner VLAN TCI, 0 = none */
-	__be16 session;		/* PPPoE session, 0 = none */
-	u8 proto;		/* IPPROTO_TCP or IPPROTO_UDP */
-	u8 family;		/* NFPROTO_IPV4 or NFPROTO_IPV6 */
+	u32 way;		/* natflow_way.id, an even number, | NATFLOW_KEY_TCP */
 };
+
+#define NATFLOW_KEY_TCP	1U	/* TCP, else UDP */
 
 struct natflow_key4 {
 	struct natflow_addrs4 addrs;
@@ -46,14 +44,14 @@ struct natflow_key6 {
 union natflow_key {
 	struct natflow_key4 v4;
 	struct natflow_key6 v6;
-	u64 word[6];
+	u64 word[5];
 };
 
 static __always_inline unsigned int natflow_key_words(const u8 family)
 {
-	BUILD_BUG_ON(sizeof(struct natflow_key4) != 3 * sizeof(u64));
-	BUILD_BUG_ON(sizeof(struct natflow_key6) != 6 * sizeof(u64));
-	return family == NFPROTO_IPV4 ? 3 : 6;
+	BUILD_BUG_ON(sizeof(struct natflow_key4) != 2 * sizeof(u64));
+	BUILD_BUG_ON(sizeof(struct natflow_key6) != 5 * sizeof(u64));
+	return family == NFPROTO_IPV4 ? 2 : 5;
 }
 
 static __always_inline struct natflow_key_tail *
@@ -65,10 +63,10 @@ natflow_key_tail(union natflow_key *key, const u8 family)
 static __always_inline bool
 natflow_key_equal(const u64 *a, const u64 *b, const u8 family)
 {
-	u64 diff = (a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]);
+	u64 diff = (a[0] ^ b[0]) | (a[1] ^ b[1]);
 
 	if (family == NFPROTO_IPV6)
-		diff |= (a[3] ^ b[3]) | (a[4] ^ b[4]) | (a[5] ^ b[5]);
+		diff |= (a[2] ^ b[2]) | (a[3] ^ b[3]) | (a[4] ^ b[4]);
 	return !diff;
 }
 
@@ -88,14 +86,12 @@ static __always_inline u64 natflow_mulfold(u64 a, u64 b)
 static __always_inline u64
 natflow_key_hash(const u64 *key, const u64 *seed, const u8 family)
 {
-	u64 h;
+	u64 h = natflow_mulfold(key[0] ^ seed[0], key[1] ^ seed[1]);
 
-	/* The last word of IPv4 has few bits that differ: it joins the first. */
 	if (family == NFPROTO_IPV4)
-		return natflow_mulfold(key[0] ^ key[2] * seed[2] ^ seed[0], key[1] ^ seed[1]);
-	h = natflow_mulfold(key[0] ^ seed[0], key[1] ^ seed[1]);
+		return h;
 	h ^= natflow_mulfold(key[2] ^ seed[1], key[3] ^ seed[2]);
-	return natflow_mulfold(h ^ key[4] ^ seed[3], key[5] ^ seed[0]);
+	return natflow_mulfold(h ^ seed[3], key[4] ^ seed[0]);
 }
 
 #endif /* _NATFLOW_LIB_KEY_H */

@@ -20,6 +20,7 @@ struct natflow_pkt {
 	u16 payload;		/* offset of the L4 payload from the IP header */
 	u8 ttl;
 	u8 tos;			/* DSCP and ECN as they are on the wire */
+	u8 proto;		/* IPPROTO_TCP or IPPROTO_UDP */
 	u8 tcp_flags;		/* byte 13 of TCP, 0 for UDP */
 };
 
@@ -58,7 +59,7 @@ natflow_pkt_parse_ip4(const u8 *data, u32 linear, u32 len, struct natflow_pkt *p
 	pkt->ttl = iph->ttl;
 	pkt->tos = iph->tos;
 	memcpy(&pkt->key.v4.addrs, &iph->addrs, sizeof(iph->addrs));
-	pkt->key.v4.tail.proto = iph->protocol;
+	pkt->proto = iph->protocol;
 	return NATFLOW_OK;
 }
 
@@ -78,7 +79,7 @@ natflow_pkt_parse_ip6(const u8 *data, u32 linear, u32 len, struct natflow_pkt *p
 	pkt->ttl = iph->hop_limit;
 	pkt->tos = (u8)(data[0] << 4) | data[1] >> 4;
 	memcpy(&pkt->key.v6.addrs, &iph->addrs, sizeof(iph->addrs));
-	pkt->key.v6.tail.proto = iph->nexthdr;
+	pkt->proto = iph->nexthdr;
 	return NATFLOW_OK;
 }
 
@@ -91,13 +92,13 @@ static __always_inline bool natflow_is_extension(u8 nexthdr)
 
 /* What has room in the packet is linear, by natflow_pkt_parse()'s contract. */
 static __always_inline enum natflow_reason
-natflow_pkt_parse_l4(const u8 *data, struct natflow_pkt *pkt, const u8 family)
+natflow_pkt_parse_l4(const u8 *data, u32 way, struct natflow_pkt *pkt, const u8 family)
 {
 	struct natflow_key_tail *tail = natflow_key_tail(&pkt->key, family);
 	u32 room = pkt->len - pkt->l4;
 	const u8 *l4 = data + pkt->l4;
 
-	if (tail->proto == IPPROTO_TCP) {
+	if (pkt->proto == IPPROTO_TCP) {
 		u32 hlen;
 
 		if (unlikely(room < sizeof(struct tcphdr)))
@@ -107,7 +108,8 @@ natflow_pkt_parse_l4(const u8 *data, struct natflow_pkt *pkt, const u8 family)
 			return NATFLOW_L4_HEADER;
 		pkt->payload = pkt->l4 + hlen;
 		pkt->tcp_flags = l4[13];
-	} else if (tail->proto == IPPROTO_UDP) {
+		tail->way = way | NATFLOW_KEY_TCP;
+	} else if (pkt->proto == IPPROTO_UDP) {
 		u32 ulen;
 
 		if (unlikely(room < sizeof(struct udphdr)))
@@ -117,7 +119,8 @@ natflow_pkt_parse_l4(const u8 *data, struct natflow_pkt *pkt, const u8 family)
 			return NATFLOW_L4_HEADER;
 		pkt->payload = pkt->l4 + sizeof(struct udphdr);
 		pkt->tcp_flags = 0;
-	} else if (family == NFPROTO_IPV6 && natflow_is_extension(tail->proto)) {
+		tail->way = way;
+	} else if (family == NFPROTO_IPV6 && natflow_is_extension(pkt->proto)) {
 		return NATFLOW_EXTENSION;
 	} else {
 		return NATFLOW_PROTOCOL;
@@ -131,7 +134,7 @@ natflow_pkt_parse_l4(const u8 *data, struct natflow_pkt *pkt, const u8 family)
  * @data: the IP header
  * @linear: bytes readable at @data; refused unless natflow_pkt_linear()
  * @len: bytes of the whole packet from the IP header on, padding included
- * @port: identity of the ingress port, for the key
+ * @way: natflow_way.id of the ingress path, for the key
  * @pkt: filled in; only meaningful when NATFLOW_OK is returned
  * @family: NFPROTO_IPV4 or NFPROTO_IPV6, a compile-time constant
  *
@@ -139,26 +142,20 @@ natflow_pkt_parse_l4(const u8 *data, struct natflow_pkt *pkt, const u8 family)
  * Return: NATFLOW_OK, or why the stack must take the packet.
  */
 static __always_inline enum natflow_reason
-natflow_pkt_parse(const u8 *data, u32 linear, u32 len, u32 port,
+natflow_pkt_parse(const u8 *data, u32 linear, u32 len, u32 way,
 		  struct natflow_pkt *pkt, const u8 family)
 {
-	struct natflow_key_tail *tail = natflow_key_tail(&pkt->key, family);
 	enum natflow_reason reason;
 
 	reason = family == NFPROTO_IPV4 ? natflow_pkt_parse_ip4(data, linear, len, pkt) :
 					  natflow_pkt_parse_ip6(data, linear, len, pkt);
 	if (unlikely(reason))
 		return reason;
-	reason = natflow_pkt_parse_l4(data, pkt, family);
+	reason = natflow_pkt_parse_l4(data, way, pkt, family);
 	if (unlikely(reason))
 		return reason;
 	if (unlikely(pkt->ttl <= 1))
 		return NATFLOW_TTL;
-	tail->port = port;
-	tail->tag[0] = 0;
-	tail->tag[1] = 0;
-	tail->session = 0;
-	tail->family = family;
 	return NATFLOW_OK;
 }
 

@@ -11,8 +11,8 @@ static void try4(const u8 *data, size_t linear, size_t len)
 	u8 *p = malloc(linear);
 
 	memcpy(p, data, linear);
-	if (!natflow_pkt_parse(p, linear, len, 1, &pkt, NFPROTO_IPV4)) {
-		bool udp = pkt.key.v4.tail.proto == IPPROTO_UDP;
+	if (!natflow_pkt_parse(p, linear, len, 2, &pkt, NFPROTO_IPV4)) {
+		bool udp = pkt.proto == IPPROTO_UDP;
 		u8 *field = p + pkt.l4 + (udp ? 6 : 16);
 
 		if (pkt.len > len || pkt.payload > pkt.len || pkt.ttl < 2)
@@ -46,7 +46,7 @@ static void try6(const u8 *data, size_t linear, size_t len)
 	u8 *p = malloc(linear);
 
 	memcpy(p, data, linear);
-	if (!natflow_pkt_parse(p, linear, len, 1, &pkt, NFPROTO_IPV6) &&
+	if (!natflow_pkt_parse(p, linear, len, 2, &pkt, NFPROTO_IPV6) &&
 	    (pkt.len > len || pkt.payload > pkt.len || pkt.ttl < 2))
 		abort();
 	free(p);

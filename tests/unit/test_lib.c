@@ -8,7 +8,7 @@
 #include "../../lib/nat.h"
 #include "../../lib/pkt.h"
 
-#define PORT 7
+#define WAY 8
 
 /* 10.0.1.2:1234 -> 10.0.2.2:80; checksums are filled in by fix(). */
 static const u8 udp4[] = {
@@ -72,8 +72,8 @@ static void fix(u8 *p, size_t len)
 
 static enum natflow_reason parse(const u8 *p, size_t linear, size_t len, struct natflow_pkt *pkt)
 {
-	return p[0] >> 4 == 6 ? natflow_pkt_parse(p, linear, len, PORT, pkt, NFPROTO_IPV6) :
-				natflow_pkt_parse(p, linear, len, PORT, pkt, NFPROTO_IPV4);
+	return p[0] >> 4 == 6 ? natflow_pkt_parse(p, linear, len, WAY, pkt, NFPROTO_IPV6) :
+				natflow_pkt_parse(p, linear, len, WAY, pkt, NFPROTO_IPV4);
 }
 
 static void test_parse_good(void **state)
@@ -91,19 +91,22 @@ static void test_parse_good(void **state)
 	assert_int_equal(pkt.tos, 0xb9);
 	assert_int_equal(pkt.tcp_flags, 0);
 	assert_int_equal(ntohs(pkt.key.v4.tail.ports.sport), 1234);
-	assert_int_equal(pkt.key.v4.tail.port, PORT);
+	assert_int_equal(pkt.key.v4.tail.way, WAY);
+	assert_int_equal(pkt.proto, IPPROTO_UDP);
 
 	memcpy(p, tcp4, sizeof(tcp4));
 	fix(p, sizeof(tcp4));
 	assert_int_equal(parse(p, sizeof(tcp4), sizeof(tcp4), &pkt), NATFLOW_OK);
 	assert_int_equal(pkt.tcp_flags, 0x18);
 	assert_int_equal(pkt.payload, 40);
+	assert_int_equal(pkt.key.v4.tail.way, WAY | NATFLOW_KEY_TCP);
 
 	memcpy(p, udp6, sizeof(udp6));
 	assert_int_equal(parse(p, sizeof(udp6), sizeof(udp6), &pkt), NATFLOW_OK);
 	assert_int_equal(pkt.tos, 0xb9);
 	assert_int_equal(pkt.len, 52);
 	assert_memory_equal(&pkt.key.v6.addrs, udp6 + 8, 32);
+	assert_int_equal(pkt.key.v6.tail.way, WAY);
 }
 
 /* Padding behind the IP length is no part of the packet. */
@@ -135,7 +138,7 @@ static void run_vectors(const u8 *good, size_t len, const struct vector *v, size
 		p[v->at] = v->value;
 		if (!v->keep_sum)
 			fix(p, len);
-		assert_int_equal(natflow_pkt_parse(p, len, len, PORT, &pkt, NFPROTO_IPV4), v->want);
+		assert_int_equal(natflow_pkt_parse(p, len, len, WAY, &pkt, NFPROTO_IPV4), v->want);
 	}
 }
 
@@ -176,7 +179,7 @@ static void test_parse_refusals6(void **state)
 	for (i = 0; i < ARRAY_SIZE(v); i++) {
 		memcpy(p, udp6, sizeof(udp6));
 		p[v[i].at] = v[i].value;
-		assert_int_equal(natflow_pkt_parse(p, sizeof(udp6), sizeof(udp6), PORT, &pkt,
+		assert_int_equal(natflow_pkt_parse(p, sizeof(udp6), sizeof(udp6), WAY, &pkt,
 						   NFPROTO_IPV6), v[i].want);
 	}
 }
@@ -313,13 +316,13 @@ static void test_key(void **state)
 	union natflow_key a = {}, b;
 	unsigned int bit;
 
-	for (bit = 0; bit < 6 * 64; bit++) {
+	for (bit = 0; bit < 8 * sizeof(a); bit++) {
 		b = a;
 		b.word[bit / 64] ^= 1ULL << bit % 64;
 		assert_false(natflow_key_equal(a.word, b.word, NFPROTO_IPV6));
 		assert_true(natflow_key_hash(a.word, seed, NFPROTO_IPV6) !=
 			    natflow_key_hash(b.word, seed, NFPROTO_IPV6));
-		if (bit >= 3 * 64)
+		if (bit >= 8 * sizeof(a.v4))
 			continue;
 		assert_false(natflow_key_equal(a.word, b.word, NFPROTO_IPV4));
 		assert_true(natflow_key_hash(a.word, seed, NFPROTO_IPV4) !=
