@@ -64,4 +64,11 @@
 	(rcu_access_pointer((dev)->tcx_ingress) || rcu_access_pointer((dev)->tcx_egress))
 #endif
 
+/* Set on packets that IPVS forwards; kernels without IPVS do not have the bit. */
+#if IS_ENABLED(CONFIG_IP_VS)
+#define natflow_compat_is_ipvs(skb) ((skb)->ipvs_property)
+#else
+#define natflow_compat_is_ipvs(skb) false
+#endif
+
 #endif /* _NATFLOW_COMPAT_H */

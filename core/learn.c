@@ -102,6 +102,24 @@ static bool is_deferred(const struct natflow_net *nn, const struct sk_buff *skb)
 	       !in_serving_softirq();
 }
 
+/*
+ * IPVS keeps its own timers, states and counters from the packets it sees, and
+ * deletes the conntrack of a connection that it has not seen for a while
+ * (net/netfilter/ipvs/ip_vs_conn.c:ip_vs_conn_expire(), 6.1 to 7.3). All its
+ * forwarding methods mark a packet before they send it, and so does its hook in
+ * FORWARD for answers (ip_vs_xmit.c:ip_vs_nat_send_or_cont(),
+ * ip_vs_send_or_cont(), ip_vs_tunnel_xmit_prepare();
+ * ip_vs_core.c:handle_response()).
+ */
+static enum natflow_reason check_owner(struct ctx *c)
+{
+	if (likely(!natflow_compat_is_ipvs(c->skb)))
+		return NATFLOW_OK;
+	if (test_bit(NATFLOW_FLOW_PUBLISHED, &c->flow->bits))
+		natflow_flow_end(c->flow, NATFLOW_END_IPVS);
+	return NATFLOW_LEARN_IPVS;
+}
+
 /* The packet and its route: only plain unicast forwarding is imitated. */
 static enum natflow_reason check_route(struct ctx *c)
 {
@@ -236,6 +254,8 @@ static enum natflow_reason learn(struct ctx *c)
 	if (reason == NATFLOW_LEARN_TCP_STATE &&
 	    test_bit(NATFLOW_FLOW_PUBLISHED, &c->flow->bits))
 		natflow_flow_end(c->flow, NATFLOW_END_TCP);
+	if (!reason)
+		reason = check_owner(c);
 	if (!reason)
 		reason = natflow_attach_check(c->nn, c->ct, &c->lesson.meta.watch);
 	if (!reason)

@@ -37,7 +37,7 @@ install_packages() {
 tools() {
 	install_packages gcc make bc xz-utils zstd cpio kmod libelf-dev pkg-config python3 \
 		qemu-system-x86 busybox-static iproute2 iptables nftables conntrack ipset ethtool iperf3 curl \
-		netcat-openbsd socat ppp pppoe wireguard-tools \
+		netcat-openbsd socat ppp pppoe wireguard-tools ipvsadm \
 		libxtables-dev libnetfilter-conntrack-dev libmnl-dev libcmocka-dev nettle-dev debootstrap rsync \
 		flex bison libssl-dev dwarves mandoc
 }

@@ -80,6 +80,7 @@
 	X(learn, LEARN_NO_MEMORY, "no-memory", "no memory for the flow") \
 	X(learn, LEARN_HW_NONE, "hw-none", "--hw asked for, but no hardware back end is loaded") \
 	X(learn, LEARN_INSPECT, "inspect", "its name is sought, or it is blocked") \
+	X(learn, LEARN_IPVS, "ipvs", "IPVS forwards it and must see each packet") \
 	X(end, END_CT_GONE, "conntrack-gone", "the conntrack was deleted or has expired") \
 	X(end, END_TCP, "tcp-flags", "SYN, FIN or RST was seen") \
 	X(end, END_EVICTED, "evicted", "idle, and its place was needed") \
@@ -90,6 +91,7 @@
 	X(end, END_NETNS, "netns", "the namespace or the module goes away") \
 	X(end, END_BLOCKED, "blocked", "a rule forbids its name from now on") \
 	X(end, END_INSPECT, "inspect", "its client said something more, and it may be another name") \
+	X(end, END_IPVS, "ipvs", "IPVS took over the flow") \
 	X(name, NAME_KNOWN, "named", "the client said whom it wants") \
 	X(name, NAME_NONE, "no-name", "a protocol or a client that says no name") \
 	X(name, NAME_BUDGET, "budget", "no name within the packets, bytes and seconds allowed") \
