@@ -52,12 +52,29 @@ static bool bridge_has_hooks(const struct net *net)
 	return false;
 }
 
+/*
+ * Did the user take offloads away from the device (ethtool -K, ip link set
+ * gso_max_size or gso_max_segs)? Then the stack finishes checksums and cuts
+ * super-packets above it (net/core/dev.c:validate_xmit_skb()). What it cannot do
+ * because of the devices below does not count: these are asked themselves.
+ */
+static bool is_limited(const struct net_device *dev)
+{
+	const netdev_features_t tx = NETIF_F_CSUM_MASK | NETIF_F_SG | NETIF_F_FRAGLIST |
+				     NETIF_F_HIGHDMA | NETIF_F_GSO | NETIF_F_GSO_MASK;
+
+	return dev->hw_features & ~dev->wanted_features & tx ||
+	       READ_ONCE(dev->gso_max_size) < min(dev->tso_max_size, GSO_LEGACY_MAX_SIZE) ||
+	       READ_ONCE(dev->gso_max_segs) < min_t(u16, dev->tso_max_segs, GSO_MAX_SEGS);
+}
+
 static bool is_plain(const struct net_device *dev)
 {
 	/* A VLAN that leaves its tag in the packet gives the stack more than an IP packet. */
 	if (is_vlan_dev(dev) && !(vlan_dev_priv(dev)->flags & VLAN_FLAG_REORDER_HDR))
 		return false;
 	return netif_running(dev) && !has_qdisc(dev) && !has_hooks(dev) && !has_taps(dev) &&
+	       !is_limited(dev) &&
 	       !(netif_is_bridge_master(dev) && bridge_has_hooks(dev_net(dev)));
 }
 

@@ -3,7 +3,8 @@
  * Flattening: what is between the IP layer and the wire and does nothing but
  * add or take a tag, or choose a port, is worked out once and then skipped. A
  * device is skipped only while nobody put anything on it: a queue, a tc or
- * netfilter hook, an XDP program, a tap. Its counters go on as if it were not.
+ * netfilter hook, an XDP program, a tap; and nobody took offloads away from it.
+ * Its counters go on as if it were not.
  */
 #ifndef _NATFLOW_CORE_FLAT_H
 #define _NATFLOW_CORE_FLAT_H

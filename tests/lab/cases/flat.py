@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """VLANs and bridges are skipped while nobody put anything on them, and not one packet longer."""
 import json
+import socket
 import time
 
 import links
 from links import ROUNDS
-from natlab import (LONG, Capture, Delta, Failure, Udp, bare, check, ctl, drain, equal, frame, hits, inject, ip, ip_packet, mac,
+from natlab import (LONG, Capture, Delta, Failure, Tcp, Udp, bare, check, ctl, drain, equal, frame, hits, inject, ip, ip_packet, mac,
                     modprobe, netns_add, netns_del, nft_counter, ns, reachable, rule, run, select, sh, stats, sysctl, udp, wait)
 
 
@@ -140,6 +141,64 @@ def taps(pair):
         check(b"tapped %d" % i in capture.next(), "packets in order")
     capture.close()
     fast(pair)
+
+
+class Wire:
+    """What a device sends: the longest frame, and how many leave their checksum to it."""
+
+    def __init__(self, dev):
+        with ns("r"):
+            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.sock.setsockopt(263, 8, 1)                 # SOL_PACKET, PACKET_AUXDATA
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        self.sock.bind((dev, 3))
+        self.sock.setblocking(False)
+
+    def sent(self):
+        longest = unfinished = 0
+        while True:
+            try:
+                data, aux, _, address = self.sock.recvmsg(70000, 200)
+            except BlockingIOError:
+                return longest, unfinished
+            if address[2] == 4:                         # PACKET_OUTGOING
+                longest = max(longest, len(data))
+                unfinished += int.from_bytes(aux[0][2][:4], "little") >> 3 & 1      # TP_STATUS_CSUMNOTREADY
+
+
+def offloads(kind):
+    """Offloads that the user takes from a device that is skipped, or a limit: it is not skipped from the next packet on."""
+    def case():
+        links.gateway()
+        links.make(links.eth, "c", 1, 1)
+        wan = links.make(kind, "s", 2, 1)
+        select()
+        tcp, wire = Tcp(to=(wan.address(4, 2), 7000), dport=7000), Wire(wan.g)
+
+        def transfer():
+            """Super-packets, unfinished checksums; is it fast?"""
+            tcp.settle()
+            wire.sent()
+            d = Delta()
+            tcp.pass_data(tcp.client, tcp.server, bytes(range(256)) * 256)
+            longest, unfinished = wire.sent()
+            return longest > 1522, unfinished > 0, d["hits"] > 0
+        for off, on, want in (("ethtool -K {} tx off", "ethtool -K {} tx on sg on tso on gso on", (False, False)),
+                              ("ethtool -K {} tso off gso off", "ethtool -K {} tso on gso on", (False, True)),
+                              ("ip link set {} gso_max_segs 1", "ip link set {} gso_max_segs 65535", (False, True))):
+            equal(transfer(), (True, True, True), f"super-packets, unfinished checksums, fast: before {off}")
+            run("r", off.format(wan.dev))
+            if "segs" in off:       # no event tells: within a tick
+                wait(lambda: transfer()[:2] == want, off)
+            equal(transfer()[:2], want, f"super-packets, unfinished checksums: {off}")
+            equal(transfer(), (*want, True), f"the same, fast: {off}")
+            run("r", on.format(wan.dev))
+            ctl("flush")            # a flow of before would go on through the device
+            tcp.learn()
+    return bare(case)
+
+
+case_offloads_vlan, case_offloads_bridge = offloads(links.vlan), offloads(links.bridge)
 
 
 def bridge_hooks(pair):
