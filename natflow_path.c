@@ -174,6 +174,8 @@ look_behind(const struct natflow_way *way, struct natflow_flow *flow, struct nat
 	if (READ_ONCE(flow->ct->mark) !=
 	    READ_ONCE(flow->meta[dir->tag & NATFLOW_DIR_REPLY].ct_mark))
 		return NATFLOW_CT_MARK;
+	if (!natflow_egress_mtu_holds(eg))
+		return NATFLOW_PMTU;
 	if (is_forgotten(way, flow, dir))
 		return NATFLOW_STATION;
 	if (!natflow_flat_holds(&way->over) || !natflow_flat_holds(&eg->down.over)) {

@@ -5,6 +5,7 @@
 #include <linux/hash.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <net/addrconf.h>
 #include <net/rtnetlink.h>
 #include "clock.h"
 #include "egress.h"
@@ -39,6 +40,30 @@ bool natflow_egress_device_ok(const struct net_device *dev)
 		return false;
 	return dev->type == ARPHRD_ETHER ? dev->header_ops && dev->header_ops->create :
 					   is_point_to_point(dev);
+}
+
+static u32 mtu6_of(const struct net_device *dev)
+{
+	const struct inet6_dev *idev = __in6_dev_get(dev);
+
+	return idev ? READ_ONCE(idev->cnf.mtu6) : 0;
+}
+
+/**
+ * natflow_egress_mtu_holds() - would the stack forward with the same MTU rules still
+ * @eg: egress, seen alive in this RCU section
+ *
+ * No event tells that net.ipv4.ip_forward_use_pmtu or net.ipv6.conf.DEV.mtu was
+ * written. While the former is set, the learned MTU of a route can change at
+ * any time: see core/learn.c:has_learned_mtu().
+ *
+ * Context: RCU read side.
+ */
+bool natflow_egress_mtu_holds(const struct natflow_egress *eg)
+{
+	if (eg->ethertype == htons(ETH_P_IP))
+		return !READ_ONCE(eg->nn->net->ipv4.sysctl_ip_fwd_use_pmtu);
+	return mtu6_of(eg->out) == eg->mtu6;
 }
 
 static bool resolved(const struct natflow_egress *eg)
@@ -175,7 +200,7 @@ static void check(struct natflow_egress *eg)
 
 /* Hash a new egress before its header is built: an update that comes in between finds it. */
 static struct natflow_egress *create(struct natflow_net *nn, struct neighbour *neigh, u32 mtu,
-				     u32 priority, __be16 ethertype,
+				     u32 mtu6, u32 priority, __be16 ethertype,
 				     const struct natflow_down *down)
 {
 	struct natflow_egress *eg = kzalloc(sizeof(*eg), GFP_ATOMIC);
@@ -187,6 +212,7 @@ static struct natflow_egress *create(struct natflow_net *nn, struct neighbour *n
 	eg->out = neigh->dev;
 	eg->neigh = neigh_clone(neigh);
 	eg->mtu = mtu;
+	eg->mtu6 = mtu6;
 	eg->priority = priority;
 	eg->ethertype = ethertype;
 	memcpy(&eg->down, down, sizeof(*down));
@@ -222,21 +248,25 @@ static struct natflow_egress *create(struct natflow_net *nn, struct neighbour *n
 struct natflow_egress *natflow_egress_get(struct natflow_net *nn, struct neighbour *neigh,
 					  u32 mtu, u32 priority, __be16 ethertype)
 {
+	const u32 mtu6 = ethertype == htons(ETH_P_IPV6) ? mtu6_of(neigh->dev) : 0;
 	struct natflow_egress *eg;
 	struct natflow_down down;
 
 	spin_lock_bh(&nn->egress_lock);
 	natflow_flat_down(nn, neigh, priority, &down);
 	mtu = min(mtu, down.dev->mtu);
+	if (ethertype == htons(ETH_P_IPV6))
+		mtu = min(mtu, mtu6);	/* it may have shrunk since the caller looked */
 	hash_for_each_possible(nn->egresses, eg, node, hash_ptr(neigh, 32)) {
-		if (eg->neigh == neigh && eg->mtu == mtu && eg->ethertype == ethertype &&
+		if (eg->neigh == neigh && eg->mtu == mtu && eg->mtu6 == mtu6 &&
+		    eg->ethertype == ethertype &&
 		    (eg->priority == priority || !down.tags) &&
 		    !memcmp(&eg->down, &down, sizeof(down))) {
 			refcount_inc(&eg->ref);
 			goto out;
 		}
 	}
-	eg = create(nn, neigh, mtu, priority, ethertype, &down);
+	eg = create(nn, neigh, mtu, mtu6, priority, ethertype, &down);
 out:
 	spin_unlock_bh(&nn->egress_lock);
 	return eg;

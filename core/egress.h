@@ -43,6 +43,7 @@ struct natflow_egress {
 	struct net_device *out;		/* of the route */
 	struct neighbour *neigh;
 	u32 priority;
+	u32 mtu6;			/* IPv6: net.ipv6.conf.DEV.mtu of @out as it was */
 	__be16 ethertype;
 	struct natflow_net *nn;
 	refcount_t ref;
@@ -72,6 +73,7 @@ static __always_inline void natflow_egress_header(const struct natflow_egress *e
 	__skb_push(skb, len);
 }
 
+bool natflow_egress_mtu_holds(const struct natflow_egress *eg);
 bool natflow_egress_device_ok(const struct net_device *dev);
 struct natflow_egress *natflow_egress_get(struct natflow_net *nn, struct neighbour *neigh,
 					  u32 mtu, u32 priority, __be16 ethertype);

@@ -120,6 +120,17 @@ static enum natflow_reason check_owner(struct ctx *c)
 	return NATFLOW_LEARN_IPVS;
 }
 
+/*
+ * Is the MTU that the stack forwards with a learned one? It changes and expires
+ * in the route itself, which no counter and no event tells
+ * (net/ipv4/route.c:update_or_create_fnhe(); include/net/ip.h:
+ * ip_dst_mtu_maybe_forward()). IPv6 never forwards with one.
+ */
+static bool has_learned_mtu(const struct net *net, const struct rtable *rt)
+{
+	return READ_ONCE(net->ipv4.sysctl_ip_fwd_use_pmtu) || (rt->rt_pmtu && rt->rt_mtu_locked);
+}
+
 /* The packet and its route: only plain unicast forwarding is imitated. */
 static enum natflow_reason check_route(struct ctx *c)
 {
@@ -140,6 +151,8 @@ static enum natflow_reason check_route(struct ctx *c)
 			return NATFLOW_LEARN_ROUTE_TYPE;
 		if (ip_hdr(c->skb)->ihl != 5)
 			return NATFLOW_LEARN_OPTIONS;
+		if (has_learned_mtu(c->nn->net, skb_rtable(c->skb)))
+			return NATFLOW_LEARN_PMTU;
 	} else {
 		if (ipv6_addr_is_multicast(&ipv6_hdr(c->skb)->daddr))
 			return NATFLOW_LEARN_ROUTE_TYPE;

@@ -50,6 +50,7 @@
 	X(refuse, STATION, "station", "the bridge should see the station now and then") \
 	X(refuse, PATH, "path-changed", "a device that was skipped must not be any more") \
 	X(refuse, WATCHED, "watched", "the client says something, and it may be another name") \
+	X(refuse, PMTU, "pmtu", "ip_forward_use_pmtu was set, or the device's IPv6 MTU changed") \
 	X(learn, LEARN_DEFERRED, "deferred", "it waited in a queue; its route may be older than the clock") \
 	X(learn, LEARN_NO_CONNTRACK, "no-conntrack", "untracked or a template") \
 	X(learn, LEARN_PROTOCOL, "protocol", "neither TCP nor UDP") \
@@ -80,6 +81,7 @@
 	X(learn, LEARN_NO_MEMORY, "no-memory", "no memory for the flow") \
 	X(learn, LEARN_HW_NONE, "hw-none", "--hw asked for, but no hardware back end is loaded") \
 	X(learn, LEARN_INSPECT, "inspect", "its name is sought, or it is blocked") \
+	X(learn, LEARN_PMTU, "pmtu", "ip_forward_use_pmtu is set, or a locked path MTU is in force, which expires") \
 	X(learn, LEARN_IPVS, "ipvs", "IPVS forwards it and must see each packet") \
 	X(end, END_CT_GONE, "conntrack-gone", "the conntrack was deleted or has expired") \
 	X(end, END_TCP, "tcp-flags", "SYN, FIN or RST was seen") \

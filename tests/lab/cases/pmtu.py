@@ -4,7 +4,8 @@ import socket
 import struct
 
 import links
-from natlab import Delta, Tcp, Udp, bare, check, csum, equal, fast, ip, ip_packet, learned, ns, rule, run, select, udp, wait
+from natlab import (ADDR, Delta, Tcp, Udp, bare, check, csum, equal, fast, ip, ip_packet, learned, ns, rule, run, select, slow,
+                    sysctl, udp, udp_socket, wait)
 
 
 DATA = bytes(range(256)) * 1024         # 256 KiB
@@ -89,3 +90,105 @@ def behind(family, lan, wan):
 
 case_behind_pppoe_v4, case_behind_pppoe_v6 = (behind(family, links.bridge, links.pppoe) for family in (4, 6))
 case_behind_vlan_v4, case_behind_vlan_v6 = (behind(family, links.vlan, links.vlan) for family in (4, 6))
+
+
+class Exception4:
+    """A path MTU that the gateway learned for its own traffic to the server, as ICMP tells it (RFC 1191)."""
+
+    def __init__(self):
+        self.mine, self.server = udp_socket("r"), udp_socket("s")
+        self.port = self.server.getsockname()[1]
+        self.mine.connect((ADDR["s", 4], self.port))
+
+    def tell(self, mtu, want):
+        source, gateway = ADDR["s", 4], ADDR["r1", 4]
+        quoted = ip_packet(4, gateway, source, 17, udp(4, gateway, source, self.mine.getsockname()[1], self.port, bytes(8)))
+        error = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + quoted
+        with ns("s"), socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
+            raw.sendto(error[:2] + struct.pack("!H", 0xffff ^ csum(error)) + error[4:], (gateway, 0))
+        wait(lambda: f" mtu {want} " in run("r", f"ip route get {source}"), f"the gateway's path MTU is {want}")
+
+
+def probe(flow):
+    """Datagrams go as large as the link allows, whatever the host has learned."""
+    flow.client.setsockopt(*((socket.IPPROTO_IP, 10, 3) if flow.family == 4 else (socket.IPPROTO_IPV6, 23, 3)))
+    return flow
+
+
+def too_big(flow, limit, d):
+    """The gateway says so, as the stack does."""
+    option = (socket.IPPROTO_IP, 14) if flow.family == 4 else (socket.IPPROTO_IPV6, 24)
+    flow.client.send(BIG)
+    wait(lambda: flow.client.getsockopt(*option) == limit, f"told: {limit}; {d.changed()}")
+    flow.client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+
+BIG = bytes(1400 - 48)
+
+
+def case_forward_use_pmtu():
+    """While net.ipv4.ip_forward_use_pmtu is set no IPv4 flow is fast: what the gateway learns holds for all, at once."""
+    select()
+    flow, learned_mtu = learned(probe(Udp(4))), Exception4()
+    d = Delta()
+    sysctl("r", "net.ipv4.ip_forward_use_pmtu", 1)
+    for end in (flow.send, flow.reply):
+        before = d["refuse.pmtu"]
+        wait(lambda: end() or d["refuse.pmtu"] > before, "within a tick")
+    slow(flow, "refuse.pmtu", 1, 1)                                                  # refuse.pmtu
+    flow.send(BIG)
+    learned_mtu.tell(1300, 1300)
+    too_big(flow, 1300, d)
+    slow(flow, "refuse.pmtu", 1, 1)
+    learned_mtu.tell(1250, 1250)
+    too_big(flow, 1250, d)
+    # The route's own: not learned from, while it may shrink.
+    young = Udp(4).learn()
+    slow(young, "learn.pmtu", 1, 1)                                                  # learn.pmtu
+    sysctl("r", "net.ipv4.ip_forward_use_pmtu", 0)
+    fast(flow)
+    learned(young)
+    d = Delta()
+    flow.send(BIG)
+    equal(d["hits"], 1, f"the device's MTU again: {d.changed()}")
+
+
+def case_locked_pmtu():
+    """A path MTU below ip_rt_min_pmtu is locked and holds for forwarded packets, too, until it expires: not learned from."""
+    select()
+    Exception4().tell(300, "lock 552")
+    slow(Udp(4).learn(), "learn.pmtu")          # answers go by another route, and wait for the other half
+
+
+def case_device_mtu6():
+    """net.ipv6.conf.DEV.mtu, smaller and larger again: of which no event tells."""
+    select()
+    flow = learned(probe(Udp(6)))
+    for limit, fits in ((1300, False), (1500, True), (1300, False)):
+        d = Delta()
+        sysctl("r", "net.ipv6.conf.r1.mtu", limit)
+        wait(lambda: flow.send() or d["refuse.pmtu"], "within a tick")
+        fast(flow)
+        d = Delta()
+        if fits:
+            flow.send(BIG)
+            equal(d["hits"], 1, f"{d.changed()}")
+        else:
+            too_big(flow, limit, d)
+            equal((d["refuse.mtu"], d["hits"]), (1, 0), f"{d.changed()}")
+
+
+def case_route_mtu_locked():
+    """`mtu lock` of a route: what fits is fast, the rest is told; a larger one bites with the next packet."""
+    select()
+    for family in (4, 6):
+        ip("r", f"route add {ADDR['s', family]} dev r1 mtu lock 1300", family)
+        flow = learned(probe(Udp(family)))
+        d = Delta()
+        too_big(flow, 1300, d)
+        equal((d["refuse.mtu"], d["hits"]), (1, 0), f"{d.changed()}")
+        ip("r", f"route replace {ADDR['s', family]} dev r1 mtu lock 1450", family)
+        flow.learn()
+        d = Delta()
+        flow.send(BIG)
+        equal(d["hits"], 1, f"{d.changed()}")
