@@ -49,6 +49,16 @@ def quiet(sock):
         sock.settimeout(PATIENCE)
 
 
+def name(text):
+    """A name of the DNS as it is on the wire."""
+    return b"".join(bytes([len(l)]) + l.encode() for l in text.split(".")) + b"\0"
+
+
+def question(host, kind=1, ident=0x1234, edns=True):
+    opt = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0) if edns else b""
+    return struct.pack("!HHHHHH", ident, 0x0120, 1, 0, 0, int(edns)) + name(host) + struct.pack("!HH", kind, 1) + opt
+
+
 class Log:
     """A reader of the queue; records come as dictionaries."""
 

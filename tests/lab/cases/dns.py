@@ -7,18 +7,9 @@ import struct
 import urls
 from natlab import (ADDR, AT_END, Delta, Tcp, Udp, both, check, ctl, equal, exchange, inet, mac, modprobe, read, refuses,
                     rule, run, select, udp_socket, wait)
-from urls import ACL, acl
+from urls import ACL, acl, name, question
 
 A, CNAME, AAAA, HTTPS = 1, 5, 28, 65
-
-
-def name(text):
-    return b"".join(bytes([len(l)]) + l.encode() for l in text.split(".")) + b"\0"
-
-
-def question(host, kind=A, ident=0x1234, edns=True):
-    opt = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0) if edns else b""
-    return struct.pack("!HHHHHH", ident, 0x0120, 1, 0, 0, int(edns)) + name(host) + struct.pack("!HH", kind, 1) + opt
 
 
 def answer(asked, *records):
