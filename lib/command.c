@@ -172,8 +172,8 @@ static int parse_rule(char *value, const struct verb *verb, struct natflow_comma
 	err = kstrtou32(action, 10, &number);
 	if (err || number > 3)
 		return fail(cmd, action, "0 record, 1 drop, 2 reset or 3 redirect", err ?: -ERANGE);
-	if (!natflow_hostname_pattern(&cmd->host, host))
-		return fail(cmd, host, "a host name", -EINVAL);
+	if (!natflow_hostname_pattern(&cmd->host, host, strlen(host)))
+		return fail(cmd, host, "a host name, for example ads.example.com", -EINVAL);
 	cmd->id = id;
 	cmd->action = number;
 	return 0;

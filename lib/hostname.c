@@ -2,6 +2,8 @@
 /* Host names as parsers find them in packets, brought into one form. */
 #include "hostname.h"
 
+#define LABEL_MAX 63	/* characters, RFC 1035 section 2.3.4 */
+
 static bool is_ldh(u8 c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
@@ -40,20 +42,58 @@ bool natflow_hostname_set(struct natflow_hostname *host, const u8 *text, unsigne
 	return true;
 }
 
+static bool is_label(const char *text, unsigned int len)
+{
+	unsigned int i;
+
+	for (i = 0; i < len; i++)
+		if (!is_ldh(text[i]) && text[i] != '_')
+			return false;
+	return len && len <= LABEL_MAX;
+}
+
+/* Addresses end with a number, and patterns of other kinds with a "-". */
+static bool is_last_label(const char *text, unsigned int len)
+{
+	return text[0] != '-' && text[len - 1] != '-' && strspn(text, "0123456789") < len;
+}
+
+/* Can this be a name in the DNS that somebody visits? */
+static bool is_name(const struct natflow_hostname *host)
+{
+	const char *text = host->text;
+	unsigned int len = strcspn(text, ".");
+
+	while (is_label(text, len) && text[len]) {
+		text += len + 1;
+		len = strcspn(text, ".");
+	}
+	return is_label(text, len) && !text[len] && is_last_label(text, len);
+}
+
 /**
  * natflow_hostname_pattern() - take a name as people write it in rules and lists
  * @host: where to
  * @text: a name that stands for what is below it, too, with or without "*." or "." in front
+ * @len: its characters
  *
- * Return: as natflow_hostname_set().
+ * Return: false, with @host empty, if this is no name: with other characters
+ * than letters, digits, "-" and "_", a label of none or more than 63, or an address.
  */
-bool natflow_hostname_pattern(struct natflow_hostname *host, const char *text)
+bool natflow_hostname_pattern(struct natflow_hostname *host, const char *text, unsigned int len)
 {
-	if (!strncmp(text, "*.", 2))
-		text += 2;
-	else if (*text == '.')
-		text++;
-	return natflow_hostname_set(host, (const u8 *)text, strlen(text));
+	unsigned int skip = 0;
+
+	if (len && text[0] == '.')
+		skip = 1;
+	else if (len > 1 && !strncmp(text, "*.", 2))
+		skip = 2;
+	if (!natflow_hostname_set(host, (const u8 *)text + skip, len - skip))
+		return false;
+	if (is_name(host))
+		return true;
+	memset(host, 0, sizeof(*host));
+	return false;
 }
 
 /* Is a country's second level, [@text, @end), one below which names are registered? */

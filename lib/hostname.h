@@ -25,7 +25,7 @@ struct natflow_hostname {
 };
 
 bool natflow_hostname_set(struct natflow_hostname *host, const u8 *text, unsigned int len);
-bool natflow_hostname_pattern(struct natflow_hostname *host, const char *text);
+bool natflow_hostname_pattern(struct natflow_hostname *host, const char *text, unsigned int len);
 const char *natflow_hostname_domain(const struct natflow_hostname *host);
 
 #endif /* _NATFLOW_LIB_HOSTNAME_H */

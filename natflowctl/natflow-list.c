@@ -22,7 +22,7 @@ static int take(const struct natflow_domains *set, char *line)
 	line[strcspn(line, " \t\r\n")] = '\0';
 	if (!*line || *line == '#')
 		return 0;
-	if (!natflow_hostname_pattern(&host, line))
+	if (!natflow_hostname_pattern(&host, line, strlen(line)))
 		return -EINVAL;
 	if (count == room) {
 		room = room ? 2 * room : 65536;

@@ -101,7 +101,7 @@ static int add(struct natflow_site_load *load, const char *text)
 	struct natflow_hostname host;
 	u64 **chunk = &load->chunk[load->count / CHUNK];
 
-	if (!natflow_hostname_pattern(&host, text))
+	if (!natflow_hostname_pattern(&host, text, strlen(text)))
 		return -EINVAL;
 	if (load->count == CHUNK * CHUNKS)
 		return -E2BIG;

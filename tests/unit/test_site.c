@@ -36,6 +36,8 @@ static void test_rules(void **state)
 		{ "add acl=", -EINVAL, "" },
 		{ "add acl=0,0,", -EINVAL, "" },
 		{ "add acl=0,0,a b", -EINVAL, "a b" },
+		{ "add acl=0,0,http://a/", -EINVAL, "http://a/" },
+		{ "add acl=0,0,10.0.0.1", -EINVAL, "10.0.0.1" },
 		{ "acl_action_default=reset", 0, NULL },
 		{ "acl_action_default=", -EINVAL, "" },
 		{ "dns_sinkhole=10.0.0.1", 0, NULL },
@@ -312,11 +314,11 @@ static void test_domains(void **state)
 		assert_true(natflow_hostname_set(&host, (const u8 *)t[i][0], strlen(t[i][0])));
 		assert_string_equal(natflow_hostname_domain(&host), t[i][1]);
 	}
-	assert_true(natflow_hostname_pattern(&host, "*.A.example."));
+	assert_true(natflow_hostname_pattern(&host, "*.A.example.", 12));
 	assert_string_equal(host.text, "a.example");
-	assert_true(natflow_hostname_pattern(&host, ".b.example"));
+	assert_true(natflow_hostname_pattern(&host, ".b.example", 10));
 	assert_string_equal(host.text, "b.example");
-	assert_false(natflow_hostname_pattern(&host, "*."));
+	assert_false(natflow_hostname_pattern(&host, "*.", 2));
 }
 
 /* Marks, and sets; a set that is not there has nobody in it. */
