@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tests/lab/setup.sh tools check >&2
-targets="pkt command tls quic dns http h2"
+targets="pkt command listline tls quic dns http h2"
 mkdir -p build/fuzz
 echo "1..$(wc -w <<<"$targets")"
 n=0
