@@ -161,13 +161,35 @@ struct candidate {
 	unsigned int at;
 };
 
-static struct candidate expect(const struct natflow_domains *d, u64 hash, unsigned int at)
-{
-	struct candidate c = { .tag = finish(d, hash), .at = at };
+/* A walk over the suffixes of a name, the shortest first. */
+struct walk {
+	const char *name;
+	unsigned int left;	/* characters in front of what was walked over */
+	u64 hash;
+	unsigned int count;
+	struct candidate all[8];	/* more at a time than names have labels, nearly always */
+};
 
-	prefetch(first_of(d, c.tag));
-	prefetch(second_of(d, c.tag));
-	return c;
+static void expect(const struct natflow_domains *d, struct walk *w)
+{
+	struct candidate *c = &w->all[w->count++];
+
+	c->tag = finish(d, w->hash);
+	c->at = w->left;
+	prefetch(first_of(d, c->tag));
+	prefetch(second_of(d, c->tag));
+}
+
+/* Some candidates more. Return: false at the end. */
+static bool walk_on(const struct natflow_domains *d, struct walk *w)
+{
+	w->count = 0;
+	while (w->left && w->count < ARRAY_SIZE(w->all)) {
+		w->hash = step(d, w->hash, w->name[--w->left]);
+		if (!w->left || w->name[w->left - 1] == '.')
+			expect(d, w);
+	}
+	return w->count;
 }
 
 /* A hit more; if there are @max, the shortest is dropped. Return: how many there are now. */
@@ -195,22 +217,46 @@ unsigned int natflow_domains_find(const struct natflow_domains *d, const char *n
 				  unsigned int len, struct natflow_domains_hit *hits,
 				  unsigned int max)
 {
-	struct candidate all[8];	/* more at a time than names have labels, nearly always */
-	unsigned int count = 0, i = d->buckets ? len : 0, n, k;
-	u64 hash = 0;
+	struct walk w = { .name = name, .left = d->buckets ? len : 0 };
+	unsigned int count = 0, k;
 
-	while (i) {
-		for (n = 0; i && n < ARRAY_SIZE(all); ) {
-			hash = step(d, hash, name[--i]);
-			if (!i || name[i - 1] == '.')
-				all[n++] = expect(d, hash, i);
-		}
-		for (k = 0; k < n; k++) {
-			const u16 *value = find_value(d, all[k].tag);
+	while (walk_on(d, &w)) {
+		for (k = 0; k < w.count; k++) {
+			const u16 *value = find_value(d, w.all[k].tag);
 
 			if (value)
-				count = keep(hits, count, max, *value, all[k].at);
+				count = keep(hits, count, max, *value, w.all[k].at);
 		}
 	}
 	return count;
+}
+
+/**
+ * natflow_domains_best() - of the domains a name is in, the one with the highest value
+ * @d: set; one without buckets is empty
+ * @name: as natflow_hostname_set() writes it
+ * @len: characters
+ * @hit: where to; the longest domain of those with the same value
+ *
+ * Context: any; no lock is taken, nothing is written but @hit.
+ * Return: false if there is none.
+ */
+bool natflow_domains_best(const struct natflow_domains *d, const char *name, unsigned int len,
+			  struct natflow_domains_hit *hit)
+{
+	struct walk w = { .name = name, .left = d->buckets ? len : 0 };
+	bool found = false;
+	unsigned int k;
+
+	while (walk_on(d, &w)) {
+		for (k = 0; k < w.count; k++) {
+			const u16 *value = find_value(d, w.all[k].tag);
+
+			if (!value || (found && *value < hit->value))
+				continue;
+			*hit = (struct natflow_domains_hit){ .value = *value, .at = w.all[k].at };
+			found = true;
+		}
+	}
+	return found;
 }

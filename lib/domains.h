@@ -36,6 +36,9 @@ struct natflow_domains_file {
 	u32 count;
 };
 
+/* In the value of a list's domain: exempt from blocking. Else the list's action applies. */
+#define NATFLOW_DOMAINS_ALLOW 1
+
 #define NATFLOW_DOMAINS_MAGIC 0x6e6174666c6f7731ULL	/* "natflow1" */
 
 /* A domain that a name is in. */
@@ -51,5 +54,7 @@ u16 *natflow_domains_add(struct natflow_domains *d, const char *name, unsigned i
 unsigned int natflow_domains_find(const struct natflow_domains *d, const char *name,
 				  unsigned int len, struct natflow_domains_hit *hits,
 				  unsigned int max);
+bool natflow_domains_best(const struct natflow_domains *d, const char *name, unsigned int len,
+			  struct natflow_domains_hit *hit);
 
 #endif /* _NATFLOW_LIB_DOMAINS_H */

@@ -47,6 +47,27 @@ static void test_suffixes(void **state)
 	free(d.bucket);
 }
 
+/* The highest value decides, however short; of equal ones the longest domain. */
+static void test_best(void **state)
+{
+	struct natflow_domains d = make_set(10);
+	struct natflow_domains_hit h;
+
+	assert_false(natflow_domains_best(&d, "com", 3, &h));
+	add(&d, "com", 0);
+	add(&d, "example.com", 1);
+	add(&d, "a.example.com", 0);
+	add(&d, "b.a.example.com", 1);
+	assert_true(natflow_domains_best(&d, "x.com", 5, &h));
+	assert_true(h.value == 0 && h.at == 2);
+	assert_true(natflow_domains_best(&d, "a.example.com", 13, &h));
+	assert_true(h.value == 1 && h.at == 2);
+	assert_true(natflow_domains_best(&d, "1.2.3.4.5.6.7.8.9.b.a.example.com", 33, &h));
+	assert_true(h.value == 1 && h.at == 18);
+	assert_false(natflow_domains_best(&d, "org", 3, &h));
+	free(d.bucket);
+}
+
 /* As full as natflow_domains_buckets() makes it, for sets of all sizes. */
 static void test_fill(void **state)
 {
@@ -102,7 +123,7 @@ static void test_reference(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_suffixes), cmocka_unit_test(test_fill), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_suffixes), cmocka_unit_test(test_best), cmocka_unit_test(test_fill), cmocka_unit_test(test_full),
 		cmocka_unit_test(test_reference),
 	};
 
