@@ -37,6 +37,7 @@ struct ctl_file {
 	unsigned int held_count;
 	bool spoiled;			/* one of them was refused */
 	struct natflow_site_load *load;	/* names of a list that come, else NULL */
+	bool refused;			/* its "end" may still come */
 };
 
 #define HELD_MAX 2048	/* lines of a transaction */
@@ -97,26 +98,62 @@ static void drop_load(struct ctl_file *file)
 	file->load = NULL;
 }
 
+static const char *load_problem(const struct natflow_listline *line, int err)
+{
+	switch (err) {
+	case -EINVAL:
+		return line ? line->expected : "what natflow-list wrote for this machine";
+	case -E2BIG:
+		return "at most 4194304 names";
+	case -ENOENT:
+		return "the list to be there until its names are";
+	default:
+		return "more free memory";
+	}
+}
+
+/* Why a list is not loaded. */
+static void log_load(struct ctl_file *file, const char *expected)
+{
+	const struct natflow_listline *line = natflow_site_load_line(file->load);
+	const char *name = file->device->misc.name, *list = natflow_site_load_name(file->load);
+
+	if (line)
+		natflow_log(file->door->nn, NATFLOW_LOG_ERROR,
+			    "%s list %s line %u: '%.60s': expected %s; the list stays as it was",
+			    name, list, line->number, line->text, expected);
+	else
+		natflow_log(file->door->nn, NATFLOW_LOG_ERROR,
+			    "%s list %s: expected %s; the list stays as it was",
+			    name, list, expected);
+}
+
+static void log_skipped(struct ctl_file *file)
+{
+	u32 first, skipped = natflow_site_load_skipped(file->load, &first);
+
+	if (skipped)
+		natflow_log(file->door->nn, NATFLOW_LOG_ERROR,
+			    "%s list %s: %u lines skipped that have no host name, first: line %u",
+			    file->device->misc.name, natflow_site_load_name(file->load), skipped,
+			    first);
+}
+
 /* Names of a list. Return: how many bytes were these, or an errno. */
 static ssize_t take_names(struct ctl_file *file, const char *text, size_t len)
 {
-	struct natflow_net *nn = file->door->nn;
-	const char *word;
 	size_t used;
-	u32 line;
 	int err = natflow_site_load_feed(file->load, text, len, &used);
 
 	if (!err)
 		return used;
 	if (err > 0)
-		err = natflow_hostacl_loaded(nn, file->load);
-	if (err) {
-		word = natflow_site_load_word(file->load, &line);
-		natflow_log(nn, NATFLOW_LOG_ERROR,
-			    "%s list %s line %u: '%.40s': not loaded, error %d",
-			    file->device->misc.name, natflow_site_load_name(file->load), line,
-			    word ?: "", err);
-	}
+		err = natflow_hostacl_loaded(file->door->nn, file->load);
+	if (err)
+		log_load(file, load_problem(natflow_site_load_line(file->load), err));
+	else
+		log_skipped(file);
+	file->refused = err;
 	drop_load(file);
 	return err ?: used;
 }
@@ -144,9 +181,12 @@ static int run_line(struct ctl_file *file, int complete)
 	const char *name = file->device->misc.name;
 	struct natflow_line *line = &file->line;
 	struct natflow_command cmd;
-	int err = complete < 0 ? complete :
-		  natflow_command_parse(file->device->grammar, line->text, &cmd);
+	int err;
 
+	if (file->refused && !strcmp(line->text, "end"))
+		return -ECANCELED;	/* the log says already why */
+	err = complete < 0 ? complete :
+	      natflow_command_parse(file->device->grammar, line->text, &cmd);
 	if (complete < 0) {
 		natflow_log(nn, NATFLOW_LOG_ERROR,
 			    "%s line %u: expected at most %u printable bytes",
@@ -273,15 +313,31 @@ static int ctl_open(struct inode *inode, struct file *filp)
 	return err;
 }
 
+static bool is_in_line(const struct ctl_file *file)
+{
+	const struct natflow_listline *line;
+
+	if (!file->load)
+		return file->line.len || file->line.bad;
+	line = natflow_site_load_line(file->load);
+	return line && line->open;
+}
+
 static int ctl_release(struct inode *inode, struct file *filp)
 {
 	struct ctl_file *file = ((struct seq_file *)filp->private_data)->private;
 
 	/* echo -n: the end of the file ends its last line; what it says wrong is in the log. */
-	if (!file->load && (file->line.len || file->line.bad))
+	if (is_in_line(file))
 		feed(file, "\n", 1);
 	drop_held(file);	/* never committed */
-	drop_load(file);	/* never ended */
+	mutex_lock(&file->door->lock);
+	if (file->load && file->door->nn)
+		log_load(file, natflow_site_load_line(file->load) ?
+			 "\"end\" as a line of its own before the device is closed" :
+			 "as many bytes as load= says");
+	mutex_unlock(&file->door->lock);
+	drop_load(file);
 	natflow_door_put(file->door);
 	kfree(file);
 	return single_release(inode, filp);

@@ -107,7 +107,7 @@ struct natflow_site_load *natflow_hostacl_load(struct natflow_net *nn,
 {
 	if (natflow_acl_find_list(acl_of(nn), cmd->name) < 0)
 		return ERR_PTR(-ENOENT);
-	return natflow_site_load_begin(cmd->name, cmd->value) ?: ERR_PTR(-ENOMEM);
+	return natflow_site_load_begin(cmd->name, cmd->value, cmd->skip) ?: ERR_PTR(-ENOMEM);
 }
 
 /**
@@ -140,11 +140,18 @@ int natflow_hostacl_loaded(struct natflow_net *nn, struct natflow_site_load *loa
 
 static void show_list(struct seq_file *m, const struct natflow_site_list *list)
 {
-	const struct natflow_domains *set = list->names ? &list->names->set : NULL;
+	const struct natflow_site_names *names = list->names;
 
 	seq_printf(m, "list name=%s %s\n", list->name, list->text);
-	seq_printf(m, "# %s: %u domains, %zu bytes\n", list->name, set ? set->count : 0,
-		   set ? set->buckets * sizeof(*set->bucket) : 0);
+	if (!names) {
+		seq_printf(m, "# list %s: nothing is loaded\n", list->name);
+		return;
+	}
+	seq_printf(m, "# list %s: %u domains, %u hits", list->name, names->set.count,
+		   atomic_read(&names->hits));
+	if (names->skipped)
+		seq_printf(m, ", %u skipped, first: line %u", names->skipped, names->first_skipped);
+	seq_printf(m, ", %zu bytes\n", names->set.buckets * sizeof(*names->set.bucket));
 }
 
 /**
@@ -157,7 +164,8 @@ void natflow_hostacl_show(struct natflow_net *nn, struct seq_file *m)
 	const struct natflow_acl *acl = acl_of(nn);
 	unsigned int i;
 
-	seq_puts(m, "# Usage: one command a line; what this prints can be written back\n"
+	seq_puts(m, "# Usage: one command a line; what this prints can be written back, but the\n"
+		 "# domains of lists are not printed: load each list from its file again\n"
 		 "#    clear                       no rules\n"
 		 "#    add acl=ID,ACTION,HOST      ID 0..31, the lowest that matches decides\n"
 		 "#                                ACTION 0 record, 1 drop, 2 reset, 3 redirect\n"
@@ -174,7 +182,10 @@ void natflow_hostacl_show(struct natflow_net *nn, struct seq_file *m)
 		 "#        [dev=NAME] [match_set=IPSET] [days=mon-fri] [time=HH:MM-HH:MM]\n"
 		 "#                                whom a list is for, and when\n"
 		 "#        [mark=V[/M]] [add_set=IPSET]  marks the connection, adds the server's address\n"
-		 "#    list name=NAME load         domains follow, one a line, then \"end\"\n"
+		 "#    list name=NAME load [skip]  a file follows, then \"end\": names, *.name, hosts file,\n"
+		 "#                                dnsmasq's address=/name/, ||name^; @@||name^ is exempt\n"
+		 "#                                a line that is none of these refuses the file; skip: is\n"
+		 "#                                left out\n"
 		 "#    list name=NAME load=BYTES   a list made by natflow-list follows\n"
 		 "#    list name=NAME remove\n"
 		 "#                                the longest domain decides, accept before others;\n"

@@ -190,8 +190,9 @@ static int parse_list(char *value, const struct verb *verb, struct natflow_comma
 	if (!natflow_name_valid(value))
 		return fail(cmd, value, "a name of 15 characters at most", -EINVAL);
 	strcpy(cmd->name, value);
-	if (!strcmp(rest, "load")) {
+	if (!strcmp(rest, "load") || !strcmp(rest, "load skip")) {
 		cmd->verb = NATFLOW_CMD_LIST_LOAD;
+		cmd->skip = rest[4];
 		return 0;
 	}
 	if (!strncmp(rest, "load=", 5)) {
@@ -394,7 +395,7 @@ static const struct verb ctl_verbs[] = {
 static const struct verb hostacl_verbs[] = {
 	TRANSACTION,
 	{ "list name=", NATFLOW_CMD_LIST, parse_list, 0, 0,
-	  "load, load=BYTES, remove, or action=WORD with what reading the device lists" },
+	  "load, load skip, load=BYTES, remove, or action=WORD and what reading the device lists" },
 	{ "clear", NATFLOW_CMD_ACL_CLEAR, parse_nothing, 0, 0, "nothing" },
 	{ "add acl=", NATFLOW_CMD_ACL_ADD, parse_rule, 0, 0, "ID,ACTION,HOST" },
 	{ "acl_action_default=", NATFLOW_CMD_ACL_DEFAULT, parse_action, 0, 0,

@@ -73,6 +73,7 @@ struct natflow_command {
 	char name[NATFLOW_NAME_MAX];
 	struct natflow_filter filter;
 	u8 id, action;		/* of a rule */
+	bool skip;		/* leave out lines of a list that have no name */
 	union {
 		struct natflow_hostname host;	/* of a rule */
 		char url[NATFLOW_LINE_MAX];	/* or what was said of a list or a source */

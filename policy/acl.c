@@ -177,7 +177,10 @@ static bool is_for(unsigned int id, const struct natflow_site_client *client)
 	return !any;
 }
 
-/* The longest domain in any list for this client decides; of equal ones one that allows. */
+/*
+ * Exempting entries of any list for this client come before all others. Else the
+ * longest domain in any list decides; of equal ones one that allows.
+ */
 static void ask_lists(const struct natflow_acl *acl, const struct natflow_site_client *client,
 		      const char *host, unsigned int len, struct natflow_acl_verdict *v)
 {
@@ -186,16 +189,21 @@ static void ask_lists(const struct natflow_acl *acl, const struct natflow_site_c
 	for (i = 0; i < acl->lists; i++) {
 		const struct natflow_site_list *list = acl->list[i];
 		struct natflow_domains_hit hit;
+		bool exempt;
 
 		if (!list->names || !natflow_site_applies(&list->policy, client, minute) ||
-		    !natflow_domains_find(&list->names->set, host, len, &hit, 1))
+		    !natflow_domains_best(&list->names->set, host, len, &hit))
 			continue;
-		if (hit.at > at || (v->list && hit.at == at &&
-				    list->policy.action != NATFLOW_URL_RECORD))
+		exempt = hit.value & NATFLOW_DOMAINS_ALLOW;
+		if (exempt < v->exempt)
+			continue;
+		if (exempt == v->exempt && v->list &&
+		    (hit.at > at || (hit.at == at && list->policy.action != NATFLOW_URL_RECORD)))
 			continue;
 		at = hit.at;
 		v->list = list;
-		v->action = list->policy.action;
+		v->exempt = exempt;
+		v->action = exempt ? NATFLOW_URL_RECORD : list->policy.action;
 	}
 }
 
@@ -231,6 +239,18 @@ struct natflow_acl_verdict natflow_acl_decide(const struct natflow_acl *acl,
 }
 
 /**
+ * natflow_acl_count() - a name was said: a hit for the list that decides about it
+ * @v: verdict on the name
+ *
+ * Context: RCU read side.
+ */
+void natflow_acl_count(struct natflow_acl_verdict v)
+{
+	if (v.list)
+		atomic_inc(&v.list->names->hits);
+}
+
+/**
  * natflow_acl_take_effect() - what a list wants beside its action: a mark, a set
  * @v: verdict on a name that was said
  * @ct: by this conntrack
@@ -239,7 +259,7 @@ struct natflow_acl_verdict natflow_acl_decide(const struct natflow_acl *acl,
  */
 void natflow_acl_take_effect(struct natflow_acl_verdict v, struct nf_conn *ct)
 {
-	const struct natflow_site_policy *p = v.list ? &v.list->policy : NULL;
+	const struct natflow_site_policy *p = v.list && !v.exempt ? &v.list->policy : NULL;
 	union natflow_key key;
 	u8 family = natflow_ct_family(ct);
 

@@ -37,6 +37,7 @@ struct natflow_acl {
 struct natflow_acl_verdict {
 	u8 action;		/* enum natflow_url_action */
 	u8 rule;		/* id, or NATFLOW_URL_NO_RULE */
+	bool exempt;		/* by an entry of @list that allows; the list does nothing else */
 	const struct natflow_site_list *list;	/* the list that decided, or NULL; RCU */
 };
 
@@ -51,6 +52,7 @@ bool natflow_acl_remove_list(struct natflow_acl *acl, const char *name);
 struct natflow_acl_verdict natflow_acl_decide(const struct natflow_acl *acl,
 					      const struct natflow_site_client *client,
 					      const char *host, unsigned int len);
+void natflow_acl_count(struct natflow_acl_verdict v);
 void natflow_acl_take_effect(struct natflow_acl_verdict v, struct nf_conn *ct);
 unsigned int natflow_acl_minute(void);
 

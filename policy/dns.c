@@ -90,6 +90,7 @@ static unsigned int take_question(struct natflow_urllogger *ul, struct natflow_s
 	enum natflow_dns_answer answer = judge_question(acl, s, NULL, w, &v);
 	unsigned int len;
 
+	natflow_acl_count(v);
 	if (!answer)
 		v.action = NATFLOW_URL_RECORD;
 	log_message(ul, s, w, NATFLOW_URL_DNS, 0, v);
@@ -107,10 +108,16 @@ static unsigned int take_question(struct natflow_urllogger *ul, struct natflow_s
 static enum natflow_dns_answer judge_target(const struct natflow_acl *acl, struct workspace *w,
 					    unsigned int at)
 {
+	enum natflow_dns_answer answer;
+	struct natflow_acl_verdict v;
+
 	if (!natflow_dns_name_read(&w->cursor, at, &w->target) || !w->target.len)
 		return NATFLOW_DNS_NONE;
-	return natflow_dns_answer_to(acl, natflow_acl_decide(acl, &w->client, w->target.text,
-						 w->target.len).action);
+	v = natflow_acl_decide(acl, &w->client, w->target.text, w->target.len);
+	answer = natflow_dns_answer_to(acl, v.action);
+	if (answer)
+		natflow_acl_count(v);
+	return answer;
 }
 
 static bool has_target(const struct natflow_dns_record *r)
@@ -186,7 +193,7 @@ static unsigned int take_answer(struct natflow_urllogger *ul, struct natflow_seg
 	if (!answer && (acl->dns.answer || acl->dns.no_https))
 		answer = judge_answers(acl, w, msg, s->len);
 	if (!answer) {
-		len = note_answers(ul, s, w, msg, v.list);
+		len = note_answers(ul, s, w, msg, v.exempt ? NULL : v.list);
 		v.action = NATFLOW_URL_RECORD;
 		if (READ_ONCE(ul->answers))
 			log_message(ul, s, w, NATFLOW_URL_ANSWER, len, v);

@@ -250,6 +250,7 @@ static void conclude_named(struct natflow_inspection *in, const struct natflow_n
 	}
 	v = decide(in->ul, &in->client, name);
 	action = v.action;
+	natflow_acl_count(v);
 	natflow_record_name(in->ul, in->ct, &in->client, &name->said, v, flags);
 	if (name->said.source != NATFLOW_URL_DNS)
 		natflow_acl_take_effect(v, in->ct);

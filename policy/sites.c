@@ -1,27 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lists of sites. Names come as text, one a line up to "end", or as a set that
- * was made before. Of each name only its tag is kept while the others come, and
- * when all have come a set of the right size is filled. Until then nothing
- * changes, and whoever goes away before has changed nothing.
+ * Lists of sites. Names come as lines of a published list, up to "end", or as a
+ * set that was made before. Of each name only its tag is kept while the others
+ * come, and when all have come a set of the right size is filled. Until then
+ * nothing changes, and whoever goes away before has changed nothing.
  */
+#include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include "../lib/hostname.h"
+#include "../lib/listline.h"
 #include "sites.h"
 
 #define CHUNK		32768U		/* tags */
 #define CHUNKS		128		/* four million tags */
 #define BYTES_MAX	(64U << 20)	/* of a set that was made before */
 
+struct chunk {
+	u64 tag[CHUNK];
+	DECLARE_BITMAP(allow, CHUNK);
+};
+
 struct natflow_site_load {
 	char name[NATFLOW_NAME_MAX];
-	struct natflow_line line;
+	struct natflow_listline line;
+	bool skip;			/* lines without names are skipped, not refused */
+	u32 skipped, first_skipped;	/* how many; number of the first */
 	struct natflow_domains set;	/* its key, and when loading as bytes all of it */
-	u64 *chunk[CHUNKS];
+	struct chunk *chunk[CHUNKS];
 	u32 count;			/* tags */
 	/* As bytes: */
 	u32 bytes, done;		/* announced, here; 0: text */
@@ -80,11 +89,12 @@ void natflow_site_list_put(struct natflow_site_list *list)
  * natflow_site_load_begin() - names will come
  * @name: of their list
  * @bytes: of a set that was made before, or 0: text
+ * @skip: leave out lines of the text that have no name, do not refuse all of it
  *
  * Context: process, may sleep.
  * Return: freed with natflow_site_load_free(), or NULL.
  */
-struct natflow_site_load *natflow_site_load_begin(const char *name, u32 bytes)
+struct natflow_site_load *natflow_site_load_begin(const char *name, u32 bytes, bool skip)
 {
 	struct natflow_site_load *load = kvzalloc(sizeof(*load), GFP_KERNEL);
 
@@ -93,47 +103,59 @@ struct natflow_site_load *natflow_site_load_begin(const char *name, u32 bytes)
 	strscpy(load->name, name, sizeof(load->name));
 	get_random_bytes(load->set.key, sizeof(load->set.key));
 	load->bytes = bytes;
+	load->skip = skip;
 	return load;
 }
 
-static int add(struct natflow_site_load *load, const char *text)
+static int add(struct natflow_site_load *load, const struct natflow_hostname *host)
 {
-	struct natflow_hostname host;
-	u64 **chunk = &load->chunk[load->count / CHUNK];
+	struct chunk **chunk = &load->chunk[load->count / CHUNK];
+	u32 i = load->count % CHUNK;
 
-	if (!natflow_hostname_pattern(&host, text, strlen(text)))
-		return -EINVAL;
 	if (load->count == CHUNK * CHUNKS)
 		return -E2BIG;
 	if (!*chunk)
-		*chunk = kvmalloc_array(CHUNK, sizeof(**chunk), GFP_KERNEL);
+		*chunk = kvmalloc(sizeof(**chunk), GFP_KERNEL);
 	if (!*chunk)
 		return -ENOMEM;
-	(*chunk)[load->count++ % CHUNK] = natflow_domains_tag(&load->set, host.text, host.len);
+	(*chunk)->tag[i] = natflow_domains_tag(&load->set, host->text, host->len);
+	__assign_bit(i, (*chunk)->allow, load->line.allow);
+	load->count++;
+	return 0;
+}
+
+/* All names of a line, or none. */
+static int add_line(struct natflow_site_load *load)
+{
+	int ret = natflow_listline_begin(&load->line);
+	struct natflow_hostname host;
+	u32 before = load->count;
+
+	while (!ret) {
+		ret = natflow_listline_next(&load->line, &host);
+		if (ret <= 0)
+			break;
+		ret = add(load, &host);
+	}
+	if (ret != -EINVAL || !load->skip)
+		return ret;
+	load->count = before;
+	if (!load->skipped++)
+		load->first_skipped = load->line.number;
 	return 0;
 }
 
 /* Return: 1 at the end. */
 static int feed_text(struct natflow_site_load *load, const char *data, size_t len, size_t *used)
 {
-	size_t i;
+	int ret = 0;
 
-	for (i = 0; i < len; i++) {
-		int ret = natflow_line_push(&load->line, data[i]);
-		char *text = strim(load->line.text);
-
-		*used = i + 1;
-		if (!ret)
+	while (*used < len && !ret) {
+		if (!natflow_listline_push(&load->line, data[(*used)++]))
 			continue;
-		if (ret < 0)
-			return ret;
-		if (!strcmp(text, "end"))
-			return 1;
-		ret = *text && *text != '#' ? add(load, text) : 0;
-		if (ret)
-			return ret;
+		ret = natflow_listline_is(&load->line, "end") ? 1 : add_line(load);
 	}
-	return 0;
+	return ret;
 }
 
 /* The head is here: is it one, and of a set that fits what was announced? */
@@ -204,8 +226,13 @@ static bool fill(struct natflow_domains *set, const struct natflow_site_load *lo
 	u32 i;
 
 	for (i = 0; i < load->count; i++) {
-		if (!natflow_domains_put(set, load->chunk[i / CHUNK][i % CHUNK]))
+		const struct chunk *chunk = load->chunk[i / CHUNK];
+		u16 *value = natflow_domains_put(set, chunk->tag[i % CHUNK]);
+
+		if (!value)
 			return false;
+		if (test_bit(i % CHUNK, chunk->allow))
+			*value = NATFLOW_DOMAINS_ALLOW;
 		if (!(i % 4096))
 			cond_resched();
 	}
@@ -250,6 +277,8 @@ struct natflow_site_names *natflow_site_load_end(struct natflow_site_load *load)
 		return ERR_PTR(err);
 	}
 	refcount_set(&names->ref, 1);
+	names->skipped = load->skipped;
+	names->first_skipped = load->first_skipped;
 	names->set = load->set;
 	load->set.bucket = NULL;
 	return names;
@@ -261,11 +290,28 @@ const char *natflow_site_load_name(const struct natflow_site_load *load)
 	return load->name;
 }
 
-/* Where it was when it failed: a line, with its number, or NULL for bytes. */
-const char *natflow_site_load_word(const struct natflow_site_load *load, u32 *line)
+/**
+ * natflow_site_load_line() - the line that was read last
+ * @load: of text
+ *
+ * Return: the line, cut or not, or NULL: @load is of bytes.
+ */
+const struct natflow_listline *natflow_site_load_line(const struct natflow_site_load *load)
 {
-	*line = load->line.number;
-	return load->bytes ? NULL : load->line.text;
+	return load->bytes ? NULL : &load->line;
+}
+
+/**
+ * natflow_site_load_skipped() - lines without a name
+ * @load: all is there
+ * @first: number of the first of them
+ *
+ * Return: how many.
+ */
+u32 natflow_site_load_skipped(const struct natflow_site_load *load, u32 *first)
+{
+	*first = load->first_skipped;
+	return load->skipped;
 }
 
 /**

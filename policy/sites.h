@@ -6,13 +6,16 @@
 #include <linux/refcount.h>
 #include "../lib/command.h"
 #include "../lib/domains.h"
+#include "../lib/listline.h"
 #include "../lib/site.h"
 
 #define NATFLOW_SITES_MAX 64
 
-/* Never changed once it can be found; lists that differ in their policy share it. */
+/* Never changed, but for hits, once it can be found; lists that differ in their policy share it. */
 struct natflow_site_names {
 	refcount_t ref;
+	atomic_t hits;			/* names that were said and are in one of these domains */
+	u32 skipped, first_skipped;	/* lines that had no name; number of the first */
 	struct natflow_domains set;
 };
 
@@ -33,12 +36,13 @@ void natflow_site_names_put(struct natflow_site_names *names);
 
 struct natflow_site_load;
 
-struct natflow_site_load *natflow_site_load_begin(const char *name, u32 bytes);
+struct natflow_site_load *natflow_site_load_begin(const char *name, u32 bytes, bool skip);
 int natflow_site_load_feed(struct natflow_site_load *load, const char *data, size_t len,
 			   size_t *used);
 struct natflow_site_names *natflow_site_load_end(struct natflow_site_load *load);
 const char *natflow_site_load_name(const struct natflow_site_load *load);
-const char *natflow_site_load_word(const struct natflow_site_load *load, u32 *line);
+u32 natflow_site_load_skipped(const struct natflow_site_load *load, u32 *first);
+const struct natflow_listline *natflow_site_load_line(const struct natflow_site_load *load);
 void natflow_site_load_free(struct natflow_site_load *load);
 
 #endif /* _NATFLOW_POLICY_SITES_H */

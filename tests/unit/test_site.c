@@ -44,6 +44,8 @@ static void test_rules(void **state)
 		{ "dns_sinkhole=fd00::1", 0, NULL },
 		{ "dns_sinkhole=10.0.0.1/8", -EINVAL, "10.0.0.1/8" },
 		{ "list name=a load", 0, NULL },
+		{ "list name=a load skip", 0, NULL },
+		{ "list name=a load skipped", -EINVAL, "load" },
 		{ "list name=a load=10", 0, NULL },
 		{ "list name=a load=0", -EINVAL, "load=0" },
 		{ "list name=a load=4294967296", -EINVAL, "load=4294967296" },
