@@ -436,7 +436,7 @@ def case_list_compiled():
     load("t", names)
     print(f"# 100,000 names: {compiled * 1e3:.0f} ms as bytes, {(time.monotonic() - begun) * 1e3:.0f} ms as text", flush=True)
     said = [l for l in read(ACL).splitlines() if " domains, " in l]
-    equal([l.split()[2] for l in said], ["100000", "100000"], "domains")
+    equal([l.split()[3] for l in said], ["100000", "100000"], "domains")
     before = read(ACL)
     put(made[:-1], len(made))
     equal(read(ACL), before, "after a cut one")
