@@ -35,6 +35,8 @@ static int change(struct natflow_acl *acl, const struct natflow_command *cmd)
 			return -ENOSPC;
 		natflow_acl_add(acl, cmd->id, cmd->action, &cmd->host);
 		break;
+	case NATFLOW_CMD_ACL_DEL:
+		return natflow_acl_del(acl, cmd->id, &cmd->host) ? 0 : -ENOENT;
 	case NATFLOW_CMD_ACL_DEFAULT:
 		acl->action_default = cmd->value;
 		break;
@@ -172,6 +174,7 @@ void natflow_hostacl_show(struct natflow_net *nn, struct seq_file *m)
 		 "#                                where there are ipsets host_acl_ruleID_ipv4, _ipv6 or\n"
 		 "#                                _mac it is only for who is in one of them\n"
 		 "#                                HOST and the names below it\n"
+		 "#    del acl=ID,HOST             takes this host from the rule\n"
 		 "#    acl_action_default=accept|drop|reset|redirect  for names without a rule\n"
 		 "#    redirect_url=URL            where HTTP requests are redirected to\n"
 		 "#    dns_answer=none|nxdomain|nodata|refused|sinkhole  to questions for names that\n"

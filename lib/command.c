@@ -155,28 +155,55 @@ static int parse_https(char *value, const struct verb *verb, struct natflow_comm
 	return choose(words, ARRAY_SIZE(words), value, verb, cmd);
 }
 
-/* ID,ACTION,HOST; a host stands for what is below it, with or without "*." in front. */
+static int parse_rule_id(const char *text, struct natflow_command *cmd)
+{
+	u32 id;
+	int err = kstrtou32(text, 10, &id);
+
+	if (err || id > 31)
+		return fail(cmd, text, "a number from 0 to 31", err ?: -ERANGE);
+	cmd->id = id;
+	return 0;
+}
+
+/* A host stands for what is below it, with or without "*." in front. */
+static int parse_host(const char *text, struct natflow_command *cmd)
+{
+	if (!natflow_hostname_pattern(&cmd->host, text, strlen(text)))
+		return fail(cmd, text, "a host name, for example ads.example.com", -EINVAL);
+	return 0;
+}
+
+/* ID,ACTION,HOST */
 static int parse_rule(char *value, const struct verb *verb, struct natflow_command *cmd)
 {
 	char *action = strchr(value, ','), *host = action ? strchr(action + 1, ',') : NULL;
-	u32 id, number;
+	u32 number;
 	int err;
 
 	if (!host)
 		return fail(cmd, value, verb->expected, -EINVAL);
 	*action++ = '\0';
 	*host++ = '\0';
-	err = kstrtou32(value, 10, &id);
-	if (err || id > 31)
-		return fail(cmd, value, "a number from 0 to 31", err ?: -ERANGE);
+	err = parse_rule_id(value, cmd);
+	if (err)
+		return err;
 	err = kstrtou32(action, 10, &number);
 	if (err || number > 3)
 		return fail(cmd, action, "0 record, 1 drop, 2 reset or 3 redirect", err ?: -ERANGE);
-	if (!natflow_hostname_pattern(&cmd->host, host, strlen(host)))
-		return fail(cmd, host, "a host name, for example ads.example.com", -EINVAL);
-	cmd->id = id;
 	cmd->action = number;
-	return 0;
+	return parse_host(host, cmd);
+}
+
+/* ID,HOST */
+static int parse_rule_host(char *value, const struct verb *verb, struct natflow_command *cmd)
+{
+	char *host = strchr(value, ',');
+
+	if (!host)
+		return fail(cmd, value, verb->expected, -EINVAL);
+	*host++ = '\0';
+	return parse_rule_id(value, cmd) ?: parse_host(host, cmd);
 }
 
 /* NAME and what is done: its names come, it goes, or whom it is for. */
@@ -210,11 +237,17 @@ static int parse_list(char *value, const struct verb *verb, struct natflow_comma
 	return 0;
 }
 
-/* What can stand in a Location header as it is; empty: none. */
+/* http://HOST... or https://HOST... that can stand in a Location header as it is; empty: none. */
 static int parse_url(char *value, const struct verb *verb, struct natflow_command *cmd)
 {
-	if (strchr(value, ' '))
+	size_t skip = !strncmp(value, "http://", 7) ? 7 : !strncmp(value, "https://", 8) ? 8 : 0;
+	const char *c;
+
+	if (*value && (!skip || !(isalnum((unsigned char)value[skip]) || value[skip] == '[')))
 		return fail(cmd, value, verb->expected, -EINVAL);
+	for (c = value; *c; c++)
+		if (*c <= ' ' || *c >= 0x7f || strchr("\"<>\\^`{|}", *c))
+			return fail(cmd, value, verb->expected, -EINVAL);
 	strcpy(cmd->url, value);
 	return 0;
 }
@@ -398,13 +431,16 @@ static const struct verb hostacl_verbs[] = {
 	  "load, load skip, load=BYTES, remove, or action=WORD and what reading the device lists" },
 	{ "clear", NATFLOW_CMD_ACL_CLEAR, parse_nothing, 0, 0, "nothing" },
 	{ "add acl=", NATFLOW_CMD_ACL_ADD, parse_rule, 0, 0, "ID,ACTION,HOST" },
+	{ "del acl=", NATFLOW_CMD_ACL_DEL, parse_rule_host, 0, 0,
+	  "ID,HOST, for example 0,ads.example.com" },
 	{ "acl_action_default=", NATFLOW_CMD_ACL_DEFAULT, parse_action, 0, 0,
 	  "accept, drop, reset or redirect" },
 	{ "dns_answer=", NATFLOW_CMD_DNS_ANSWER, parse_answer, 0, 0,
 	  "none, nxdomain, nodata, refused or sinkhole" },
 	{ "dns_https=", NATFLOW_CMD_DNS_HTTPS, parse_https, 0, 0, "pass or nodata" },
 	{ "dns_sinkhole=", NATFLOW_CMD_DNS_SINKHOLE, parse_address, 0, 0, "an address" },
-	{ "redirect_url=", NATFLOW_CMD_ACL_REDIRECT, parse_url, 0, 0, "a URL without blanks" },
+	{ "redirect_url=", NATFLOW_CMD_ACL_REDIRECT, parse_url, 0, 0,
+	  "a URL, for example http://192.168.1.1/blocked.html" },
 };
 
 const struct natflow_grammar natflow_grammar_ctl = { ctl_verbs, ARRAY_SIZE(ctl_verbs) };

@@ -239,6 +239,26 @@ struct natflow_acl_verdict natflow_acl_decide(const struct natflow_acl *acl,
 }
 
 /**
+ * natflow_acl_del() - rules less
+ * @acl: not published yet
+ * @id: of the rules
+ * @host: of the rules
+ *
+ * Return: false if there is none like that.
+ */
+bool natflow_acl_del(struct natflow_acl *acl, u8 id, const struct natflow_hostname *host)
+{
+	unsigned int i, kept = 0, was = acl->count;
+
+	for (i = 0; i < was; i++) {
+		if (acl->rule[i].id != id || strcmp(acl->rule[i].host, host->text))
+			acl->rule[kept++] = acl->rule[i];
+	}
+	acl->count = kept;
+	return kept < was;
+}
+
+/**
  * natflow_acl_count() - a name was said: a hit for the list that decides about it
  * @v: verdict on the name
  *

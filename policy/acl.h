@@ -45,6 +45,7 @@ struct natflow_acl *natflow_acl_alloc(const struct natflow_acl *old, unsigned in
 void natflow_acl_free(struct natflow_acl *acl);
 void natflow_acl_add(struct natflow_acl *acl, u8 id, u8 action,
 		     const struct natflow_hostname *host);
+bool natflow_acl_del(struct natflow_acl *acl, u8 id, const struct natflow_hostname *host);
 int natflow_acl_find_list(const struct natflow_acl *acl, const char *name);
 int natflow_acl_set_list(struct natflow_acl *acl, const struct natflow_site_list *like,
 			 struct natflow_site_names *names);

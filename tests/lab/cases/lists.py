@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import urls
-from natlab import Udp, check, equal, log as messages, opened, read, select
+from natlab import Udp, check, equal, log as messages, opened, read, refuses, select
 from urls import ACL, acl, load, question
 
 # A file of every format, with what usually surrounds names, and the end of its last line.
@@ -155,6 +155,27 @@ def case_end():
     check(said("ads").startswith("# list ads: 1 domains, "), said("ads"))
     equal(write([b"list name=ads load=160\nxx"]), [], "errors")
     check("list ads: expected as many bytes as load= says" in messages()[-1], messages()[-1])
+
+
+def case_rules():
+    """One host of a rule is deleted; names and URLs are checked when they are written."""
+    asker = Asker()
+    acl("add acl=1,1,a.example\nadd acl=1,1,b.example\nadd acl=2,2,a.example")
+    acl("del acl=1,*.A.example.")
+    equal([l for l in read(ACL).splitlines() if l.startswith("add")], ["add acl=1,1,b.example", "add acl=2,2,a.example"], "rules")
+    asker.expect({"a.example": (2, ""), "b.example": (1, "")})
+    acl("del acl=2,a.example\ndel acl=1,b.example")
+    asker.expect({"a.example": (0, ""), "b.example": (0, "")})
+    before = read(ACL)
+    refuses(lambda: acl("del acl=1,b.example"), errno.ENOENT)
+    for line, expected in (("add acl=0,1,http://x/", "a host name, for example"), ("add acl=0,1,a,b", "a host name"),
+                           ("add acl=0,1,10.0.0.1", "a host name"), ("add acl=0,1," + "x" * 64, "a host name"),
+                           ("del acl=0,a/b", "a host name"), ("del acl=0", "ID,HOST"), ("del acl=32,a", "0 to 31"),
+                           ("redirect_url=portal.example", "a URL, for example http://"), ("redirect_url=http://", "a URL"),
+                           ("redirect_url=javascript:x", "a URL"), ("redirect_url=http://a/\xfc", "a URL")):
+        refuses(lambda: acl(line), errno.EINVAL, errno.ERANGE)
+        check(expected in messages()[-1], f"{line}: {messages()[-1]}")
+    equal(read(ACL), before, "rules after wrong ones")
 
 
 def case_hits():
