@@ -3,6 +3,7 @@
 #include "dns_reply.h"
 
 #define TTL 10			/* seconds: rules change */
+#define CLASS_IN 1
 #define EDE_BLOCKED 15		/* RFC 8914 section 4.16 */
 
 const char * const natflow_dns_answer_words[5] = { "none", "nxdomain", "nodata", "refused",
@@ -19,7 +20,7 @@ static u8 *put_address(u8 *at, u16 type, const u8 *addr, u16 len)
 {
 	at = put16(at, 0xc000 | NATFLOW_DNS_QUESTION);
 	at = put16(at, type);
-	at = put16(at, 1);
+	at = put16(at, CLASS_IN);
 	at = put16(at, 0);
 	at = put16(at, TTL);
 	at = put16(at, len);
@@ -59,14 +60,14 @@ unsigned int natflow_dns_reply(u8 *to, unsigned int room, const u8 *msg,
 			       const struct natflow_dns_policy *policy,
 			       enum natflow_dns_answer answer)
 {
-	const bool a = dns->type == NATFLOW_DNS_A;
+	const bool a = dns->type == NATFLOW_DNS_A, in = dns->class == CLASS_IN;
 	u16 answers = 0, additionals = 0, len = a ? 4 : 16;
 	u8 *at = to + dns->question_end;
 
 	if (dns->question_end > room || dns->question_end > NATFLOW_DNS_REPLY_MAX)
 		return 0;
 	memmove(to, msg, dns->question_end);
-	if (answer == NATFLOW_DNS_SINKHOLE && (a || dns->type == NATFLOW_DNS_AAAA) &&
+	if (answer == NATFLOW_DNS_SINKHOLE && in && (a || dns->type == NATFLOW_DNS_AAAA) &&
 	    room - (at - to) >= 12U + len) {
 		at = put_address(at, dns->type, a ? policy->sink4 : policy->sink6, len);
 		answers++;

@@ -209,6 +209,14 @@ static void test_replies(void **state)
 		assert_true(again.response);
 		assert_string_equal(again.question.text, "x.example");
 	}
+	/* Of every other type, and of other classes, there is nothing. */
+	for (room = 0; room < 0x10000; room++) {
+		dns.type = room;
+		dns.class = room == 1 || room == 28 ? 3 : 1;
+		len = natflow_dns_reply(to, sizeof(to), asked, &dns, &policy, NATFLOW_DNS_SINKHOLE);
+		assert_int_equal(len, 27 + sizeof(opt));
+		assert_memory_equal(to, "\x12\x34\x81\x80\0\1\0\0\0\0\0\1", 12);
+	}
 	len = natflow_dns_reply(to, sizeof(to), asked, &dns, &policy, NATFLOW_DNS_NXDOMAIN);
 	assert_int_equal(natflow_dns_parse(to, len, &again), NATFLOW_PARSED);
 	assert_int_equal(again.rcode, 3);

@@ -10,6 +10,7 @@ from natlab import (ADDR, AT_END, Delta, Tcp, Udp, both, check, ctl, equal, exch
 from urls import ACL, acl, name, question
 
 A, CNAME, AAAA, HTTPS = 1, 5, 28, 65
+MX, TXT, SVCB, ANY, PRIVATE = 15, 16, 64, 255, 65280
 
 
 def answer(asked, *records):
@@ -96,6 +97,33 @@ def answered(family):
 
 
 case_answered_v4, case_answered_v6 = both(answered)
+
+
+def types(family):
+    """Every type of question for a blocked name is answered, or its TCP connection reset; no server is asked."""
+    log = begin()
+    acl("add acl=1,1,blocked.example\ndns_sinkhole=10.9.8.7\ndns_sinkhole=fd09::7")
+    flow = Udp(family, dport=53)
+    every = (A, CNAME, AAAA, HTTPS, MX, TXT, SVCB, ANY, PRIVATE)
+    sink = {A: [inet(4, "10.9.8.7")], AAAA: [inet(6, "fd09::7")]}
+    for how, rcode in (("nxdomain", 3), ("nodata", 0), ("refused", 5), ("sinkhole", 0)):
+        acl(f"dns_answer={how}")
+        for kind in every:
+            got = asks(flow, log, "www.blocked.example", kind)
+            equal((got.rcode, got.addresses), (rcode, sink.get(kind, []) if how == "sinkhole" else []), f"{how}, type {kind}")
+    equal({r["action"] for r in log.wait(4 * len(every))}, {1}, "actions")
+    for kind in every:
+        conn = Tcp(family, dport=53, established=False)
+        conn.client.send(framed("www.blocked.example", kind))
+        for sock in (conn.client, conn.server):
+            refuses(lambda: sock.recv(1), errno.ECONNRESET)
+        conn.close()
+    equal({r["action"] for r in log.wait(len(every))}, {2}, "actions over TCP")
+    flow.server.setblocking(False)
+    refuses(lambda: flow.server.recv(4096), errno.EAGAIN)
+
+
+case_types_v4, case_types_v6 = both(types)
 
 
 def case_dnat():
