@@ -92,7 +92,7 @@ static __always_inline enum natflow_reason find(struct ctx *c, const u8 family)
  * (net/ipv4/udp_offload.c:__udp_gso_segment_list() and TCP's likes).
  */
 #define GSO_TYPES (SKB_GSO_TCPV4 | SKB_GSO_TCPV6 | SKB_GSO_TCP_ECN | SKB_GSO_TCP_FIXEDID | \
-		   SKB_GSO_DODGY | SKB_GSO_UDP_L4 | SKB_GSO_FRAGLIST)
+		   SKB_GSO_DODGY | SKB_GSO_UDP_L4 | SKB_GSO_FRAGLIST | NATFLOW_COMPAT_GSO_ACCECN)
 
 /* Would each packet on the wire fit, and can checksum offload stay as it is? */
 static __always_inline enum natflow_reason check_size(const struct ctx *c)

@@ -64,6 +64,14 @@
 	(rcu_access_pointer((dev)->tcx_ingress) || rcu_access_pointer((dev)->tcx_egress))
 #endif
 
+/* Newer kernels mark super-packets whose CWR bit belongs to each segment (RFC 9768). */
+#include <linux/netdev_features.h>
+#ifdef NETIF_F_GSO_ACCECN
+#define NATFLOW_COMPAT_GSO_ACCECN SKB_GSO_TCP_ACCECN
+#else
+#define NATFLOW_COMPAT_GSO_ACCECN 0
+#endif
+
 /* Set on packets that IPVS forwards; kernels without IPVS do not have the bit. */
 #if IS_ENABLED(CONFIG_IP_VS)
 #define natflow_compat_is_ipvs(skb) ((skb)->ipvs_property)
