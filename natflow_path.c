@@ -13,6 +13,7 @@
 #include "core/egress.h"
 #include "core/flow.h"
 #include "core/port.h"
+#include "core/rules.h"
 #include "core/way.h"
 #include "core/trace.h"
 #include "core/xmit.h"
@@ -69,6 +70,8 @@ static __always_inline enum natflow_reason parse(struct ctx *c, const u8 family)
 /* The flow, and whether what was learned still holds. */
 static __always_inline enum natflow_reason find(struct ctx *c, const u8 family)
 {
+	if (unlikely(READ_ONCE(c->nn->config.revalidate)))
+		natflow_rules_look(c->nn);
 	c->dir = natflow_flow_find(c->nn, &c->pkt.key, family);
 	if (!c->dir)
 		return NATFLOW_MISS;

@@ -9,6 +9,7 @@
 #include "../core/hooks.h"
 #include "../core/log.h"
 #include "../core/port.h"
+#include "../core/rules.h"
 #include "../core/table.h"
 #include "../lib/command.h"
 #include "../natflow_urllogger.h"
@@ -46,6 +47,7 @@ static void set_revalidate(struct natflow_net *nn, bool revalidate)
 	mutex_lock(&nn->lock);
 	WRITE_ONCE(nn->config.revalidate, revalidate);
 	mutex_unlock(&nn->lock);
+	natflow_rules_tick(nn, true);	/* packets know now where the tables are */
 	natflow_hooks_update(nn);
 }
 

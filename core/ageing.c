@@ -11,6 +11,7 @@
 #include "ct.h"
 #include "egress.h"
 #include "hooks.h"
+#include "rules.h"
 #include "table.h"
 
 #define TICK		(HZ / 8)
@@ -170,6 +171,7 @@ void natflow_ageing_tick(struct work_struct *work)
 		age_halves(nn);
 	}
 	nn->ticks++;
+	natflow_rules_tick(nn, nn->ticks % SLICES == 0);
 	if (nn->ticks % FOLD_TICKS == 0)
 		fold(nn, false);
 	if (nn->ticks % SLICES == 0) {

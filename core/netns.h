@@ -104,6 +104,12 @@ struct natflow_net {
 	u32 slice, ticks;		/* next bucket of the ageing walk; only the tick */
 
 	atomic_t clock_bias[NATFLOW_FAMILIES];	/* natflow's own part of the route clocks */
+	/* Legacy tables, see core/rules.c: */
+	u32 rules_seen;			/* jiffies of the last look */
+	bool rules_new;			/* something is elsewhere: the tick should read them */
+	unsigned long rules_sum;	/* of where they are... */
+	unsigned long rules_content_at;	/* ...as it was with @rules_content */
+	u32 rules_content;		/* sum of what they contain; these two under its lock */
 	atomic_t missed_events;		/* changes only the backstops noticed: a bug each */
 
 	struct delayed_work tick;	/* ageing, folding, neighbours */

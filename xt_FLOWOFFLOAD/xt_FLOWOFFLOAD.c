@@ -4,6 +4,7 @@
 #include <linux/netfilter/x_tables.h>
 #include "../include/uapi/linux/netfilter/xt_FLOWOFFLOAD.h"
 #include "../control/api.h"
+#include "legacy.h"
 
 static unsigned int target(struct sk_buff *skb, const struct xt_action_param *par)
 {
@@ -45,12 +46,20 @@ static struct xt_target flowoffload __read_mostly = {
 
 static int __init flowoffload_init(void)
 {
-	return xt_register_target(&flowoffload);
+	int err = natflow_legacy_init();
+
+	if (err)
+		return err;
+	err = xt_register_target(&flowoffload);
+	if (err)
+		natflow_legacy_exit();
+	return err;
 }
 
 static void __exit flowoffload_exit(void)
 {
 	xt_unregister_target(&flowoffload);
+	natflow_legacy_exit();
 }
 
 module_init(flowoffload_init);

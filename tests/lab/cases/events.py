@@ -12,7 +12,7 @@ import struct
 import time
 
 from natlab import (ADDR, IPT, Capture, Delta, Failure, Udp, carriers_reported, both, check, conntrack, ctl, equal,
-                    fast, flows, frame, ip, learned, mac, nft_counter, ns, on_each_cpu, reachable, run, second_link,
+                    fast, flows, frame, ip, learned, mac, nft_counter, ns, on_each_cpu, reachable, rule, run, second_link,
                     select, stats, sysctl, wait)
 
 FAR = {("c", 4): "10.8.8.8", ("s", 4): "10.9.9.9", ("c", 6): "fd08::8", ("s", 6): "fd09::9"}
@@ -194,16 +194,15 @@ case_connmark_v4, case_connmark_v6 = case(
 
 # -- firewall rules
 
-def rules_changed(family, command, revalidate):
-    """A new DROP: established flows go on as before, or with revalidate=1 it bites on the next packet."""
-    ctl(f"revalidate={revalidate}")
+def rules_changed(family, command, bites):
+    """A new DROP: established flows go on as before, or it bites on the next packet."""
     flow = learned(Udp(family))
     d = Delta()
     arrived = Capture("s", "s0", lambda f: f.endswith(b"dropped?"))
     run("r", command)
     for _ in range(ROUNDS):
         flow.client.send(b"dropped?")
-    if revalidate:
+    if bites:
         arrived.none()
         equal(d["hits"], 0, "hits")
         flow.server.settimeout(0.001)
@@ -228,6 +227,7 @@ def revalidate_case(add, remove):
         run("r", "nft add chain inet other f { type filter hook forward priority 0; }")
         ctl("select=all") if "legacy" not in add else select()
         for revalidate in (0, 1):
+            ctl(f"revalidate={revalidate}")
             flow = rules_changed(family, add.format(**words), revalidate)
             run("r", remove.format(**words))
             flow.close()
@@ -242,6 +242,34 @@ case_revalidate_iptables_nft_v4, case_revalidate_iptables_nft_v6 = revalidate_ca
     "{nft} -I FORWARD -p udp -j DROP", "{nft} -D FORWARD -p udp -j DROP")
 case_revalidate_nft_v4, case_revalidate_nft_v6 = revalidate_case(
     "nft add rule inet other f meta l4proto udp drop", "nft flush chain inet other f")
+
+
+def revalidate_table(table, chain):
+    """Another legacy table than the one with the target, made only now: its DROP bites, and so do two changes at once."""
+    def test(family):
+        select()
+        ctl("revalidate=1")
+        rules_changed(family, f"{IPT[family]} -w -t {table} -I {chain} -p udp -j DROP", True).close()
+        rule(family, f"-R {chain} 1 -p udp --dport 1 -j DROP", table=table)
+        flow = learned(Udp(family))
+        # The second change may put the table where the first one took it from.
+        for port in (2, flow.server.getsockname()[1]):
+            rule(family, f"-R {chain} 1 -p udp --dport {port} -j DROP", table=table)
+        flow.server.settimeout(0.05)
+
+        def is_dropped():
+            flow.client.send(b"dropped?")
+            try:
+                return not flow.server.recv(100)
+            except TimeoutError:
+                return True
+        wait(is_dropped, "the last rule bites", 3)
+        equal(stats()["missed_event"], 0, "missed events")
+    return both(test)
+
+
+case_revalidate_mangle_v4, case_revalidate_mangle_v6 = revalidate_table("mangle", "FORWARD")
+case_revalidate_raw_v4, case_revalidate_raw_v6 = revalidate_table("raw", "PREROUTING")
 
 
 # -- neighbours

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Notice that a table of iptables-legacy was made or replaced. No event tells:
+ * x_tables swaps xt_table.private (net/netfilter/x_tables.c:xt_replace_table(),
+ * 6.1 to 7.3). Two ways, both only with revalidate=1:
+ *
+ *   Packets compare pointers, once a jiffy and namespace: those to the lists of
+ *   hooks, and xt_table.private of each table. A table is found by its hook, and
+ *   stays allocated for an RCU grace period after its hook is gone. What
+ *   xt_table.private points to is not read here: it is freed without one.
+ *
+ *   The tick compares contents once a second. Two changes between two looks can
+ *   bring an old pointer back, because freed memory is used again.
+ */
+#include <linux/export.h>
+#include <linux/mutex.h>
+#include <linux/netfilter/x_tables.h>
+#include "clock.h"
+#include "rules.h"
+
+static DEFINE_MUTEX(reader_lock);
+static natflow_rules_sum *reader;		/* under @reader_lock */
+static struct natflow_rules_hooks legacy;	/* written under @reader_lock, or cleared */
+
+static bool is_legacy(const struct nf_hook_entry *entry, unsigned int family)
+{
+	unsigned int i;
+
+	for (i = 0; i < NATFLOW_RULES_TABLES; i++)
+		if (entry->hook == READ_ONCE(legacy.hook[family][i]))
+			return true;
+	return false;
+}
+
+/* Context: RCU read side. */
+static unsigned long fold(struct nf_hook_entries __rcu *const *hooks, unsigned int family)
+{
+	unsigned long sum = 0;
+	unsigned int i, n;
+
+	for (i = 0; i < NF_INET_NUMHOOKS; i++) {
+		const struct nf_hook_entries *e = rcu_dereference(hooks[i]);
+
+		sum = sum * 31 + (unsigned long)e;
+		for (n = 0; e && n < e->num_hook_entries; n++) {
+			const struct xt_table *table = e->hooks[n].priv;
+
+			if (is_legacy(&e->hooks[n], family))
+				sum = sum * 31 + (unsigned long)READ_ONCE(table->private);
+		}
+	}
+	return sum;
+}
+
+/* Compare pointers. Return: their sum. */
+static unsigned long compare(struct natflow_net *nn)
+{
+	unsigned long sum;
+
+	rcu_read_lock();
+	sum = fold(nn->net->nf.hooks_ipv4, 0) * 31 + fold(nn->net->nf.hooks_ipv6, 1);
+	rcu_read_unlock();
+	if (unlikely(READ_ONCE(nn->rules_sum) != sum)) {
+		WRITE_ONCE(nn->rules_sum, sum);
+		WRITE_ONCE(nn->rules_new, true);	/* maybe a table whose hook is not known */
+		natflow_clock_bump_all(nn);
+	}
+	return sum;
+}
+
+/**
+ * natflow_rules_look() - was a table replaced since the last look
+ * @nn: namespace with revalidate=1
+ *
+ * Looks once a jiffy; if something changed, everything learned so far is
+ * doubtful when it returns. What other CPUs do meanwhile may be a jiffy late.
+ *
+ * Context: any.
+ */
+void natflow_rules_look(struct natflow_net *nn)
+{
+	const u32 now = (u32)jiffies;
+
+	if (READ_ONCE(nn->rules_seen) == now)
+		return;
+	WRITE_ONCE(nn->rules_seen, now);
+	compare(nn);
+}
+
+/**
+ * natflow_rules_tick() - compare what the tables of a namespace contain
+ * @nn: namespace
+ * @full: even if no pointer changed
+ *
+ * Where pointers changed, flows were sent through the rules for that.
+ *
+ * Context: process, may sleep, one caller at a time. Takes x_tables' locks.
+ */
+void natflow_rules_tick(struct natflow_net *nn, bool full)
+{
+	struct natflow_rules_hooks found = {};
+	unsigned int f, i;
+	u32 content = 0;
+
+	if (!READ_ONCE(nn->config.revalidate) || !(full || READ_ONCE(nn->rules_new)))
+		return;
+	WRITE_ONCE(nn->rules_new, false);
+	mutex_lock(&reader_lock);
+	if (reader)
+		content = reader(nn->net, &found);
+	for (f = 0; f < NATFLOW_FAMILIES; f++)
+		for (i = 0; i < NATFLOW_RULES_TABLES; i++)
+			if (found.hook[f][i])
+				WRITE_ONCE(legacy.hook[f][i], found.hook[f][i]);
+	if (compare(nn) == nn->rules_content_at && content != nn->rules_content)
+		natflow_clock_bump_all(nn);
+	nn->rules_content_at = READ_ONCE(nn->rules_sum);
+	nn->rules_content = content;
+	mutex_unlock(&reader_lock);
+}
+
+/**
+ * natflow_rules_reader() - who reads the tables
+ * @sum: reader, or NULL: when it returns, the last one is not called any more
+ *
+ * Context: process, may sleep.
+ */
+void natflow_rules_reader(natflow_rules_sum *sum)
+{
+	mutex_lock(&reader_lock);
+	reader = sum;
+	mutex_unlock(&reader_lock);
+	if (!sum)
+		natflow_rules_forget();
+}
+EXPORT_SYMBOL_GPL(natflow_rules_reader);
+
+/**
+ * natflow_rules_forget() - a module goes: at the address of a hook may be another one soon
+ *
+ * Context: any, before the module's memory is freed.
+ */
+void natflow_rules_forget(void)
+{
+	unsigned int f, i;
+
+	for (f = 0; f < NATFLOW_FAMILIES; f++)
+		for (i = 0; i < NATFLOW_RULES_TABLES; i++)
+			WRITE_ONCE(legacy.hook[f][i], NULL);
+}
+EXPORT_SYMBOL_GPL(natflow_rules_forget);
