@@ -262,6 +262,7 @@ static noinline unsigned int refuse(const struct natflow_port *port, struct sk_b
 		natflow_clock_sample(port->nn, skb, NFPROTO_IPV6);
 	natflow_stats_reason(port->nn->pcpu, reason);
 	natflow_way_note(port, skb);
+	natflow_way_seen(skb);
 	trace_refuse(port->ifindex, skb, reason);
 	return NF_ACCEPT;
 }

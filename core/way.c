@@ -19,7 +19,9 @@ void natflow_way_note(const struct natflow_port *port, const struct sk_buff *skb
 	struct natflow_trail *t = this_cpu_ptr(&port->nn->pcpu->trail);
 	__be16 protocol;
 
-	if (port->upper && t->of == skb && t->count < ARRAY_SIZE(t->ifindex)) {
+	/* The hooks below have not met a packet that came back from a redirect. */
+	if (port->upper && !natflow_way_unseen(skb) && t->of == skb &&
+	    t->count < ARRAY_SIZE(t->ifindex)) {
 		t->ifindex[t->count++] = port->ifindex;
 		return;
 	}

@@ -80,6 +80,34 @@ natflow_way_find(const struct natflow_port *port, const struct sk_buff *skb, u32
 	return NULL;
 }
 
+/*
+ * Was @skb redirected at ingress, to an ifb say, and has no hook of natflow seen it since?
+ *
+ * The kernel sets this bit when it redirects (skb_set_redirected()) and never clears it.
+ * natflow clears it on every packet that it sends up the stack. The kernel reads it in
+ * ifb alone, behind another redirect, which sets it again.
+ */
+#ifdef CONFIG_NET_REDIRECT
+static inline bool natflow_way_unseen(const struct sk_buff *skb)
+{
+	return skb->from_ingress;
+}
+
+static inline void natflow_way_seen(struct sk_buff *skb)
+{
+	skb->from_ingress = 0;
+}
+#else
+static inline bool natflow_way_unseen(const struct sk_buff *skb)
+{
+	return false;
+}
+
+static inline void natflow_way_seen(struct sk_buff *skb)
+{
+}
+#endif
+
 void natflow_way_note(const struct natflow_port *port, const struct sk_buff *skb);
 const struct natflow_way *natflow_way_learn(struct natflow_net *nn, const struct sk_buff *skb,
 					    struct natflow_port *in);

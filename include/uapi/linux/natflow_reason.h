@@ -83,6 +83,7 @@
 	X(learn, LEARN_INSPECT, "inspect", "its name is sought, or it is blocked") \
 	X(learn, LEARN_PMTU, "pmtu", "ip_forward_use_pmtu is set, or a locked path MTU is in force, which expires") \
 	X(learn, LEARN_IPVS, "ipvs", "IPVS forwards it and must see each packet") \
+	X(learn, LEARN_UNSEEN, "unseen", "came back from a redirect, past every hook of natflow") \
 	X(end, END_CT_GONE, "conntrack-gone", "the conntrack was deleted or has expired") \
 	X(end, END_TCP, "tcp-flags", "SYN, FIN or RST was seen") \
 	X(end, END_EVICTED, "evicted", "idle, and its place was needed") \
