@@ -4,6 +4,7 @@
  * says why not, and then the packet goes up the stack as it came.
  */
 #include <linux/if_ether.h>
+#include <linux/netfilter_bridge.h>
 #include <linux/skbuff.h>
 #include <net/dst.h>
 #include <net/xfrm.h>
@@ -354,5 +355,39 @@ unsigned int natflow_path_ingress(void *priv, struct sk_buff *skb,
 
 	if (unlikely(skb_vlan_tag_present(skb) || READ_ONCE(port->member)))
 		return forward_flat(port, skb);
+	return forward_ip(port, &port->own, skb, 0, skb->protocol);
+}
+
+/**
+ * natflow_path_returned() - the PRE_ROUTING hook, both families
+ * @priv: struct natflow_net
+ * @skb: received packet, at its L3 header
+ * @state: the device it came in by
+ *
+ * An ifb gives a packet back to the device it was redirected from, and there the
+ * packet skips tc and netfilter ingress (drivers/net/ifb.c:ifb_ri_tasklet() sets
+ * tc_skip_classify, net/core/dev.c:__netif_receive_skb_core() honours it). So the
+ * port's own hook has not seen it. All other packets are left alone.
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: NF_STOLEN if the packet was forwarded, else NF_ACCEPT with the
+ * packet as it came.
+ */
+unsigned int natflow_path_returned(void *priv, struct sk_buff *skb,
+				   const struct nf_hook_state *state)
+{
+	struct natflow_net *nn = priv;
+	const struct natflow_port *port;
+
+	/* What bridge netfilter shows us is not yet known to be routed. */
+	if (likely(!natflow_way_unseen(skb)) || nf_bridge_in_prerouting(skb))
+		return NF_ACCEPT;
+	port = natflow_port_find(nn, state->in->ifindex);
+	if (!port)
+		return NF_ACCEPT;
+	if (READ_ONCE(nn->returned_at) != jiffies)
+		WRITE_ONCE(nn->returned_at, jiffies);
+	if (unlikely(skb_vlan_tag_present(skb)))
+		return refuse(port, skb, 0, NATFLOW_VLAN_TAG);
 	return forward_ip(port, &port->own, skb, 0, skb->protocol);
 }

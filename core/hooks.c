@@ -17,6 +17,9 @@
 #include "port.h"
 #include "watch.h"
 
+/* How long PRE_ROUTING hooks stay after the last packet that needed them. */
+#define RETURNED_IDLE (30 * HZ)
+
 /* May new flows be selected? */
 static bool may_learn(const struct natflow_net *nn)
 {
@@ -35,20 +38,50 @@ static bool may_learn(const struct natflow_net *nn)
 	}
 }
 
-/* POST_ROUTING last: the packet is as it will leave, and confirm comes after us. */
-static int hook_post_routing(struct natflow_net *nn)
+/* Register one hook function for both families. */
+static int hook_inet(struct natflow_net *nn, struct nf_hook_ops *ops, nf_hookfn *hook,
+		     unsigned int hooknum, int priority)
 {
 	static const u8 family[NATFLOW_FAMILIES] = { NFPROTO_IPV4, NFPROTO_IPV6 };
 	unsigned int i;
 
 	for (i = 0; i < NATFLOW_FAMILIES; i++) {
-		nn->post_ops[i].hook = natflow_learn;
-		nn->post_ops[i].priv = nn;
-		nn->post_ops[i].pf = family[i];
-		nn->post_ops[i].hooknum = NF_INET_POST_ROUTING;
-		nn->post_ops[i].priority = INT_MAX;
+		ops[i].hook = hook;
+		ops[i].priv = nn;
+		ops[i].pf = family[i];
+		ops[i].hooknum = hooknum;
+		ops[i].priority = priority;
 	}
-	return nf_register_net_hooks(nn->net, nn->post_ops, NATFLOW_FAMILIES);
+	return nf_register_net_hooks(nn->net, ops, NATFLOW_FAMILIES);
+}
+
+/* POST_ROUTING last: the packet is as it will leave, and confirm comes after us. */
+static bool hook_post_routing(struct natflow_net *nn)
+{
+	if (!nn->hooked)
+		nn->hooked = !hook_inet(nn, nn->post_ops, natflow_learn, NF_INET_POST_ROUTING,
+					INT_MAX);
+	return nn->hooked;
+}
+
+static void unhook_returned(struct natflow_net *nn)
+{
+	if (nn->returned_hooked)
+		nf_unregister_net_hooks(nn->net, nn->returned_ops, NATFLOW_FAMILIES);
+	nn->returned_hooked = false;
+}
+
+/* PRE_ROUTING first, before defragmentation and conntrack, while packets return from redirects. */
+static bool hook_returned(struct natflow_net *nn)
+{
+	if (!READ_ONCE(nn->returning)) {
+		unhook_returned(nn);
+		return true;
+	}
+	if (!nn->returned_hooked)
+		nn->returned_hooked = !hook_inet(nn, nn->returned_ops, nn->returned,
+						 NF_INET_PRE_ROUTING, INT_MIN);
+	return nn->returned_hooked;
 }
 
 /* POST_ROUTING first, so that no flow is looked up before it can be learned. */
@@ -63,16 +96,16 @@ static void place(struct natflow_net *nn)
 		missing = "changes of routes or rules are not heard";
 	if (!nn->tracked)
 		nn->tracked = !natflow_ct_track(nn->net);
-	if (!nn->hooked)
-		nn->hooked = !hook_post_routing(nn);
+	if (!hook_post_routing(nn))
+		missing = "no POST_ROUTING hook";
+	if (!hook_returned(nn))
+		missing = "no PRE_ROUTING hook";
 	rtnl_lock();
 	natflow_port_sync(nn);
 	rtnl_unlock();
 	natflow_ageing_start(nn);
 	if (!nn->tracked)
 		missing = "conntrack does not track";
-	if (!nn->hooked)
-		missing = "no POST_ROUTING hook";
 	if (missing)
 		WRITE_ONCE(nn->incomplete, true);
 	if (missing && !again)
@@ -85,6 +118,8 @@ static void withdraw(struct natflow_net *nn)
 	rtnl_lock();
 	natflow_port_sync(nn);
 	rtnl_unlock();
+	unhook_returned(nn);
+	WRITE_ONCE(nn->returning, false);
 	if (nn->hooked)
 		nf_unregister_net_hooks(nn->net, nn->post_ops, NATFLOW_FAMILIES);
 	nn->hooked = false;
@@ -140,6 +175,36 @@ void natflow_hooks_kick(struct natflow_net *nn)
 {
 	if (!READ_ONCE(nn->dead))
 		schedule_work(&nn->sync);
+}
+
+/**
+ * natflow_hooks_want_returned() - a packet came back from a redirect and met no hook
+ * @nn: namespace
+ *
+ * Context: any.
+ */
+void natflow_hooks_want_returned(struct natflow_net *nn)
+{
+	WRITE_ONCE(nn->returned_at, jiffies);
+	if (READ_ONCE(nn->returning))
+		return;
+	WRITE_ONCE(nn->returning, true);
+	natflow_hooks_kick(nn);
+}
+
+/**
+ * natflow_hooks_age_returned() - withdraw the PRE_ROUTING hooks once no packet needs them
+ * @nn: namespace
+ *
+ * Context: any.
+ */
+void natflow_hooks_age_returned(struct natflow_net *nn)
+{
+	if (!READ_ONCE(nn->returning) ||
+	    time_before(jiffies, READ_ONCE(nn->returned_at) + RETURNED_IDLE))
+		return;
+	WRITE_ONCE(nn->returning, false);
+	natflow_hooks_kick(nn);
 }
 
 /**
