@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What sqm-scripts sets up on the gateway: cake on an ifb for what comes in by a device, cake for what leaves."""
+import json
+
+from natlab import ip, modprobe, run
+
+
+def redirect(dev, ifb, bandwidth="unlimited"):
+    """What sqm-scripts sets up for one device's ingress."""
+    modprobe("ifb", "sch_cake", "act_mirred", "cls_matchall")
+    ip("r", f"link add {ifb} type ifb\nlink set {ifb} up")
+    run("r", ["tc", "-batch", "-"], text=f"""qdisc add dev {ifb} root cake {bandwidth} besteffort ingress
+        qdisc add dev {dev} handle ffff: ingress
+        filter add dev {dev} parent ffff: matchall action mirred egress redirect dev {ifb}
+        """)
+
+
+def restore(dev, ifb):
+    run("r", f"tc qdisc del dev {dev} ingress")
+    ip("r", f"link del {ifb}")
+
+
+def cake(dev):
+    """(packets, bytes) that left dev's root qdisc."""
+    root = [q for q in json.loads(run("r", f"tc -j -s qdisc show dev {dev}")) if q.get("root")][0]
+    return root["packets"], root["bytes"]
