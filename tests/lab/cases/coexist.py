@@ -11,45 +11,6 @@ from natlab import (ADDR, Delta, IPT, LIBC, Capture, Tcp, Udp, both, carriers_re
 MEGA = bytes(range(256)) * 4096     # 1 MiB
 
 
-def queued(dev, kind):
-    """Packets that went through a device's root queue; of a super-packet each segment counts."""
-    text = run("r", f"tc -s qdisc show dev {dev}")
-    return int(re.search(rf"qdisc {kind} .*?root.*?Sent \d+ bytes (\d+) pkt", text, re.S).group(1))
-
-
-def shaped(family):
-    """cake on the WAN, an ifb with another for what comes in: both count every packet.
-
-    What comes back from an ifb passes no ingress hook any more (net/core/dev.c:__netif_receive_skb_core(), skip_classify):
-    that direction is the stack's.
-    """
-    modprobe("ifb", "sch_cake")
-    ip("r", """link add ifb0 type ifb
-        link set ifb0 up""")
-    for command in ("qdisc add dev r1 root cake bandwidth 2gbit", "qdisc add dev ifb0 root cake bandwidth 2gbit ingress",
-                    "qdisc add dev r1 ingress",
-                    "filter add dev r1 ingress matchall action mirred egress redirect dev ifb0"):
-        run("r", "tc " + command)
-    select()
-    flow = Udp(family).learn()
-    before, d = (queued("r1", "cake"), queued("ifb0", "cake")), Delta()
-    for i in range(100):
-        flow.send(b"up %d" % i)
-        flow.reply(b"down %d" % i)
-    equal(d["hits"], 100, f"hits {d.changed()}")
-    after = queued("r1", "cake"), queued("ifb0", "cake")
-    # A neighbour's probe may be among them; none of ours may be missing.
-    check(all(100 <= b - a <= 104 for a, b in zip(before, after)), f"seen by cake: {before} {after}")
-    conn = Tcp(family)
-    d = Delta()
-    Tcp.pass_data(conn.client, conn.server, MEGA * 4)
-    Tcp.pass_data(conn.server, conn.client, MEGA * 4)
-    check(d["hits"] > 50, f"{d.changed()}")
-
-
-case_shaped_v4, case_shaped_v6 = both(shaped)
-
-
 def bridges_filter(yes):
     if os.path.exists("/proc/sys/net/bridge"):
         sysctl("r", "net.bridge.bridge-nf-call-iptables", int(yes))
