@@ -4,6 +4,7 @@ import os
 import re
 import signal
 
+import sqm
 from natlab import (Delta, Udp, check, equal, exchange, ip, netns_del, ns, published, run, select, stats, trouble,
                     udp_socket, up, wait)
 
@@ -102,6 +103,27 @@ def case_unload_under_load():
     loads = both_loads()
     for i in range(ROUNDS):
         loaded()
+        unload()
+        equal(trouble(), [], f"kernel log in round {i}")
+        load_modules()
+        select()
+    loaded()
+    for load in loads:
+        load.stop()
+
+
+def case_unload_behind_an_ifb():
+    """The module goes and comes, and so does an ifb, while packets are in it."""
+    sqm.redirect("r1", "ifb0")
+    select()
+    loads = both_loads()
+    for i in range(2):
+        loaded()
+        if i:
+            ip("r", "link del ifb0")
+            run("r", "tc qdisc del dev r1 ingress")
+            sqm.redirect("r1", "ifb0")
+            loaded()
         unload()
         equal(trouble(), [], f"kernel log in round {i}")
         load_modules()
