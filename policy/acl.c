@@ -203,7 +203,8 @@ static void ask_lists(const struct natflow_acl *acl, const struct natflow_site_c
 		at = hit.at;
 		v->list = list;
 		v->exempt = exempt;
-		v->action = exempt ? NATFLOW_URL_RECORD : list->policy.action;
+		v->action = exempt && list->policy.action != NATFLOW_URL_RECORD ?
+			    acl->action_default : list->policy.action;
 	}
 }
 

@@ -140,6 +140,9 @@ def case_exempt():
         asker.expect({"a.example": (1, "ads"), "x.fine.a.example": (0, "ads"), "same.example": (0, "ads"),
                       "x.same.example": (0, "ads"), "long.ok.example": (0, "ads"), "b.ok.example": (0, "ads"),
                       "long.good.example": (2, "more"), "x.good.example": (0, "good")})
+    acl("acl_action_default=drop")      # exempt from lists, not from the default
+    asker.expect({"fine.a.example": (1, "ads"), "x.good.example": (0, "good")})
+    acl("acl_action_default=accept")
     acl("list name=ads action=drop src=10.9.9.9")       # it is not for this client: nor are its exemptions
     asker.expect({"b.ok.example": (2, "more"), "a.example": (0, "")})
 
