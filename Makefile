@@ -21,7 +21,7 @@ MAN = build/natflow.8
 VERSION = $(shell sed -n 's/.*NATFLOW_VERSION "\(.*\)"/\1/p' control/settings.h)
 DKMS_TREE = $(DESTDIR)/usr/src/natflow-$(VERSION)
 DKMS_FILES = Makefile Kbuild LICENSE dkms.conf tests/check-config.sh xt_FLOWOFFLOAD/xt_FLOWOFFLOAD.c \
-	$(wildcard *.[ch] compat/*.h $(foreach d,control core lib policy,$(d)/*.[ch])) $(shell find include -name '*.h')
+	$(filter-out %.mod.c,$(wildcard *.[ch])) $(wildcard compat/*.h $(foreach d,control core lib policy,$(d)/*.[ch])) $(shell find include -name '*.h')
 # Debian's headers have no key to sign with: then modules are not signed, rather than each with an error.
 SIGN_KEY = $(shell sed -n 's/^CONFIG_MODULE_SIG_KEY="\(.*\)"/\1/p' $(KDIR)/.config)
 SIGN = $(if $(filter pkcs11:%,$(SIGN_KEY))$(wildcard $(SIGN_KEY) $(KDIR)/$(SIGN_KEY)),,CONFIG_MODULE_SIG_ALL=)
@@ -67,7 +67,8 @@ install-tools: check-xtables $(LIBXT) $(LIST) $(MAN)
 install-dkms: check-xtables
 	@[ "$(DESTDIR)" ] || command -v dkms >/dev/null || { echo >&2 "natflow: dkms is not there"; exit 1; }
 	$(if $(DESTDIR),,packaging/remove-modules.sh)
-	for f in $(DKMS_FILES); do install -D -m $$([ -x $$f ] && echo 755 || echo 644) $$f $(DKMS_TREE)/$$f || exit; done
+	@echo "copying what the modules need to $(DKMS_TREE)"
+	@for f in $(DKMS_FILES); do install -D -m $$([ -x $$f ] && echo 755 || echo 644) $$f $(DKMS_TREE)/$$f || exit; done
 	$(if $(DESTDIR),,dkms install natflow/$(VERSION) -k $(KRELEASE))
 	$(MAKE) --no-print-directory install-tools
 
@@ -79,7 +80,7 @@ $(MAN): xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.man
 # Without the extension iptables cannot list or save a table that has the target: FORCE=1 does not care.
 uninstall: check-xtables
 	$(if $(DESTDIR)$(filter 1,$(FORCE)),,@packaging/check-rules.sh)
-	$(if $(DESTDIR),,-systemctl -q disable natflow 2>/dev/null)
+	$(if $(DESTDIR),,@-systemctl -q disable natflow 2>/dev/null)
 	packaging/remove-modules.sh $(DESTDIR)
 	rm -f $(DESTDIR)$(XTLIBDIR)/libxt_FLOWOFFLOAD.so $(DESTDIR)$(SBINDIR)/natflow-list
 	rm -f $(DESTDIR)$(MANDIR)/man8/natflow.8 $(DESTDIR)$(UNITDIR)/natflow.service
