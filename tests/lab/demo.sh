@@ -10,7 +10,7 @@ LAB=tests/lab K=6.1 T0=$SECONDS
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/natflow
 step() { echo "[$((SECONDS - T0)) s] $*"; }
 
-step "fetching what is missing"
+step "fetching what is missing: 300 MB and two to five minutes the first time, little or nothing later"
 $LAB/setup.sh tools kernel:$K
 step "building natflow for $(cat "$CACHE/k/$K/release")"
 $LAB/build.sh $K 2>&1 | { grep -v '^Skipping BTF' || true; }
