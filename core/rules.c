@@ -27,7 +27,7 @@ static bool is_legacy(const struct nf_hook_entry *entry, unsigned int family)
 	unsigned int i;
 
 	for (i = 0; i < NATFLOW_RULES_TABLES; i++)
-		if (entry->hook == READ_ONCE(legacy.hook[family][i]))
+		if ((void *)entry->hook == READ_ONCE(legacy.hook[family][i]))
 			return true;
 	return false;
 }

@@ -3,14 +3,13 @@
 #ifndef _NATFLOW_CORE_RULES_H
 #define _NATFLOW_CORE_RULES_H
 
-#include <linux/netfilter.h>
 #include "netns.h"
 
 #define NATFLOW_RULES_TABLES 4	/* of a family that can see packets of established flows */
 
-/* The functions that run tables, as hooks; NULL: that table was not seen yet. */
+/* The functions that run tables, nf_hookfn each; NULL: that table was not seen yet. */
 struct natflow_rules_hooks {
-	nf_hookfn *hook[NATFLOW_FAMILIES][NATFLOW_RULES_TABLES];
+	void *hook[NATFLOW_FAMILIES][NATFLOW_RULES_TABLES];
 };
 
 /*

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads the tables of iptables-legacy for core/rules.c: here, because natflow.ko does not depend on x_tables. */
+/*
+ * Reads the tables of iptables-legacy for core/rules.c. It is in this module
+ * because natflow.ko does not depend on x_tables.
+ */
 #include <linux/err.h>
 #include <linux/jhash.h>
 #include <linux/module.h>
@@ -43,7 +46,7 @@ static u32 sum_table(const struct xt_table_info *info, u8 family, u32 sum)
 }
 
 /* A table that is not there is not made: xt_find_table_lock() alone would do that. */
-static u32 sum_named(struct net *net, u8 family, const char *name, nf_hookfn **hook, u32 sum)
+static u32 sum_named(struct net *net, u8 family, const char *name, void **hook, u32 sum)
 {
 	struct xt_table *table = NULL;
 
@@ -53,7 +56,7 @@ static u32 sum_named(struct net *net, u8 family, const char *name, nf_hookfn **h
 		return sum;
 	sum = sum_table(table->private, family, sum);
 	if (table->ops)
-		*hook = table->ops->hook;
+		*hook = (void *)table->ops->hook;
 	module_put(table->me);
 	xt_table_unlock(table);
 	return sum;

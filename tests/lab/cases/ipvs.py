@@ -124,8 +124,10 @@ def takes_over(family):
     d = Delta()
     service(family, "-u", NAT, 1)
     flow.moves_to(ADDR["s", family])
-    flow.rounds()
-    equal(counted(), [ROUNDS, ROUNDS], f"packets IPVS counted; {d.changed()}")
+    for i in range(ROUNDS):     # one way: on 7.3 the stack, too, drops answers, which clash with the old conntrack
+        flow.client.send(b"more %d" % i)
+        equal(flow.server.recv(100), b"more %d" % i, "at the real server")
+    equal(counted()[0], ROUNDS, f"packets IPVS counted; {d.changed()}")
     equal((d["hits"], d["end.ipvs"]), (0, 1), f"{d.changed()}")                      # end.ipvs
     check(d["learn.ipvs"] >= 1, f"{d.changed()}")
 
