@@ -94,7 +94,7 @@ void natflow_rules_look(struct natflow_net *nn)
  *
  * Where pointers changed, flows were sent through the rules for that.
  *
- * Context: process, may sleep, one caller at a time. Takes x_tables' locks.
+ * Context: process, may sleep. Takes x_tables' locks.
  */
 void natflow_rules_tick(struct natflow_net *nn, bool full)
 {
