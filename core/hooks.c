@@ -14,6 +14,7 @@
 #include "hooks.h"
 #include "learn.h"
 #include "log.h"
+#include "note.h"
 #include "port.h"
 #include "watch.h"
 
@@ -55,12 +56,28 @@ static int hook_inet(struct natflow_net *nn, struct nf_hook_ops *ops, nf_hookfn 
 	return nf_register_net_hooks(nn->net, ops, NATFLOW_FAMILIES);
 }
 
-/* POST_ROUTING last: the packet is as it will leave, and confirm comes after us. */
-static bool hook_post_routing(struct natflow_net *nn)
+static void unhook_stack(struct natflow_net *nn)
 {
 	if (!nn->hooked)
-		nn->hooked = !hook_inet(nn, nn->post_ops, natflow_learn, NF_INET_POST_ROUTING,
-					INT_MAX);
+		return;
+	nf_unregister_net_hooks(nn->net, nn->post_ops, NATFLOW_FAMILIES);
+	nf_unregister_net_hooks(nn->net, nn->pre_ops, NATFLOW_FAMILIES);
+	nn->hooked = false;
+}
+
+/*
+ * PRE_ROUTING first: the packet is as it came in. POST_ROUTING last: it is as it
+ * will leave, and confirm comes after us.
+ */
+static bool hook_stack(struct natflow_net *nn)
+{
+	if (nn->hooked)
+		return true;
+	if (hook_inet(nn, nn->pre_ops, natflow_note_arrival, NF_INET_PRE_ROUTING, INT_MIN))
+		return false;
+	nn->hooked = !hook_inet(nn, nn->post_ops, natflow_learn, NF_INET_POST_ROUTING, INT_MAX);
+	if (!nn->hooked)
+		nf_unregister_net_hooks(nn->net, nn->pre_ops, NATFLOW_FAMILIES);
 	return nn->hooked;
 }
 
@@ -84,7 +101,7 @@ static bool hook_returned(struct natflow_net *nn)
 	return nn->returned_hooked;
 }
 
-/* POST_ROUTING first, so that no flow is looked up before it can be learned. */
+/* The stack's hooks first, so that no flow is looked up before it can be learned. */
 static void place(struct natflow_net *nn)
 {
 	const bool again = READ_ONCE(nn->incomplete);
@@ -96,8 +113,8 @@ static void place(struct natflow_net *nn)
 		missing = "changes of routes or rules are not heard";
 	if (!nn->tracked)
 		nn->tracked = !natflow_ct_track(nn->net);
-	if (!hook_post_routing(nn))
-		missing = "no POST_ROUTING hook";
+	if (!hook_stack(nn))
+		missing = "no PRE_ROUTING or POST_ROUTING hook";
 	if (!hook_returned(nn))
 		missing = "no PRE_ROUTING hook";
 	rtnl_lock();
@@ -120,9 +137,7 @@ static void withdraw(struct natflow_net *nn)
 	rtnl_unlock();
 	unhook_returned(nn);
 	WRITE_ONCE(nn->returning, false);
-	if (nn->hooked)
-		nf_unregister_net_hooks(nn->net, nn->post_ops, NATFLOW_FAMILIES);
-	nn->hooked = false;
+	unhook_stack(nn);
 	if (nn->tracked)
 		natflow_ct_untrack(nn->net);
 	nn->tracked = false;
@@ -130,6 +145,7 @@ static void withdraw(struct natflow_net *nn)
 	synchronize_net();	/* a packet that still learns publishes before the flush */
 	natflow_flow_flush(nn, nn->dead ? NATFLOW_END_NETNS : NATFLOW_END_DISABLED, NULL, NULL);
 	natflow_ageing_stop(nn);
+	WRITE_ONCE(nn->strict, false);
 }
 
 /**

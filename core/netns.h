@@ -71,11 +71,12 @@ struct natflow_net {
 	atomic_t rules;			/* FLOWOFFLOAD rules in this namespace */
 	bool forwarding;		/* ports are hooked; written under @lock */
 	bool learning;			/* new flows may be selected */
-	bool hooked;			/* POST_ROUTING hooks are registered; under @lock */
+	bool hooked;			/* @pre_ops, @post_ops are registered; under @lock */
 	bool returned_hooked;		/* PRE_ROUTING hooks are registered; under @lock */
 	bool tracked;			/* conntrack is asked for; under @lock */
 	struct socket *routes, *rulesets;	/* heard by core/watch; under @lock */
 	atomic_t bridge_checks;		/* senders of news that look at bridges just now */
+	bool strict;			/* rules were seen to classify packets, see core/learn.c */
 	bool incomplete;		/* learning, but one of these failed: the tick retries */
 	bool dead;			/* namespace or module goes: no hook is registered again */
 
@@ -117,7 +118,7 @@ struct natflow_net {
 	struct work_struct sync;	/* hooks follow settings and rules */
 
 	/* Registered per namespace; filled from templates whose owners are elsewhere. */
-	struct nf_hook_ops post_ops[NATFLOW_FAMILIES];
+	struct nf_hook_ops pre_ops[NATFLOW_FAMILIES], post_ops[NATFLOW_FAMILIES];
 	struct nf_hook_ops returned_ops[NATFLOW_FAMILIES];
 	nf_hookfn *ingress;		/* natflow_path's hook, for ports */
 	nf_hookfn *returned;		/* natflow_path's hook, for @returned_ops */

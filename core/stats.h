@@ -6,6 +6,7 @@
 #include <linux/llist.h>
 #include <linux/percpu.h>
 #include <linux/u64_stats_sync.h>
+#include "note.h"
 #include "../include/uapi/linux/natflow_reason.h"
 
 /* Families by index, for the two clocks. */
@@ -28,6 +29,7 @@ struct natflow_pcpu {
 	u32 clock[NATFLOW_FAMILIES];
 	const struct sk_buff *clock_of;	/* that packet; may be gone, only compared */
 	struct natflow_trail trail;
+	struct natflow_note note[1 << NATFLOW_NOTES_SHIFT];
 	/* Flows with unfolded traffic that this CPU saw first; see core/ageing.c. */
 	struct llist_head active;
 };

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The PRE_ROUTING hook: what packets look like before any rule. */
+#include <linux/hash.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/netdevice.h>
+#include "../lib/look.h"
+#include "netns.h"
+#include "note.h"
+
+/* This CPU's note for an skb at that address. Context: BH disabled. */
+static struct natflow_note *note_of(const struct natflow_net *nn, const struct sk_buff *skb)
+{
+	return this_cpu_ptr(&nn->pcpu->note[hash_ptr(skb, NATFLOW_NOTES_SHIFT)]);
+}
+
+/**
+ * natflow_note_arrival() - the PRE_ROUTING hook, both families, first of all
+ * @priv: struct natflow_net
+ * @skb: received packet, its IP header linear and checked
+ * @state: family and device
+ *
+ * Here and not in the RX hook: ip_rcv() may replace an skb that a packet socket
+ * holds by a clone (net/ipv4/ip_input.c:ip_rcv_core(), net/ipv6/ip6_input.c:
+ * ip6_rcv_core()). Nothing between the two hooks changes what is noted, but for
+ * bridge netfilter; then the packet looks rewritten and stays with the stack.
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: NF_ACCEPT, always; the packet is not changed.
+ */
+unsigned int natflow_note_arrival(void *priv, struct sk_buff *skb,
+				  const struct nf_hook_state *state)
+{
+	struct natflow_note *note;
+
+	/* The second time around, behind rules (drivers/net/vrf.c:vrf_rcv_nfhook()). */
+	if (unlikely(netif_is_l3_master(state->in)))
+		return NF_ACCEPT;
+	note = note_of(priv, skb);
+	note->of = skb;
+	note->look = state->pf == NFPROTO_IPV4 ? natflow_look_ip4(ip_hdr(skb)) :
+						 natflow_look_ip6(ipv6_hdr(skb));
+	note->mark = skb->mark;
+	note->priority = skb->priority;
+	note->len = natflow_note_length(skb->len);
+	return NF_ACCEPT;
+}
+
+/**
+ * natflow_note_find() - how a packet looked when it came in
+ * @nn: namespace
+ * @skb: packet about to leave
+ *
+ * Context: BH disabled, until the result was used.
+ * Return: the note, or NULL: another packet's note took its place, or the packet
+ * has another length, as a datagram that was reassembled from fragments.
+ */
+const struct natflow_note *natflow_note_find(const struct natflow_net *nn,
+					     const struct sk_buff *skb)
+{
+	const struct natflow_note *note = note_of(nn, skb);
+
+	if (note->of != skb || note->len != natflow_note_length(skb->len))
+		return NULL;
+	return note;
+}
