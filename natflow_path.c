@@ -15,6 +15,7 @@
 #include "core/flow.h"
 #include "core/port.h"
 #include "core/rules.h"
+#include "core/seen.h"
 #include "core/way.h"
 #include "core/trace.h"
 #include "core/xmit.h"
@@ -28,6 +29,7 @@ struct ctx {
 	const struct natflow_way *way;
 	struct natflow_dir *dir;
 	struct natflow_egress *egress;
+	u32 mark, priority;	/* as the packet leaves */
 	bool new_tick;		/* first hit of this direction in this tick */
 	struct natflow_pkt pkt;
 };
@@ -121,49 +123,68 @@ static __always_inline enum natflow_reason check_size(const struct ctx *c)
 	return NATFLOW_OK;
 }
 
-/* Behind the hot line: for flows that are watched, or whose packets get a mark or a priority. */
-static __always_inline const struct natflow_meta *meta_of(const struct ctx *c, const u8 family)
-{
-	return &natflow_dir_flow(c->dir, family)->meta[c->dir->tag & NATFLOW_DIR_REPLY];
-}
-
 /* Does it bring something that is waited for? */
-static bool is_watched(const struct ctx *c, const struct natflow_watch *watch)
+static bool is_watched(const struct natflow_dir *dir, const struct sk_buff *skb, u32 len, u32 from)
 {
-	const struct tcphdr *tcp = (const void *)(c->skb->data + c->pkt.l4);
-	u32 len = c->pkt.len - c->pkt.payload;
+	const unsigned int l4 = natflow_dir_is(dir, NFPROTO_IPV4) ? sizeof(struct iphdr) :
+								    sizeof(struct ipv6hdr);
+	const struct tcphdr *tcp = (const void *)(skb->data + l4);
 
-	return READ_ONCE(watch->on) && len &&
-	       (s32)(ntohl(tcp->seq) + len - READ_ONCE(watch->from)) > 0;
+	len -= l4 + tcp->doff * 4;
+
+	return len && (s32)(ntohl(tcp->seq) + len - from) > 0;
 }
 
-/* With this TTL and DSCP, would the stack do what it did to the packet learned from? */
-static __always_inline enum natflow_reason check_fields(const struct ctx *c, const u8 family)
+/* Returned by value, in registers: by address, all of struct ctx would be in memory. */
+struct sent {
+	u32 mark, priority;		/* as the packet must leave */
+	enum natflow_reason reason;
+};
+
+/* The packet is not like the last one that the stack sent, or there is more to compare. */
+static noinline struct sent check_cold(const struct natflow_dir *dir, struct natflow_flow *flow,
+				       const struct sk_buff *skb, u64 look, u32 len)
 {
-	u8 ttl = READ_ONCE(c->dir->ttl);
+	const struct natflow_note in = {
+		.look = look, .mark = skb->mark, .priority = skb->priority,
+		.len = natflow_note_length(len),
+	};
+	struct natflow_seen seen;
 
-	if (unlikely(!ttl)) {
-		const struct natflow_meta *meta = meta_of(c, family);
-
-		smp_rmb();	/* pairs with write_dir(): the meta before the 0 */
-		ttl = READ_ONCE(meta->ttl);
-		if (is_watched(c, &meta->watch))
-			return NATFLOW_WATCHED;
-	}
-	if (unlikely(c->pkt.ttl - 1 != ttl))
-		return NATFLOW_TTL_DIFFERS;
-	if (unlikely((c->pkt.tos ^ c->dir->tag) & NATFLOW_DSCP_MASK))
-		return NATFLOW_DSCP_DIFFERS;
-	return NATFLOW_OK;
+	natflow_seen_read(flow, dir, &seen);
+	if (seen.meta.watched && is_watched(dir, skb, len, seen.meta.watch_from))
+		return (struct sent){ .reason = NATFLOW_WATCHED };
+	return (struct sent){
+		.mark = seen.meta.mark, .priority = seen.meta.priority,
+		.reason = natflow_seen_verdict(&seen, &in),
+	};
 }
 
-/* Does a bridge that is skipped need to see a packet of the station's? */
-static bool is_forgotten(const struct natflow_way *way, const struct natflow_flow *flow,
-			 const struct natflow_dir *dir)
+/* Would the stack do to this packet what it did to the one learned from? */
+static __always_inline enum natflow_reason check_fields(struct ctx *c, const u8 family)
 {
-	u16 seen = flow->meta[dir->tag & NATFLOW_DIR_REPLY].seen;
+	struct sent sent;
 
-	return way->bridged && (u16)(natflow_tick_now() - seen) > NATFLOW_STATION_TICKS;
+	c->mark = 0;
+	c->priority = 0;
+	if (likely(READ_ONCE(c->dir->look) == c->pkt.look && !(c->skb->mark | c->skb->priority)))
+		return NATFLOW_OK;
+	sent = check_cold(c->dir, natflow_dir_flow(c->dir, family), c->skb, c->pkt.look,
+			  c->pkt.len);
+	c->mark = sent.mark;
+	c->priority = sent.priority;
+	return sent.reason;
+}
+
+/* Is it time for the stack to see one: a bridge its station's, or rules that classify? */
+static enum natflow_reason glance(const struct natflow_way *way, const struct natflow_meta *meta)
+{
+	if ((u16)(natflow_tick_now() - READ_ONCE(meta->seen)) <= NATFLOW_STATION_TICKS)
+		return NATFLOW_OK;
+	if (way->bridged)
+		return NATFLOW_STATION;
+	/* data_race(): if it is just being written, the next tick sees it. */
+	return data_race(!!meta->strict) ? NATFLOW_SAMPLED : NATFLOW_OK;
 }
 
 /* Once a tick: is the conntrack still there, and as it was; may devices still be skipped? */
@@ -171,17 +192,20 @@ static noinline enum natflow_reason
 look_behind(const struct natflow_way *way, struct natflow_flow *flow, struct natflow_dir *dir,
 	    struct natflow_egress *eg)
 {
+	const struct natflow_meta *meta = natflow_dir_meta(flow, dir);
+	enum natflow_reason reason;
+
 	if (!natflow_ct_alive(flow->ct)) {
 		natflow_flow_end(flow, NATFLOW_END_CT_GONE);
 		return NATFLOW_CT_GONE;
 	}
-	if (READ_ONCE(flow->ct->mark) !=
-	    READ_ONCE(flow->meta[dir->tag & NATFLOW_DIR_REPLY].ct_mark))
+	if (READ_ONCE(flow->ct->mark) != READ_ONCE(meta->ct_mark))
 		return NATFLOW_CT_MARK;
 	if (!natflow_egress_mtu_holds(eg))
 		return NATFLOW_PMTU;
-	if (is_forgotten(way, flow, dir))
-		return NATFLOW_STATION;
+	reason = glance(way, meta);
+	if (reason)
+		return reason;
 	if (!natflow_flat_holds(&way->over) || !natflow_flat_holds(&eg->down.over)) {
 		natflow_way_check(flow->nn, false);
 		return NATFLOW_PATH;
@@ -232,12 +256,8 @@ static __always_inline enum natflow_reason rewrite(struct ctx *c, const u8 famil
 	natflow_nat_rewrite(skb->data, natflow_dir_rewrite(c->dir, family), c->pkt.l4, udp,
 			    skb->ip_summed == CHECKSUM_PARTIAL, family);
 	skb->transport_header = skb->network_header + c->pkt.l4;
-	skb->mark = 0;
-	skb->priority = 0;
-	if (unlikely(!READ_ONCE(c->dir->ttl))) {
-		skb->mark = READ_ONCE(meta_of(c, family)->mark);
-		skb->priority = READ_ONCE(meta_of(c, family)->priority);
-	}
+	skb->mark = c->mark;
+	skb->priority = c->priority;
 	return NATFLOW_OK;
 }
 

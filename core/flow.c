@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "ct.h"
 #include "egress.h"
+#include "seen.h"
 #include "table.h"
 
 #define CREATE_TRACE_POINTS
@@ -379,18 +380,21 @@ static struct natflow_egress *write_dir(struct natflow_flow *flow, unsigned int 
 		write_rewrite(natflow_dir_rewrite(dir, family), l, family);
 	}
 	flow->iif[d] = l->iif;
-	flow->meta[d] = l->meta;
-	flow->meta[d].watch.on &= d == IP_CT_DIR_ORIGINAL;
-	/* After the meta that a ttl of 0 sends readers to. */
-	smp_store_release(&dir->ttl, l->meta.mark || l->meta.priority || flow->meta[d].watch.on ?
-				     0 : l->meta.ttl);
-	WRITE_ONCE(dir->tag, (l->tos & NATFLOW_DSCP_MASK) | (dir->tag & ~NATFLOW_DSCP_MASK));
+	natflow_seen_write(flow, d, l);
 	old = rcu_replace_pointer(dir->egress, l->egress, lockdep_is_held(&flow->nn->flow_lock));
 	l->egress = NULL;
 	/* After everything else; pairs with the path's load-acquire. */
 	smp_store_release(&dir->clock, l->clock);
 	set_bit(NATFLOW_FLOW_LEARNED0 + d, &flow->bits);
 	return old;
+}
+
+/* Why the stack keeps this direction's packets, whatever they look like. */
+static enum natflow_reason kept(const struct natflow_dir *dir)
+{
+	if (dir->look & NATFLOW_DIR_REWRITTEN)
+		return NATFLOW_LEARN_REWRITTEN;
+	return dir->look & NATFLOW_DIR_VARIES ? NATFLOW_LEARN_VARIES : NATFLOW_OK;
 }
 
 static bool same_key(struct natflow_flow *flow, unsigned int d, const union natflow_key *key)
@@ -466,7 +470,8 @@ static bool missed_event(struct natflow_flow *flow, unsigned int d,
 		rcu_dereference_protected(dir->egress, lockdep_is_held(&flow->nn->flow_lock));
 
 	return eg != l->egress && READ_ONCE(eg->alive) && dir->clock == l->clock &&
-	       !((dir->tag ^ l->tos) & NATFLOW_DSCP_MASK) && flow->meta[d].mark == l->meta.mark;
+	       !((dir->look ^ l->in.look) & ~(NATFLOW_LOOK_FLAGS | NATFLOW_LOOK_ECN)) &&
+	       flow->meta[d].mark == l->mark;
 }
 
 /* The part of learning that needs the lock. */
@@ -474,6 +479,8 @@ static enum natflow_reason learn_locked(struct natflow_flow *flow, unsigned int 
 					struct natflow_lesson *lesson,
 					struct natflow_egress **old, struct natflow_flow **dead)
 {
+	const struct natflow_dir *dir = natflow_flow_dir(flow, d, natflow_flow_family(flow));
+
 	lockdep_assert_held(&flow->nn->flow_lock);
 	if (test_bit(NATFLOW_FLOW_DEAD, &flow->bits))
 		return NATFLOW_LEARN_DYING;
@@ -488,14 +495,14 @@ static enum natflow_reason learn_locked(struct natflow_flow *flow, unsigned int 
 		if (missed_event(flow, d, lesson))
 			atomic_inc(&flow->nn->missed_events);
 		*old = write_dir(flow, d, lesson);
-		return NATFLOW_OK;
+		return kept(dir);
 	}
 	*old = write_dir(flow, d, lesson);
 	if (!natflow_flow_learned(flow, !d))
-		return NATFLOW_LEARN_HALF;
+		return kept(dir) ?: NATFLOW_LEARN_HALF;
 	if (flow->slow_pkts <= READ_ONCE(flow->nn->config.delay_pkts))
 		return NATFLOW_LEARN_DELAY;
-	return publish(flow, dead);
+	return publish(flow, dead) ?: kept(dir);
 }
 
 /**
@@ -676,11 +683,11 @@ int __init natflow_flow_init(void)
 {
 	const size_t cold = sizeof(struct natflow_flow);
 
-	BUILD_BUG_ON(sizeof(struct natflow_dir) != 24);
+	BUILD_BUG_ON(sizeof(struct natflow_dir) != 32);
 	BUILD_BUG_ON(sizeof(struct natflow_dir4) != 64);
 	BUILD_BUG_ON(sizeof(struct natflow_dir6) != 128);
 	BUILD_BUG_ON(offsetof(struct natflow_dir4, key) != sizeof(struct natflow_dir));
-	BUILD_BUG_ON(offsetof(struct natflow_dir6, rewrite) != 64);
+	BUILD_BUG_ON(offsetof(struct natflow_dir6, rewrite) != 72);
 
 	flow_cache[0] = kmem_cache_create("natflow_flow4", cold + 2 * sizeof(struct natflow_dir4),
 					  0, SLAB_HWCACHE_ALIGN, NULL);

@@ -12,7 +12,7 @@
  *
  * Readers of the table hold rcu_read_lock(). Everything that changes which
  * objects are reachable holds natflow_net.flow_lock. A published direction's
- * key never changes; its egress, stamp and clock are re-written by learning.
+ * key and rewrite never change; all else is re-written by learning, see write_dir().
  *
  * Memory (v4, 64-bit): 192 cold + 2 * 64 hot + its share of the table.
  */
@@ -24,8 +24,10 @@
 #include <linux/refcount.h>
 #include <linux/rhashtable.h>
 #include "../lib/key.h"
+#include "../lib/look.h"
 #include "../lib/nat.h"
 #include "netns.h"
+#include "note.h"
 
 struct natflow_egress;
 struct nf_conn;
@@ -42,11 +44,19 @@ struct nf_conn;
 struct natflow_dir {
 	struct natflow_egress __rcu *egress __aligned(8);	/* NULL: see natflow_flow.bits */
 	atomic64_t count __aligned(8);	/* packets << 40 | bytes since the last fold */
+	u64 look __aligned(8);		/* of the stack's last packet, | NATFLOW_DIR_COLD ... */
 	u32 clock;			/* route clock it was learned at */
 	u16 tick;			/* natflow_tick_now() of its last look at the cold part */
-	u8 ttl;				/* as the stack last sent it; 0: see natflow_flow.meta */
-	u8 tag;				/* DSCP in the upper six bits, NATFLOW_DIR_* in the lower */
+	u8 tag;				/* NATFLOW_DIR_REPLY, NATFLOW_DIR_V6; never changes */
 };
+
+/*
+ * In natflow_dir.look, beside the fields of a packet: no packet has the same, and
+ * then check_cold() in natflow_path.c looks into natflow_flow.meta.
+ */
+#define NATFLOW_DIR_COLD	BIT_ULL(56)	/* a mark, a priority, a watch, lengths */
+#define NATFLOW_DIR_REWRITTEN	BIT_ULL(57)	/* the stack changes what natflow would not */
+#define NATFLOW_DIR_VARIES	BIT_ULL(58)	/* it treats packets that look alike differently */
 
 #define NATFLOW_DIR_REPLY	0x01	/* the direction, IP_CT_DIR_* */
 /* NATFLOW_DIR_V6 keeps a lookup of one family from taking the other's words for its own. */
@@ -56,14 +66,13 @@ struct natflow_dir4 {
 	struct natflow_dir head;
 	struct natflow_key4 key;
 	struct natflow_rewrite4 rewrite;
-	u8 pad[8];
 };
 
 struct natflow_dir6 {
 	struct natflow_dir head;
 	struct natflow_key6 key;
 	struct natflow_rewrite6 rewrite;
-	u8 pad[24];
+	u8 pad[16];
 };
 
 enum natflow_flow_bit {
@@ -90,23 +99,25 @@ struct natflow_flow {
 	struct natflow_net *nn;
 	unsigned long bits;		/* enum natflow_flow_bit, atomic */
 	refcount_t ref;			/* reachable: 1; on an active list: 1 */
+	u32 seq;			/* odd while @meta is written, see core/seen.c */
 	u32 slow_pkts;			/* packets seen by learn, for delay_pkts; racy by design */
 	unsigned long used;		/* jiffies of the last folded traffic */
 	struct llist_node link;		/* a CPU's active list, or natflow_net.dead_flows */
 	struct list_head half;		/* natflow_net.halves, by @number */
 	u64 number;			/* in order of birth, for a listing in pieces */
 	atomic64_t packets[2], bytes[2];	/* folded so far; packets are skbs */
-	/*
-	 * What the stack sets on skbs beyond the hot line, for directions that are
-	 * watched, or whose mark or priority is not 0. Written before the direction's
-	 * ttl becomes 0.
-	 */
+	/* What the stack did with packets that looked like natflow_dir.look. */
 	struct natflow_meta {
-		u32 mark, priority;
-		u32 ct_mark;	/* the conntrack's, meanwhile */
-		u16 seen;	/* natflow_tick_now() when the stack last had a packet */
-		u8 ttl;
-		struct natflow_watch watch;	/* not of replies */
+		u32 in_mark, in_priority;	/* as they came in */
+		u32 mark, priority;		/* as they left */
+		u32 ct_mark;		/* the conntrack's, meanwhile */
+		u32 watch_from;		/* natflow_watch.from */
+		u16 min, max;		/* lengths */
+		u16 seen;		/* natflow_tick_now() when the stack last had a packet */
+		u8 alike;		/* packets that were treated alike, up to NATFLOW_ALIKE */
+		u8 ecn:4;		/* bit n: codepoint n was among them */
+		u8 strict:1;		/* lengths are compared */
+		u8 watched:1;		/* natflow_watch.on; never of replies */
 	} meta[2];
 	int iif[2];			/* ingress ifindex, for display */
 } ____cacheline_aligned;
@@ -116,9 +127,13 @@ struct natflow_lesson {
 	union natflow_key key;		/* as packets arrive */
 	union natflow_key after;	/* as they leave; ports and addresses count */
 	struct natflow_egress *egress;	/* one reference, taken over by the flow */
-	struct natflow_meta meta;
+	struct natflow_note in;		/* how it came in... */
+	u64 look;			/* ...and how it left */
+	u32 mark, priority;
+	u32 ct_mark;
+	bool strict;			/* natflow_net.strict */
+	struct natflow_watch watch;
 	u32 clock;
-	u8 tos;
 	int iif;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Learned from what the stack did, not from a guess: POST_ROUTING, last. Each
- * direction is learned from a packet of that direction, with the route, mark,
- * priority, TTL and DSCP the stack gave it.
+ * direction is learned from a packet of that direction: how it came in (core/note.c),
+ * and with which route, mark, priority and header fields it leaves.
  */
 #include <linux/inetdevice.h>
 #include <linux/netfilter_ipv4.h>
@@ -20,6 +20,8 @@
 #include "flow.h"
 #include "hooks.h"
 #include "learn.h"
+#include "log.h"
+#include "note.h"
 #include "port.h"
 #include "trace.h"
 #include "way.h"
@@ -31,6 +33,7 @@ struct ctx {
 	struct nf_conn *ct;
 	struct natflow_flow *flow;
 	struct net_device *out;
+	const struct natflow_note *in;	/* how the packet came in, NULL: not known */
 	unsigned int dir;
 	u8 family;
 	struct natflow_lesson lesson;
@@ -87,6 +90,42 @@ static enum natflow_reason find(struct ctx *c)
 	if (c->flow)
 		c->flow->slow_pkts++;
 	return reason;
+}
+
+static u64 look_of(const struct ctx *c)
+{
+	return c->family == NFPROTO_IPV4 ? natflow_look_ip4(ip_hdr(c->skb)) :
+					   natflow_look_ip6(ipv6_hdr(c->skb));
+}
+
+/* The priority that a packet has without rules (net/ipv4/ip_forward.c:ip_forward()). */
+static bool is_usual_priority(const struct ctx *c)
+{
+	return c->skb->priority == c->in->priority ||
+	       (c->family == NFPROTO_IPV4 &&
+		c->skb->priority == rt_tos2priority(natflow_look_tos(c->in->look)));
+}
+
+/*
+ * Did rules classify this packet, by what may differ between packets of a flow?
+ * A mark that conntrack has too goes with the flow (CONNMARK --restore-mark).
+ */
+static bool is_classified(const struct ctx *c)
+{
+	const u32 mark = c->skb->mark;
+
+	return (mark != c->in->mark && (!mark || mark & ~READ_ONCE(c->ct->mark))) ||
+	       !is_usual_priority(c) || (look_of(c) ^ c->in->look) & NATFLOW_LOOK_TOS;
+}
+
+/* There are such rules: what was learned without regard to lengths is doubtful. */
+static void become_strict(struct natflow_net *nn)
+{
+	if (xchg(&nn->strict, true))
+		return;
+	/* xchg() is a barrier: who samples the new clock sees that the namespace is strict. */
+	natflow_clock_bump_all(nn);
+	natflow_log(nn, NATFLOW_LOG_INFO, "rules classify packets: their lengths are compared");
 }
 
 /*
@@ -210,7 +249,7 @@ static enum natflow_reason check_ports(struct ctx *c)
 	return NATFLOW_OK;
 }
 
-/* The packet must look as conntrack's NAT says; the rest is noted as it is. */
+/* The packet must look as conntrack's NAT says. */
 static enum natflow_reason note_headers(struct ctx *c)
 {
 	struct natflow_lesson *l = &c->lesson;
@@ -224,8 +263,6 @@ static enum natflow_reason note_headers(struct ctx *c)
 		if (!ports || memcmp(&iph->addrs, &l->after.v4.addrs, sizeof(iph->addrs)) ||
 		    memcmp(ports, &l->after.v4.tail.ports, sizeof(_ports)))
 			return NATFLOW_LEARN_NAT;
-		l->tos = iph->tos;
-		l->meta.ttl = iph->ttl;
 	} else {
 		const struct ipv6hdr *iph = ipv6_hdr(c->skb);
 
@@ -233,13 +270,24 @@ static enum natflow_reason note_headers(struct ctx *c)
 		if (!ports || memcmp(&iph->addrs, &l->after.v6.addrs, sizeof(iph->addrs)) ||
 		    memcmp(ports, &l->after.v6.tail.ports, sizeof(_ports)))
 			return NATFLOW_LEARN_NAT;
-		l->tos = ipv6_get_dsfield(iph);
-		l->meta.ttl = iph->hop_limit;
 	}
-	l->meta.mark = c->skb->mark;
-	l->meta.priority = c->skb->priority;
-	l->meta.ct_mark = READ_ONCE(c->ct->mark);
-	l->meta.seen = natflow_tick_now();
+	return NATFLOW_OK;
+}
+
+/* How it came in, how it leaves. */
+static enum natflow_reason note_fields(struct ctx *c)
+{
+	struct natflow_lesson *l = &c->lesson;
+
+	if (!c->in)
+		return NATFLOW_LEARN_UNNOTED;
+	l->in = *c->in;
+	l->look = look_of(c);
+	l->mark = c->skb->mark;
+	l->priority = c->skb->priority;
+	l->ct_mark = READ_ONCE(c->ct->mark);
+	smp_rmb();	/* the clock was sampled before; pairs with become_strict() */
+	l->strict = READ_ONCE(c->nn->strict);
 	return NATFLOW_OK;
 }
 
@@ -276,13 +324,15 @@ static enum natflow_reason learn(struct ctx *c)
 	if (!reason)
 		reason = check_owner(c);
 	if (!reason)
-		reason = natflow_attach_check(c->nn, c->ct, &c->lesson.meta.watch);
+		reason = natflow_attach_check(c->nn, c->ct, &c->lesson.watch);
 	if (!reason)
 		reason = check_route(c);
 	if (!reason)
 		reason = check_ports(c);
 	if (!reason)
 		reason = note_headers(c);
+	if (!reason)
+		reason = note_fields(c);
 	if (!reason)
 		reason = note_egress(c);
 	if (!reason)
@@ -315,6 +365,10 @@ unsigned int natflow_learn(void *priv, struct sk_buff *skb, const struct nf_hook
 		return NF_ACCEPT;
 	c.dir = CTINFO2DIR(info);
 	local_bh_disable();
+	if (!is_deferred(c.nn, skb))
+		c.in = natflow_note_find(c.nn, skb);
+	if (c.in && !READ_ONCE(c.nn->strict) && is_classified(&c))
+		become_strict(c.nn);
 	reason = find(&c);
 	if (c.flow)
 		reason = learn(&c);

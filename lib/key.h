@@ -8,8 +8,6 @@
 
 #include "host.h"
 
-#define NATFLOW_DSCP_MASK 0xfc		/* RFC 2474: the upper six bits of TOS */
-
 /* Addresses and ports in the order of the headers, so that they are copied as one. */
 struct natflow_addrs4 {
 	__be32 saddr, daddr;

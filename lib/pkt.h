@@ -9,17 +9,17 @@
 #define _NATFLOW_LIB_PKT_H
 
 #include "key.h"
+#include "look.h"
 #include "../include/uapi/linux/natflow_reason.h"
 
 #define NATFLOW_TCP_SYN_FIN_RST 0x07	/* RFC 9293 3.1, low bits of byte 13 */
 
 struct natflow_pkt {
 	union natflow_key key;
+	u64 look;		/* TTL, TOS, flow label as they are on the wire */
 	u32 len;		/* bytes the IP header claims, header included */
 	u16 l4;			/* offset of the L4 header from the IP header */
 	u16 payload;		/* offset of the L4 payload from the IP header */
-	u8 ttl;
-	u8 tos;			/* DSCP and ECN as they are on the wire */
 	u8 proto;		/* IPPROTO_TCP or IPPROTO_UDP */
 	u8 tcp_flags;		/* byte 13 of TCP, 0 for UDP */
 };
@@ -56,8 +56,7 @@ natflow_pkt_parse_ip4(const u8 *data, u32 linear, u32 len, struct natflow_pkt *p
 	if (unlikely(ip_fast_csum(data, sizeof(*iph) / 4)))
 		return NATFLOW_IP_CHECKSUM;
 	pkt->l4 = sizeof(*iph);
-	pkt->ttl = iph->ttl;
-	pkt->tos = iph->tos;
+	pkt->look = natflow_look_ip4(iph);
 	memcpy(&pkt->key.v4.addrs, &iph->addrs, sizeof(iph->addrs));
 	pkt->proto = iph->protocol;
 	return NATFLOW_OK;
@@ -76,8 +75,7 @@ natflow_pkt_parse_ip6(const u8 *data, u32 linear, u32 len, struct natflow_pkt *p
 	if (unlikely(!iph->payload_len || pkt->len > len))
 		return NATFLOW_IP_LENGTH;
 	pkt->l4 = sizeof(*iph);
-	pkt->ttl = iph->hop_limit;
-	pkt->tos = (u8)(data[0] << 4) | data[1] >> 4;
+	pkt->look = natflow_look_ip6(iph);
 	memcpy(&pkt->key.v6.addrs, &iph->addrs, sizeof(iph->addrs));
 	pkt->proto = iph->nexthdr;
 	return NATFLOW_OK;
@@ -154,7 +152,7 @@ natflow_pkt_parse(const u8 *data, u32 linear, u32 len, u32 way,
 	reason = natflow_pkt_parse_l4(data, way, pkt, family);
 	if (unlikely(reason))
 		return reason;
-	if (unlikely(pkt->ttl <= 1))
+	if (unlikely(natflow_look_ttl(pkt->look) <= 1))
 		return NATFLOW_TTL;
 	return NATFLOW_OK;
 }

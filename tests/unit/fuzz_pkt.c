@@ -15,7 +15,7 @@ static void try4(const u8 *data, size_t linear, size_t len)
 		bool udp = pkt.proto == IPPROTO_UDP;
 		u8 *field = p + pkt.l4 + (udp ? 6 : 16);
 
-		if (pkt.len > len || pkt.payload > pkt.len || pkt.ttl < 2)
+		if (pkt.len > len || pkt.payload > pkt.len || natflow_look_ttl(pkt.look) < 2)
 			abort();
 		if (linear < (size_t)pkt.l4 + (udp ? 8 : 20))
 			abort();
@@ -47,7 +47,7 @@ static void try6(const u8 *data, size_t linear, size_t len)
 
 	memcpy(p, data, linear);
 	if (!natflow_pkt_parse(p, linear, len, 2, &pkt, NFPROTO_IPV6) &&
-	    (pkt.len > len || pkt.payload > pkt.len || pkt.ttl < 2))
+	    (pkt.len > len || pkt.payload > pkt.len || natflow_look_ttl(pkt.look) < 2))
 		abort();
 	free(p);
 }

@@ -87,8 +87,8 @@ static void test_parse_good(void **state)
 	assert_int_equal(pkt.len, 32);
 	assert_int_equal(pkt.l4, 20);
 	assert_int_equal(pkt.payload, 28);
-	assert_int_equal(pkt.ttl, 64);
-	assert_int_equal(pkt.tos, 0xb9);
+	assert_int_equal(natflow_look_ttl(pkt.look), 64);
+	assert_int_equal(natflow_look_tos(pkt.look), 0xb9);
 	assert_int_equal(pkt.tcp_flags, 0);
 	assert_int_equal(ntohs(pkt.key.v4.tail.ports.sport), 1234);
 	assert_int_equal(pkt.key.v4.tail.way, WAY);
@@ -103,7 +103,7 @@ static void test_parse_good(void **state)
 
 	memcpy(p, udp6, sizeof(udp6));
 	assert_int_equal(parse(p, sizeof(udp6), sizeof(udp6), &pkt), NATFLOW_OK);
-	assert_int_equal(pkt.tos, 0xb9);
+	assert_int_equal(natflow_look_tos(pkt.look), 0xb9);
 	assert_int_equal(pkt.len, 52);
 	assert_memory_equal(&pkt.key.v6.addrs, udp6 + 8, 32);
 	assert_int_equal(pkt.key.v6.tail.way, WAY);

@@ -51,6 +51,13 @@
 	X(refuse, PATH, "path-changed", "a device that was skipped must not be any more") \
 	X(refuse, WATCHED, "watched", "the client says something, and it may be another name") \
 	X(refuse, PMTU, "pmtu", "ip_forward_use_pmtu was set, or the device's IPv6 MTU changed") \
+	X(refuse, ECN_DIFFERS, "ecn-differs", "the stack has not yet sent this ECN codepoint unchanged") \
+	X(refuse, LABEL_DIFFERS, "flow-label-differs", "the IPv6 flow label is not what the stack last sent") \
+	X(refuse, MARK_DIFFERS, "mark-differs", "came in with a mark or priority that the stack's last packet did not have") \
+	X(refuse, LENGTH_DIFFERS, "length-differs", "rules classify packets here, and none of this length was seen") \
+	X(refuse, SAMPLED, "sampled", "rules classify packets here: the first 8 and one in 5 s show what they do") \
+	X(refuse, REWRITTEN, "rewritten", "the stack changes TTL, TOS or flow label of this direction") \
+	X(refuse, VARIES, "varies", "the stack sets different marks or priorities on packets that are alike") \
 	X(learn, LEARN_DEFERRED, "deferred", "it waited in a queue; its route may be older than the clock") \
 	X(learn, LEARN_NO_CONNTRACK, "no-conntrack", "untracked or a template") \
 	X(learn, LEARN_PROTOCOL, "protocol", "neither TCP nor UDP") \
@@ -84,6 +91,9 @@
 	X(learn, LEARN_PMTU, "pmtu", "ip_forward_use_pmtu is set, or a locked path MTU is in force, which expires") \
 	X(learn, LEARN_IPVS, "ipvs", "IPVS forwards it and must see each packet") \
 	X(learn, LEARN_UNSEEN, "unseen", "came back from a redirect, past every hook of natflow") \
+	X(learn, LEARN_UNNOTED, "unnoted", "how it came in is not known: it was reassembled, or too many came at once") \
+	X(learn, LEARN_REWRITTEN, "rewritten", "rules change its TTL, TOS or flow label; the direction stays with the stack") \
+	X(learn, LEARN_VARIES, "varies", "rules set different marks or priorities on packets that are alike; the direction stays with the stack") \
 	X(end, END_CT_GONE, "conntrack-gone", "the conntrack was deleted or has expired") \
 	X(end, END_TCP, "tcp-flags", "SYN, FIN or RST was seen") \
 	X(end, END_EVICTED, "evicted", "idle, and its place was needed") \
