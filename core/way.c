@@ -42,8 +42,10 @@ static bool is_above(struct net_device *dev, struct net_device *below)
 {
 	const struct natflow_port *port;
 
+	/* A map would give packets priorities by a part of the tag that no way knows. */
 	if (is_vlan_dev(dev))
-		return vlan_dev_priv(dev)->real_dev == below;
+		return vlan_dev_priv(dev)->real_dev == below &&
+		       !vlan_dev_priv(dev)->nr_ingress_mappings;
 	port = natflow_port_find(natflow_net(dev_net(below)), below->ifindex);
 	return netif_is_bridge_master(dev) && netdev_master_upper_dev_get_rcu(below) == dev &&
 	       port && READ_ONCE(port->forwards);
