@@ -324,8 +324,9 @@ def up(names="crs", offload=True, made=False):
         gro(n, dev, offload)
     for k in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
         sysctl(r, k, 1)
-    quiet(c)
-    quiet(s)
+    for n in (c, s):
+        quiet(n)
+        sysctl(n, "net.ipv6.auto_flowlabels", 0)    # crafted packets of a flow have no label either
     # The router first: the kernel reports a carrier that comes later at once, its own up to a second late.
     ip(r, """link set lo up
         addr add 10.0.1.1/24 dev r0

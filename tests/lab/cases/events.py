@@ -12,8 +12,8 @@ import struct
 import time
 
 from natlab import (ADDR, IPT, Capture, Delta, Failure, Udp, carriers_reported, both, check, conntrack, ctl, equal,
-                    fast, flows, frame, ip, learned, mac, nft_counter, ns, on_each_cpu, reachable, rule, run, second_link,
-                    select, stats, sysctl, wait)
+                    exchange, fast, flows, frame, ip, learned, mac, nft_counter, ns, on_each_cpu, reachable, rule, run,
+                    second_link, select, stats, sysctl, wait)
 
 FAR = {("c", 4): "10.8.8.8", ("s", 4): "10.9.9.9", ("c", 6): "fd08::8", ("s", 6): "fd09::9"}
 NET = {("c", 4): "10.8.0.0/16", ("s", 4): "10.9.0.0/16", ("c", 6): "fd08::/32", ("s", 6): "fd09::/32"}
@@ -89,9 +89,13 @@ def is_ours(data):
     return l4[:4] == struct.pack("!HH", 7000, 7000)
 
 
-def moves_to(flow, side, event, moves=True):
-    """The event, and then: not one packet by the old link, all by the new one, fast again, nothing missed."""
+def moves_to(flow, side, event, moves=True, shown=0):
+    """The event, and then: not one packet by the old link, all by the new one, fast again, nothing missed.
+
+    Where rules classify, so many packets of each direction are shown to the stack before.
+    """
     direct, back = (flow.send, flow.reply) if side.where == "s" else (flow.reply, flow.send)
+    exchange(flow, shown)
     fast(flow)
     old, new = (Capture("r", d, is_ours, sent=True) for d in (side.dev, side.new_dev)[::1 if moves else -1])
     event()
@@ -103,6 +107,7 @@ def moves_to(flow, side, event, moves=True):
         check(new.next().endswith(b"after %d" % i), f"packet {i} by the new link")
     back()
     flow.learn()
+    exchange(flow, shown)
     fast(flow)
     check(d["hits"] > ROUNDS, f"fast again: {d.changed()}")
     equal(stats()["missed_event"], 0, "missed events")
@@ -110,7 +115,7 @@ def moves_to(flow, side, event, moves=True):
         capture.close()
 
 
-def case(prepare, event, moves=True, families=(4, 6)):
+def case(prepare, event, moves=True, families=(4, 6), shown=0):
     """Cases for both families and both directions: the routes, then the event that changes the way."""
     def test(family):
         far_network(family)
@@ -118,11 +123,11 @@ def case(prepare, event, moves=True, families=(4, 6)):
         for side in sides.values():
             side.run(prepare)
         select()
-        flow = learned(far_flow(family))
+        flow = far_flow(family).learn()
         for side in sides.values():
             if "nexthop" in prepare:
                 side.find(flow)
-            moves_to(flow, side, lambda: side.run(event) if isinstance(event, str) else event(side), moves)
+            moves_to(flow, side, lambda: side.run(event) if isinstance(event, str) else event(side), moves, shown)
     made = both(test)
     return made if families == (4, 6) else made[families[0] == 6]
 
@@ -165,7 +170,7 @@ case_sibling_deleted_v6 = case(
 
 case_rule_fwmark_v4, case_rule_fwmark_v6 = case(
     ONE + "; {ip} route add {dst} {new_way} table 100; {ipt} -w -t mangle -A PREROUTING -d {dst} -j MARK --set-mark 7",
-    "{ip} rule add fwmark 7 table 100")
+    "{ip} rule add fwmark 7 table 100", shown=8)
 case_device_moved_v4, case_device_moved_v6 = case(TWO, "ip link set {dev} netns {host}")
 
 

@@ -114,6 +114,8 @@ def fields(n):
     """TTL exactly minus one, ECN as it came, the IPv4 identification too."""
     for ecn in (1, 2, 3, 0):
         there, wanted = n.pair(TAG, tos=ecn, ident=0x1234)
+        inject("r0", there)     # shown to the stack
+        equal(n.capture.next().hex(), wanted.hex(), f"frame by the stack, ECN {ecn}")
         n.passes(there, wanted, "plain", f"ECN {ecn}")
 
 
@@ -177,12 +179,12 @@ def gso(n):
 define("gso", gso)
 
 
-def case_mark_and_priority_do_not_leak():
-    """What came in on the skb stays behind; what the stack's rules set is set on every packet."""
+def case_mark_and_priority():
+    """A mark that came in on the skb is kept as by the stack; what the stack's rules set is set on every packet."""
     run("r", ["nft", "-f", "-"], text="""table netdev watch {
         chain out {
             type filter hook egress device r1 priority 0
-            meta mark 0x7 counter comment "leak"
+            meta mark 0x7 counter comment "came"
             meta mark 0x5 counter comment "mark"
             meta priority 1:5 counter comment "class"
         }
@@ -190,20 +192,23 @@ def case_mark_and_priority_do_not_leak():
     """)
     n = Nat(4, 17)
     there, wanted = n.pair(TAG)
+    inject("r0", there, "mark=7")       # shown to the stack
+    n.capture.next()
     for _ in range(5):
         n.passes(there, wanted, "mark=7", "marked by somebody else")
-    equal(nft_counter("watch", "leak"), 0, "packets with the old mark")
+    equal(nft_counter("watch", "came"), 6, "packets with the mark they came with")
     rule(4, "-A FORWARD -i r0 -j MARK --set-mark 5", table="mangle")
     rule(4, "-A POSTROUTING -o r1 -j CLASSIFY --set-class 1:5", table="mangle")
     run("r", ["sh", "-c", "echo update_magic > /dev/natflow_ctl"])
-    inject("r0", there)     # learned again
-    n.capture.next()
+    for _ in range(10):     # learned again; the first one says that rules classify
+        inject("r0", there, "mark=7")
+        n.capture.next()
     before = nft_counter("watch", "mark"), nft_counter("watch", "class")
     for _ in range(5):
         n.passes(there, wanted, "mark=7", "marked by the rules")
     equal(nft_counter("watch", "mark") - before[0], 5, "packets with the rules' mark")
     equal(nft_counter("watch", "class") - before[1], 5, "packets with the rules' priority")
-    equal(nft_counter("watch", "leak"), 0, "packets with the old mark")
+    equal(nft_counter("watch", "came"), 6, "packets with the mark they came with")
 
 
 def case_timestamp_does_not_leak():
@@ -245,6 +250,11 @@ def policy(family):
         check(f" out={'r1' if dev == 's0' else 'r2'} " in line.split(" reply ")[0], line)
         check(f" in={back} " in line.split(" reply ")[1], line)
         seen = Capture("s", dev, lambda f: b"by rule" in f)
+        # Where rules mark, the first ones are shown to the stack.
+        for _ in range(8):
+            flow.send(b"by rule 0")
+            flow.reply(b"back")
+            seen.next()
         d = Delta()
         for i in range(5):
             flow.send(b"by rule %d" % i)
