@@ -28,10 +28,7 @@ build() { tests/lab/build.sh "$1" 2>&1 | grep -v '^Skipping BTF'; return "${PIPE
 
 # sparse with endian checks, over natflow's own sources only.
 sparse_clean() {
-	local src=$PWD/build/6.1/src
-	find "$src" -name '*.o' -delete
-	make -s -C "$CACHE/k/6.1/headers" M="$src" C=2 CF="-D__CHECK_ENDIAN__" modules 2>&1 |
-		grep -F "$src/" | grep -vE '^Skipping|BTF' || true
+	SPARSE=1 tests/lab/build.sh 6.1 2>&1 | grep -F "$PWD/build/6.1/src/" | grep -vE '^Skipping|BTF' || true
 }
 
 checkpatch() {

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # build.sh KERNEL: build the modules, and the lab's own, against a kernel that
-# setup.sh fetched, in build/KERNEL. The source tree stays clean.
+# setup.sh fetched, in build/KERNEL. The source tree stays clean. SPARSE=1:
+# each source is read by sparse, with endian checks, too.
 set -euo pipefail
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
 K=$1
@@ -9,8 +10,11 @@ OUT=$TOP/build/$K
 . "$TOP/tests/lab/target.sh"
 
 mkdir -p "$OUT/src" "$OUT/lab"
+exec 7>"$OUT/lock"
+flock 7
 SRC=$OUT/src LAB=$OUT/lab HEADERS=$CACHE/k/$K/headers RUN=()
 ARGS=(KCFLAGS=-Werror W=1)
+[ -z "${SPARSE:-}" ] || ARGS+=(C=2 CF=-D__CHECK_ENDIAN__)
 if [ "$K" = newest ]; then
 	# Built inside the chroot, in a copy for this source tree.
 	ROOT=$CACHE/trixie R=$(cat "$CACHE/k/newest/release") COPY=$(cksum <<<"$TOP" | cut -d' ' -f1)

@@ -115,6 +115,8 @@ lab() {
 }
 
 mkdir -p "$TOP/build/lab"
+exec 7>"$TOP/build/lab/lock"
+flock 7
 T=$(mktemp -d)
 trap 'rm -rf "$T"' EXIT
 part() {	# part FILE FUNCTION
@@ -127,4 +129,5 @@ BASE=$TOP/build/lab/base-$TRIPLET.cpio.gz MODS=$TOP/build/lab/modules-$K-$(cat "
 [ "$BASE" -nt "$0" ] && [ "$BASE" -nt "$TOP/tests/lab/init" ] && [ "$BASE" -nt "$USERLAND/ready" ] || part "$BASE" base
 [ "$MODS" -nt "$0" ] || part "$MODS" kernel_modules
 part "$TOP/build/lab/lab-$K.cpio.gz" lab
-cat "$BASE" "$MODS" "$TOP/build/lab/lab-$K.cpio.gz" >"$OUT"
+cat "$BASE" "$MODS" "$TOP/build/lab/lab-$K.cpio.gz" >"$OUT.new"
+mv "$OUT.new" "$OUT"		# a VM may be reading the old one

@@ -246,6 +246,25 @@ kernel_source() {
 	echo "$dir"
 }
 
+# debug_compile NAME DIR SOURCE CONFIG...
+debug_compile() {
+	local dir=$2 src=$3
+	[ ! -e "$dir/release" ] || return 0
+	say "building the kernel $1 (some minutes)"
+	rm -rf "$dir"
+	mkdir -p "$dir/build"
+	ln -s "$src" "$dir/source"
+	cat "${@:4}" >"$dir/config"
+	make -s -C "$src" O="$dir/build" KCONFIG_ALLCONFIG="$dir/config" allnoconfig >"$dir/build.log" 2>&1
+	make -s -C "$dir/build" -j"$(nproc)" bzImage modules >>"$dir/build.log" 2>&1 ||
+		{ tail -20 "$dir/build.log" >&2; return 1; }
+	cp "$dir/build/arch/x86/boot/bzImage" "$dir/vmlinuz"
+	ln -sfn build "$dir/headers"
+	make -s -C "$dir/build" kernelrelease >"$dir/release.new"
+	find "$dir/build" -name '*.o' -not -path '*/scripts/*' -not -path '*/tools/*' -delete
+	mv "$dir/release.new" "$dir/release"
+}
+
 # debug_kernel NAME DETECTOR: a kernel of the hostile ring, keyed by source version and configuration.
 debug_kernel() {
 	local name=$1 configs=("$HERE/debug.config" "$HERE/debug-$2.config") key dir src
@@ -255,27 +274,18 @@ debug_kernel() {
 	apt_world
 	src=$(kernel_source)
 	dir=$CACHE/kernels/$name-${src##*/source-}-$key
-	if [ ! -e "$dir/release" ]; then
-		say "building the kernel $name (some minutes)"
-		rm -rf "$dir"
-		mkdir -p "$dir/build"
-		ln -s "$src" "$dir/source"
-		cat "${configs[@]}" >"$dir/config"
-		make -s -C "$src" O="$dir/build" KCONFIG_ALLCONFIG="$dir/config" allnoconfig >"$dir/build.log" 2>&1
-		make -s -C "$dir/build" -j"$(nproc)" bzImage modules >>"$dir/build.log" 2>&1 ||
-			{ tail -20 "$dir/build.log" >&2; return 1; }
-		cp "$dir/build/arch/x86/boot/bzImage" "$dir/vmlinuz"
-		ln -sfn build "$dir/headers"
-		make -s -C "$dir/build" kernelrelease >"$dir/release.new"
-		find "$dir/build" -name '*.o' -not -path '*/scripts/*' -not -path '*/tools/*' -delete
-		mv "$dir/release.new" "$dir/release"
-	fi
+	flock -u 7
+	(flock 8 && debug_compile "$name" "$dir" "$src" "${configs[@]}") 8>"$CACHE/$name.lock"
+	flock 7
 	mkdir -p "$CACHE/k"
 	ln -sfn "$dir" "$CACHE/k/$name"
 	touch "$CACHE/k/$name.checked-$key"
 }
 
+# One at a time: dpkg and the caches have one owner. While a kernel is compiled others may come in.
 need_root "$@"
+exec 7>"$CACHE/lock"
+flock 7
 for what in "$@"; do
 	case $what in
 	tools) tools ;;
