@@ -16,6 +16,9 @@ case $K in
 *)
 	TRIPLET=x86_64-linux-gnu
 	QEMU="qemu-system-x86_64 -M q35" CONSOLE=ttyS0
+	# What emulation pays for: copies byte by byte, one more level of page tables, and a new block of code at each
+	# access to user memory.
+	CPU=${CPU:-max,erms=off,fsrm=off,la57=off,smap=off}
 	;;
 esac
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/natflow
