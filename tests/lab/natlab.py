@@ -122,6 +122,21 @@ def modprobe(*names):
         run(None, ["modprobe", "-q", name], ok=False)
 
 
+SYSCALLS = {"x86_64": (313, 176), "aarch64": (273, 106), "s390x": (344, 129)}[os.uname().machine]   # finit, delete_module
+
+
+def insmod(path):
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    failed = LIBC.syscall(SYSCALLS[0], fd, b"", 0)
+    os.close(fd)
+    check(not failed, f"insmod {path}: {os.strerror(ctypes.get_errno())}")
+
+
+def rmmod(name):
+    """False: it is not there, or in use."""
+    return not LIBC.syscall(SYSCALLS[1], name.encode(), os.O_NONBLOCK)
+
+
 def sysctl(where, name, value):
     with ns(where), open("/proc/sys/" + name.replace(".", "/"), "w") as f:
         f.write(str(value))
@@ -232,8 +247,34 @@ ADDR = {("c", 4): "10.0.1.2", ("s", 4): "10.0.2.2", ("r0", 4): "10.0.1.1", ("r1"
 ENDS = (("c", "c0"), ("r", "r0"), ("r", "r1"), ("s", "s0"))
 
 
+def attributes(data):
+    """A netlink message's attributes, by number."""
+    out = {}
+    while len(data) >= 4:
+        size, kind = struct.unpack_from("=HH", data)
+        out[kind & 0x3fff] = data[4:size]
+        data = data[size + 3 & ~3:]
+    return out
+
+
+def devices(where):
+    """A namespace's devices, by name: (flags, attributes); what `ip link show` asks for."""
+    with ns(where), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:
+        sock.send(struct.pack("=IHHIIBBHiII", 32, 18, 0x301, 0, 0, 0, 0, 0, 0, 0, 0))    # RTM_GETLINK, a dump
+        out = {}
+        while True:
+            data = sock.recv(1 << 20)
+            while data:
+                size, kind = struct.unpack_from("=IH", data)
+                if kind == 3:                                                       # NLMSG_DONE
+                    return out
+                values = attributes(data[32:size])
+                out[values[3].rstrip(b"\0").decode()] = struct.unpack_from("=I", data, 24)[0], values      # IFLA_IFNAME
+                data = data[size + 3 & ~3:]
+
+
 def mac(where, dev):
-    return re.search(r"link/ether (\S+)", run(where, f"ip link show {dev}")).group(1)
+    return devices(where)[dev][1][1].hex(":")         # IFLA_ADDRESS
 
 
 def netns_add(name):
@@ -277,11 +318,12 @@ def reachable(where, family, address):
 
 
 def carriers_reported(where):
-    """A device's own carrier is reported up to a second late, and routes and bridges are looked up anew then."""
-    def late():
-        return re.search(r" state (DOWN|LOWERLAYERDOWN) ", run(where, "ip -o link show up")) or \
-            " state UNKNOWN " in run(where, "ip -o link show up type bridge")
-    wait(lambda: not late(), f"carriers of {where}")
+    """A device's own carrier may be reported up to a second late, and routes and bridges are looked up anew then."""
+    def late(flags, values):
+        state = values[16][0]                                       # IFLA_OPERSTATE; UNKNOWN 0, DOWN 2, LOWERLAYERDOWN 3
+        kind = attributes(values.get(18, b"")).get(1)               # IFLA_LINKINFO, IFLA_INFO_KIND
+        return flags & 1 and (state in (2, 3) or state == 0 and kind == b"bridge\0")
+    wait(lambda: not any(late(*device) for device in devices(where).values()), f"carriers of {where}")
 
 
 def settled(where, addresses):
@@ -803,7 +845,8 @@ TROUBLE = re.compile(r"BUG:|WARNING:|Oops|possible circular|possible recursive|u
 
 def trouble():
     """What must not be in the kernel log, with the lines behind it; reading takes it off."""
-    lines = run(None, "busybox dmesg -c").splitlines()
+    text = ctypes.create_string_buffer(LIBC.klogctl(10, None, 0))           # SIZE_BUFFER
+    lines = text[:LIBC.klogctl(4, text, len(text))].decode("latin1").splitlines()        # READ_CLEAR
     # Other people's data races are not ours to judge.
     bad = [i for i, l in enumerate(lines) if TROUBLE.search(l) and ("KCSAN" not in l or re.search(r"\[(natflow|xt_FLOW)", l))]
     return [l for i in bad for l in lines[i:i + 30]]

@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run lab cases inside the VM: run-cases.py [PATTERN [FILE [ARG...]]]. Prints TAP.
+"""Run lab cases inside the VM. Prints TAP.
 
-A case is a function of cases/*.py, or FILE, whose name begins with case_. Each gets the
-topology fresh, natflow loaded and no flows; after it, the kernel log must be
-clean and the module must unload.
+    run-cases.py [PATTERN [FILE [ARG...]]]   the cases that match, once
+    run-cases.py serve [FILE [ARG...]]       what the runner asks for, line by line: see serve()
+
+A case is a function of cases/*.py, or of FILE, whose name begins with case_. Each gets the topology fresh and no flows;
+after it, the kernel log must be clean. natflow is loaded before the first case of a file and must unload after the last
+one; after every case where the file says UNLOAD, on the kernels that look for faults, and after a case that failed.
 """
 import glob
 import importlib.util
@@ -12,23 +15,33 @@ import os
 import re
 import subprocess
 import sys
+import termios
 import time
 import traceback
 
 sys.path.insert(0, "/lab")
 import natlab  # noqa: E402
 
+HOSTILE = any(os.path.exists(f"/sys/kernel/debug/{n}") for n in ("kmemleak", "kcsan"))
 
-def load():
+
+class Case:
+    def __init__(self, module, key, function):
+        self.file = module.__name__
+        self.name = f"{self.file}.{key[5:]}"
+        self.function = function
+        self.unload = HOSTILE or getattr(module, "UNLOAD", False)
+        self.long = any("Takes long: " in (doc or "") for doc in (function.__doc__, module.__doc__))
+
+
+def load(paths):
     cases = []
-    for path in sys.argv[2:3] or sorted(glob.glob("/lab/cases/*.py")):
+    for path in paths:
         name = os.path.basename(path)[:-3]
         spec = importlib.util.spec_from_file_location(name, path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        for key, value in vars(module).items():
-            if key.startswith("case_"):
-                cases.append((f"{name}.{key[5:]}", value))
+        cases += [Case(module, key, value) for key, value in vars(module).items() if key.startswith("case_")]
     return cases
 
 
@@ -36,15 +49,41 @@ def namespaces():
     return set(os.listdir("/run/netns"))
 
 
-def run_one(case):
-    """Why it failed, or None."""
-    problem = None
+def is_loaded():
+    return "natflow" in open("/proc/modules").read()
+
+
+def load_modules():
+    if not is_loaded():
+        natlab.insmod("/lab/natflow.ko")
+        natlab.insmod("/lab/xt_FLOWOFFLOAD.ko")
+
+
+def unload_modules():
+    """Why that fails, or None."""
+    def gone():
+        for name in ("xt_FLOWOFFLOAD", "natflow"):
+            natlab.rmmod(name)
+        return not is_loaded()
     try:
-        natlab.run(None, "insmod /lab/natflow.ko")
-        natlab.run(None, "insmod /lab/xt_FLOWOFFLOAD.ko")
-        if not getattr(case, "bare", False):
+        natlab.wait(gone, "modules unload")
+    except natlab.Failure as e:
+        return str(e)
+    return None
+
+
+def complaints():
+    bad = natlab.trouble()
+    return "kernel log: " + "\n".join(bad) if bad else None
+
+
+def attempt(case):
+    """Why it failed, or None."""
+    try:
+        load_modules()
+        if not getattr(case.function, "bare", False):
             natlab.up()
-        case()
+        case.function()
     except Exception as e:  # noqa: BLE001 - whatever it was, the case failed
         problem = f"{e}" if isinstance(e, natlab.Failure) else traceback.format_exc()
         try:
@@ -52,29 +91,76 @@ def run_one(case):
             problem += "\n" + "\n".join(natlab.flows()[:5]) + "\n" + natlab.read("/proc/net/natflow_log")
         except Exception:  # noqa: BLE001 - there may be no namespace to ask
             pass
+        return problem
+    return None
+
+
+def run_one(case):
+    problems = [attempt(case)]
     natlab.stop_all()
     for name in namespaces():
         natlab.netns_del(name)
-    try:
-        natlab.wait(lambda: natlab.run(None, "rmmod xt_FLOWOFFLOAD natflow", ok=False)[0] == 0 or
-                    "natflow" not in open("/proc/modules").read(), "modules unload")
-    except natlab.Failure as e:
-        problem = f"{problem or ''} {e}"
-    bad = natlab.trouble()
-    if bad:
-        problem = f"{problem or ''}\nkernel log: " + "\n".join(bad)
-    return problem
+    problems.append(complaints())
+    if case.unload or any(problems):
+        problems += [unload_modules(), complaints()]
+    return "\n".join(p for p in problems if p)
+
+
+def unload():
+    """After the last case of a file."""
+    return "\n".join(p for p in (unload_modules(), complaints()) if p)
 
 
 def kmemleak():
     """On the debug kernel: what nobody points to any more."""
     path = "/sys/kernel/debug/kmemleak"
-    if not os.path.exists(path):
-        return ""
     for _ in range(2):
         with open(path, "w") as f:
             f.write("scan")
-    return open(path).read()
+    leaks = open(path).read()
+    return leaks if "natflow" in leaks else ""
+
+
+def tap(points):
+    """Run (name, function) one after the other."""
+    print(f"\n1..{len(points)}", flush=True)
+    for number, (name, function) in enumerate(points, 1):
+        begin = time.monotonic()
+        problem = function()
+        print(f"{'not ok' if problem else 'ok'} {number} - {name} # {time.monotonic() - begin:.1f} s", flush=True)
+        for line in problem.splitlines():
+            print(f"# {line}", flush=True)
+
+
+def points_of(cases):
+    """The cases of a file, and that natflow unloads."""
+    return [(c.name, lambda c=c: run_one(c)) for c in cases] + [(f"{c.file}.unload", unload) for c in cases[-1:]]
+
+
+def leaks():
+    """Only the debug kernel can tell."""
+    return [("no memory leaked", kmemleak)] if os.path.exists("/sys/kernel/debug/kmemleak") else []
+
+
+def serve(cases):
+    """Say what cases there are, then run what standard input asks for, and say when that is done.
+
+    A line is FILE SKIP PATTERN: the cases of that file that match, but for the first SKIP. Its end is the end: is
+    memory missing?
+    """
+    if os.isatty(0):
+        mode = termios.tcgetattr(0)
+        mode[3] &= ~termios.ECHO
+        termios.tcsetattr(0, termios.TCSANOW, mode)
+    print("", *(f"LAB-CASE {c.name}{' long' * c.long}" for c in cases), "LAB-READY", sep="\n", flush=True)
+    for line in iter(sys.stdin.readline, ""):
+        if line.split()[0] == "END":
+            break
+        file, skip, pattern = line.split()
+        chosen = [c for c in cases if c.file == file and re.search(pattern, c.name)]
+        tap(points_of(chosen)[int(skip):])
+        print("LAB-READY", flush=True)
+    tap(leaks())
 
 
 # Hooks of somebody else, in the namespace the lab does not use. The kernel patches
@@ -93,12 +179,7 @@ table netdev keep {
 """
 
 
-def main():
-    pattern = re.compile(sys.argv[1] if len(sys.argv) > 1 else ".")
-    cases = [(n, f) for n, f in load() if pattern.search(n)]
-    last = re.search(r"\bafter=(\S+)", open("/proc/cmdline").read())
-    if last:
-        cases = cases[[n for n, _ in cases].index(last[1]) + 1:]
+def prepare():
     for m in ("nf_conntrack", "veth", "nf_conntrack_netlink", "dummy", "x_tables", "nf_nat"):
         subprocess.run(["modprobe", m], check=False, capture_output=True)
     natlab.run(None, "insmod /lab/natlab.ko")
@@ -110,18 +191,18 @@ def main():
             f.write("on")
     natlab.run(None, ["nft", "-f", "-"], ok=False, text=KEEP)
     natlab.trouble()
-    print(f"\n1..{len(cases) + 1}", flush=True)
-    number = 0
-    for number, (name, case) in enumerate(cases, 1):
-        begin = time.monotonic()
-        problem = run_one(case)
-        print(f"{'not ok' if problem else 'ok'} {number} - {name} # {time.monotonic() - begin:.1f} s", flush=True)
-        for line in (problem or "").splitlines():
-            print(f"# {line}", flush=True)
-    leaks = kmemleak()
-    print(f"{'not ok' if 'natflow' in leaks else 'ok'} {number + 1} - no memory leaked", flush=True)
-    for line in leaks.splitlines():
-        print(f"# {line}")
+
+
+def main():
+    what = sys.argv[1] if len(sys.argv) > 1 else "."
+    cases = load(sys.argv[2:3] or sorted(glob.glob("/lab/cases/*.py")))
+    prepare()
+    if what == "serve":
+        serve(cases)
+    else:
+        chosen = [c for c in cases if re.search(what, c.name)]
+        files = dict.fromkeys(c.file for c in chosen)
+        tap([p for f in files for p in points_of([c for c in chosen if c.file == f])] + leaks())
     print("LAB-DONE", flush=True)
 
 

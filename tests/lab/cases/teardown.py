@@ -9,6 +9,7 @@ from natlab import (Delta, Udp, check, equal, exchange, ip, netns_del, ns, publi
                     udp_socket, up, wait)
 
 ROUNDS = 20
+UNLOAD = True       # after each case
 
 
 class Load:
