@@ -96,13 +96,13 @@ shell:
 	@tests/lab/demo.sh --shell
 
 test:
-	@tests/run.sh short
+	@tests/run.py test
 
 test-all:
-	@tests/run.sh long
+	@tests/run.py test-all
 
 check test-unit test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest endurance mutants bench:
-	@T=$(T) K=$(K) CASE="$(CASE)" RUNS=$(RUNS) SEED=$(SEED) tests/run.sh $@
+	@T=$(T) K=$(K) CASE="$(CASE)" RUNS=$(RUNS) SEED=$(SEED) tests/run.py $@
 
 help:
 	@echo 'make                 modules and the iptables extension'

@@ -38,7 +38,7 @@ def main():
                 wans += [] if wan in wans else [wan]
     print("""# Links
 
-Made by `tests/run.sh links`. A row is the link by which packets come in, a column the one by which they leave; a
+Made by `tests/run.py links`. A row is the link by which packets come in, a column the one by which they leave; a
 PPPoE cell is a real pppd and a PPPoE server. "fast" means, on Debian's 6.1, 6.12 and newest kernels, for IPv4 (masqueraded)
 and IPv6: every packet of a flow is forwarded by natflow, both ways, its bytes are right, and each device of the
 gateway's that the packet passes or skips counts the packets and bytes that it counts when the stack forwards.

@@ -1,0 +1,145 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""run.py test|test-all|check|test-unit|...: the test ladder, as in `make help`.
+
+Prints TAP as points come, writes build/test.json, and ends with the line "N passed, N failed". K, CASE, T, RUNS and SEED
+are read from the environment.
+"""
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TOP / "tests/runner"))
+from lab import Lab  # noqa: E402
+from report import Report  # noqa: E402
+from work import Command, Ladder, Prepare  # noqa: E402
+
+LAB = "tests/lab"
+STOCK = ("6.1", "6.12", "newest")
+# lib/ for programs that are not C.
+LIBRARY = "mkdir -p build/names; gcc -std=gnu11 -O2 -shared -fPIC -o build/names/libnames.so lib/*.c -lnettle"
+BENCH_NAMES = "mkdir -p build/unit; gcc -std=gnu11 -O2 -o build/unit/bench_names tests/unit/bench_names.c lib/*.c -lnettle"
+NAMES = f"captures=$({LAB}/captures.sh); {LIBRARY}; find $captures -type f -name '*cap*' -print0 | " \
+        f"xargs -0 {LAB}/names.py build/names/libnames.so"
+
+# Rings that are one program of this machine's: (command, about how many seconds, kernels that must be built before).
+# A new one is a row here, its name in ENTRIES, and a target in the Makefile.
+HOST = {
+    "unit": ("tests/unit.sh", 60, ()),
+    "runner": ("tests/runner/test.py", 30, ()),
+    "check": ("tests/check.sh", 350, (*STOCK, "debug")),
+    "fuzz": ("tests/fuzz.sh ${T:-60}", 100, ()),
+    # What Debian's Chromium says today, over TCP and QUIC.
+    "browser": (f"{LAB}/setup.sh tools browser >&2; {LIBRARY}; {LAB}/browser.py build/names/libnames.so 1000 200", 100, ()),
+    # A browser behind a gateway with natflow, over TCP and QUIC.
+    "visit": (f"{LAB}/setup.sh visit >&2; {LAB}/visit.py {LAB}/vm.sh 6.1 build/lab/6.1.cpio.gz", 120, ("6.1",)),
+    # What a stranger types: the README in a terminal.
+    "install": (f"{LAB}/install.py", 120, ("6.1",)),
+    # Names that tshark shows in other people's captures, and ours.
+    "names": (NAMES, 120, ()),
+    "bench": (f"{LAB}/bench.sh", 300, ("6.1",)),
+    # What the parsers cost at worst, on this machine.
+    "parsers": (f"{BENCH_NAMES}; build/unit/bench_names", 60, ()),
+    "mutants": ("tests/mutants.py", 3600, ("6.1",)),
+}
+
+# What lasts a fixed time, whatever the kernel, is on the newest alone; what depends on lib/ and on netfilter's hooks, and
+# says least about a kernel in the middle, is a few cases of each file there. All with test-all.
+FIXED = "storms|soak|scale|links.matrix"
+SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)|evasion[.](overlap|quic)|hostacl[.](live|reset|list_live)|dns[.](targets|hints)"
+MIDDLE = rf"^(?!flat|headers|links|packets|pmtu|teardown|{FIXED}|urls|evasion|hostacl|dns[.])|^({SAMPLES})"
+# The hostile ring is many times as slow: the engine and conntrack, and what of the names juggles memory.
+HOSTILE = r"^(nat|refuse|ipsec[.](dec|pol.*later)|conntrack[.](?!unseen)|memory|links[.]dsa_vlan|headers[.]qinq_v4|" \
+          r"hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets)"
+# Another architecture, another byte order: that packets are rewritten right.
+FOREIGN = ("6.1-arm64", "6.1-s390x")
+
+
+def host(*rings, **env):
+    return [Command(ring, ["bash", "-euo", "pipefail", "-c", HOST[ring][0]], weight=HOST[ring][1], needs=HOST[ring][2], env=env)
+            for ring in rings]
+
+
+def labs(pattern, *kernels, **more):
+    return [Lab(kernel, pattern or ".", **{"cost": 4 if kernel in ("debug", "kcsan") else 1, **more}) for kernel in kernels]
+
+
+def endurance():
+    """What takes minutes: storms of one each, ten of a household, a million flows."""
+    return labs("^(storms|soak|scale|links.redials|flat.born)", "6.1", ring="endurance", append="long", memory=5120, silence=5400)
+
+
+def selftests(*kernels):
+    """The kernel's test of its flow table, RUNS times with MTUs that follow from SEED."""
+    words = "/lab/selftest.py", setting("RUNS", "20"), setting("SEED", str(random.randrange(32768)))
+    return labs(setting("CASE"), *kernels, ring="selftest", words=words, silence=3600)
+
+
+def setting(name, default=""):
+    return os.environ.get(name) or default
+
+
+def test():
+    return host("unit", "runner", "check", "browser", "install", "bench") + host("fuzz", T="10") + \
+        labs(f"^(?!{FIXED})", "6.1", judged=True) + labs(MIDDLE, "6.12", judged=True) + labs("", "newest", judged=True) + \
+        labs(HOSTILE, "debug") + labs("^nat.(masquerade|snat_and_dnat)", *FOREIGN)
+
+
+def test_all():
+    return host("unit", "runner", "check", "browser", "visit", "install", "names", "mutants", "bench", "parsers") + host("fuzz", T="300") + \
+        labs("", *STOCK, "debug", "kcsan") + labs("^(nat|conntrack|end|skb|refuse|learn|doors)", *FOREIGN) + \
+        selftests(*STOCK) + endurance()
+
+
+def test_lab():
+    return labs(setting("CASE"), setting("K", "6.1"))
+
+
+ENTRIES = {
+    "test": test,
+    "test-all": test_all,
+    "check": lambda: host("check"),
+    "test-unit": lambda: host("unit", "runner"),
+    "fuzz": lambda: host("fuzz"),
+    "test-lab": test_lab,
+    "test-hostile": lambda: labs(setting("CASE"), "debug", "kcsan"),
+    "endurance": endurance,
+    "test-selftest": lambda: selftests(setting("K", "6.1")),
+    "mutants": lambda: host("mutants"),
+    "test-browser": lambda: host("browser"),
+    "test-visit": lambda: host("visit"),
+    "test-install": lambda: host("install"),
+    "test-names": lambda: host("names"),
+    "bench": lambda: host("bench", "parsers"),
+    "links": lambda: labs("^links.matrix", *STOCK) + host("bench"),
+}
+
+
+def main(what):
+    if what not in ENTRIES:
+        print(f"run.py: {what} is none of {', '.join(ENTRIES)}", file=sys.stderr)
+        return 2
+    os.chdir(TOP)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
+    report = Report()
+    work = ENTRIES[what]()
+    kernels = dict.fromkeys(k for w in work for k in w.needs)
+    # The selftest's script is part of the image.
+    more = {lab.kernel: [f"selftests:{lab.kernel}"] for lab in work if lab.ring.startswith("selftest")}
+    Ladder(report, [Prepare(k, more.get(k, ())) for k in kernels] + work).run()
+    if what == "test":
+        report.judge_whole()
+    status = report.finish()
+    if what == "links" and not status:
+        with open("Documentation/links.md", "w", encoding="utf-8") as f:
+            subprocess.run([f"{LAB}/links-table.py"], stdout=f, check=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else ""))
