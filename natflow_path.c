@@ -187,7 +187,11 @@ static enum natflow_reason glance(const struct natflow_way *way, const struct na
 	return data_race(!!meta->strict) ? NATFLOW_SAMPLED : NATFLOW_OK;
 }
 
-/* Once a tick: is the conntrack still there, and as it was; may devices still be skipped? */
+/*
+ * Once a tick: is the conntrack still there, and as it was; may devices still be skipped?
+ * ctnetlink changes TCP's state, the mark and the status bits of an entry
+ * without telling anybody who holds it (conntrack -U).
+ */
 static noinline enum natflow_reason
 look_behind(const struct natflow_way *way, struct natflow_flow *flow, struct natflow_dir *dir,
 	    struct natflow_egress *eg)
@@ -198,6 +202,10 @@ look_behind(const struct natflow_way *way, struct natflow_flow *flow, struct nat
 	if (!natflow_ct_alive(flow->ct)) {
 		natflow_flow_end(flow, NATFLOW_END_CT_GONE);
 		return NATFLOW_CT_GONE;
+	}
+	if (natflow_ct_eligible(flow->ct)) {
+		natflow_flow_end(flow, NATFLOW_END_CT_STATE);
+		return NATFLOW_CT_STATE;
 	}
 	if (READ_ONCE(flow->ct->mark) != READ_ONCE(meta->ct_mark))
 		return NATFLOW_CT_MARK;

@@ -58,6 +58,7 @@
 	X(refuse, SAMPLED, "sampled", "rules classify packets here: the first 8 and one in 5 s show what they do") \
 	X(refuse, REWRITTEN, "rewritten", "the stack changes TTL, TOS or flow label of this direction") \
 	X(refuse, VARIES, "varies", "the stack sets different marks or priorities on packets that are alike") \
+	X(refuse, CT_STATE, "conntrack-state", "conntrack's entry says that this flow must not be fast") \
 	X(learn, LEARN_DEFERRED, "deferred", "it waited in a queue; its route may be older than the clock") \
 	X(learn, LEARN_NO_CONNTRACK, "no-conntrack", "untracked or a template") \
 	X(learn, LEARN_PROTOCOL, "protocol", "neither TCP nor UDP") \
@@ -105,6 +106,7 @@
 	X(end, END_BLOCKED, "blocked", "a rule forbids its name from now on") \
 	X(end, END_INSPECT, "inspect", "its client said something more, and it may be another name") \
 	X(end, END_IPVS, "ipvs", "IPVS took over the flow") \
+	X(end, END_CT_STATE, "conntrack-state", "conntrack's entry was changed: not ESTABLISHED, a helper, offloaded") \
 	X(name, NAME_KNOWN, "named", "the client said whom it wants") \
 	X(name, NAME_NONE, "no-name", "a protocol or a client that says no name") \
 	X(name, NAME_BUDGET, "budget", "no name within the packets, bytes and seconds allowed") \
