@@ -38,6 +38,26 @@ static inline u8 natflow_ct_proto(const struct nf_conn *ct)
 	return nf_ct_protonum(ct);
 }
 
+/* Has the other side answered? Then rules see the state ESTABLISHED. */
+static inline bool natflow_ct_answered(const struct nf_conn *ct)
+{
+	return test_bit(IPS_SEEN_REPLY_BIT, &ct->status);
+}
+
+/* Is this a connection that its ends still use? Of UDP that is not known before it times out. */
+static inline bool natflow_ct_open(const struct nf_conn *ct)
+{
+	return !nf_ct_is_dying(ct) && !nf_ct_is_expired(ct) &&
+	       (nf_ct_protonum(ct) != IPPROTO_TCP ||
+		READ_ONCE(ct->proto.tcp.state) <= TCP_CONNTRACK_CLOSE_WAIT);
+}
+
+/* Do connections that begin now have packet and byte counters? */
+static inline bool natflow_ct_counts(const struct net *net)
+{
+	return READ_ONCE(net->ct.sysctl_acct);
+}
+
 static inline struct net *natflow_ct_net(const struct nf_conn *ct)
 {
 	return nf_ct_net(ct);

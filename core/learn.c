@@ -55,8 +55,13 @@ enum natflow_reason natflow_learn_select(struct natflow_net *nn, struct sk_buff 
 	enum natflow_reason reason = NATFLOW_LEARN_NO_CONNTRACK;
 	struct natflow_flow *flow;
 
-	if (ct && !nf_ct_is_template(ct))
+	if (ct && !nf_ct_is_template(ct)) {
 		reason = natflow_flow_select(nn, ct, hw, &flow);
+		if (natflow_ct_answered(ct))
+			natflow_stats_reached(nn->pcpu);
+		if (reason && !natflow_ct_eligible(ct))
+			this_cpu_write(nn->pcpu->refused_of, skb);
+	}
 	if (reason)
 		trace_learn(ct, CTINFO2DIR(info), reason);
 	return reason;
@@ -79,14 +84,33 @@ static bool selected_by_setting(const struct natflow_net *nn, const struct nf_co
 	}
 }
 
-/* Find the flow, or select it. A packet nobody selected is no news: *flow stays NULL. */
+/*
+ * No rule and no setting selected the packet. That is counted if the flow could
+ * be fast, and not if a rule selected it and was refused: then it has a reason.
+ */
+static enum natflow_reason check_unselected(const struct ctx *c)
+{
+	if (this_cpu_read(c->nn->pcpu->refused_of) == c->skb) {
+		this_cpu_write(c->nn->pcpu->refused_of, NULL);
+		return NATFLOW_OK;
+	}
+	if (natflow_ct_eligible(c->ct) || skb_dst(c->skb)->flags & DST_FAKE_RTABLE)
+		return NATFLOW_OK;
+	return NATFLOW_LEARN_UNSELECTED;
+}
+
+/* Find the flow, or select it. If that is not possible c->flow stays NULL. */
 static enum natflow_reason find(struct ctx *c)
 {
 	enum natflow_reason reason = NATFLOW_OK;
 
 	c->flow = natflow_flow_by_ct(c->nn, c->ct);
-	if (!c->flow && READ_ONCE(c->nn->learning) && selected_by_setting(c->nn, c->ct))
-		reason = natflow_flow_select(c->nn, c->ct, false, &c->flow);
+	if (!c->flow && READ_ONCE(c->nn->learning)) {
+		if (selected_by_setting(c->nn, c->ct))
+			reason = natflow_flow_select(c->nn, c->ct, false, &c->flow);
+		else
+			reason = check_unselected(c);
+	}
 	if (c->flow)
 		c->flow->slow_pkts++;
 	return reason;

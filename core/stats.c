@@ -5,9 +5,11 @@
 
 #define REASON_GROUP(group, name, key, text) [NATFLOW_##name] = #group,
 #define REASON_KEY(group, name, key, text) [NATFLOW_##name] = key,
+#define REASON_TEXT(group, name, key, text) [NATFLOW_##name] = text,
 
 static const char * const reason_group[] = { NATFLOW_REASONS(REASON_GROUP) };
 static const char * const reason_key[] = { NATFLOW_REASONS(REASON_KEY) };
+static const char * const reason_text[] = { NATFLOW_REASONS(REASON_TEXT) };
 
 /**
  * natflow_reason_group() - the group a reason belongs to
@@ -29,6 +31,17 @@ const char *natflow_reason_group(enum natflow_reason reason)
 const char *natflow_reason_key(enum natflow_reason reason)
 {
 	return reason_key[reason];
+}
+
+/**
+ * natflow_reason_text() - what a reason means, for people
+ * @reason: any value but NATFLOW_OK
+ *
+ * Return: its explanation, a part of a sentence.
+ */
+const char *natflow_reason_text(enum natflow_reason reason)
+{
+	return reason_text[reason];
 }
 
 /**
@@ -62,6 +75,7 @@ static void snapshot(const struct natflow_pcpu *c, struct natflow_stats *now)
 		start = u64_stats_fetch_begin(&c->syncp);
 		now->hits = u64_stats_read(&c->hits);
 		now->bytes = u64_stats_read(&c->bytes);
+		now->reached = u64_stats_read(&c->reached);
 		for (i = 1; i <= NATFLOW_REASON_MAX; i++)
 			now->reason[i] = u64_stats_read(&c->reason[i]);
 	} while (u64_stats_fetch_retry(&c->syncp, start));
@@ -87,6 +101,7 @@ void natflow_stats_sum(struct natflow_pcpu __percpu *pcpu, struct natflow_stats 
 		snapshot(per_cpu_ptr(pcpu, cpu), &now);
 		sum->hits += now.hits;
 		sum->bytes += now.bytes;
+		sum->reached += now.reached;
 		for (i = 1; i <= NATFLOW_REASON_MAX; i++)
 			sum->reason[i] += now.reason[i];
 	}

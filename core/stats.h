@@ -24,7 +24,10 @@ struct natflow_pcpu {
 	struct u64_stats_sync syncp;
 	u64_stats_t hits;	/* packets (skbs) forwarded */
 	u64_stats_t bytes;	/* their L3 bytes */
+	u64_stats_t reached;	/* packets of answered connections at a FLOWOFFLOAD rule */
 	u64_stats_t reason[NATFLOW_REASON_MAX + 1];
+	/* A packet that a rule selected in vain; may be gone, only compared; see core/learn.c. */
+	const struct sk_buff *refused_of;
 	/* The route clock when a packet last went up the stack on this CPU; see core/clock.h. */
 	u32 clock[NATFLOW_FAMILIES];
 	const struct sk_buff *clock_of;	/* that packet; may be gone, only compared */
@@ -38,6 +41,7 @@ struct natflow_pcpu {
 struct natflow_stats {
 	u64 hits;
 	u64 bytes;
+	u64 reached;
 	u64 reason[NATFLOW_REASON_MAX + 1];
 };
 
@@ -63,11 +67,21 @@ natflow_stats_reason(struct natflow_pcpu __percpu *pcpu, enum natflow_reason rea
 	u64_stats_update_end(&c->syncp);
 }
 
+static inline void natflow_stats_reached(struct natflow_pcpu __percpu *pcpu)
+{
+	struct natflow_pcpu *c = this_cpu_ptr(pcpu);
+
+	u64_stats_update_begin(&c->syncp);
+	u64_stats_inc(&c->reached);
+	u64_stats_update_end(&c->syncp);
+}
+
 struct natflow_pcpu __percpu *natflow_stats_alloc(void);
 void natflow_stats_sum(struct natflow_pcpu __percpu *pcpu, struct natflow_stats *sum);
 
 /* "group" and "key" of a reason, as printed in /proc/natflow. */
 const char *natflow_reason_group(enum natflow_reason reason);
 const char *natflow_reason_key(enum natflow_reason reason);
+const char *natflow_reason_text(enum natflow_reason reason);
 
 #endif /* _NATFLOW_CORE_STATS_H */

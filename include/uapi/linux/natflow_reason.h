@@ -95,6 +95,7 @@
 	X(learn, LEARN_UNNOTED, "unnoted", "how it came in is not known: it was reassembled, or too many came at once") \
 	X(learn, LEARN_REWRITTEN, "rewritten", "rules change its TTL, TOS or flow label; the direction stays with the stack") \
 	X(learn, LEARN_VARIES, "varies", "rules set different marks or priorities on packets that are alike; the direction stays with the stack") \
+	X(learn, LEARN_UNSELECTED, "unselected", "it could be fast, but no rule and no setting selected it") \
 	X(end, END_CT_GONE, "conntrack-gone", "the conntrack was deleted or has expired") \
 	X(end, END_TCP, "tcp-flags", "SYN, FIN or RST was seen") \
 	X(end, END_EVICTED, "evicted", "idle, and its place was needed") \
