@@ -79,4 +79,11 @@
 #define natflow_compat_is_ipvs(skb) false
 #endif
 
+/* 6.17 has devices that forward IPv6 though the namespace does not. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#define natflow_compat_force_forwarding(conf) false
+#else
+#define natflow_compat_force_forwarding(conf) READ_ONCE((conf)->force_forwarding)
+#endif
+
 #endif /* _NATFLOW_COMPAT_H */

@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 #include "proc.h"
 #include "settings.h"
+#include "status.h"
 #include "urls.h"
 #include "../core/ct.h"
 #include "../core/egress.h"
@@ -46,10 +47,12 @@ static int show_summary(struct seq_file *m, void *v)
 	if (!sum)
 		return -ENOMEM;
 	natflow_stats_sum(nn->pcpu, sum);
+	natflow_status_show(nn, sum, m);
 	seq_puts(m, "version " NATFLOW_VERSION "\n");
 	seq_printf(m, "disabled %d\n", READ_ONCE(nn->config.disabled));
 	seq_printf(m, "select %s\n", natflow_settings_select(nn, text, sizeof(text)));
 	seq_printf(m, "rules %d\n", atomic_read(&nn->rules));
+	seq_printf(m, "rules_reached %llu\n", sum->reached);
 	seq_printf(m, "learning %d\n", READ_ONCE(nn->learning));
 	seq_printf(m, "hooked %d\n", hooks_in_place(nn));
 	seq_printf(m, "flows %u\n", READ_ONCE(nn->flow_count) - READ_ONCE(nn->half_count));
