@@ -158,7 +158,7 @@ static int __init natflow_init(void)
 	err = natflow_queue_init();
 	if (err)
 		goto err_ctl;
-	pr_info("natflow " NATFLOW_VERSION "\n");
+	pr_info("natflow " NATFLOW_VERSION ": iptables -I FORWARD 1 -j FLOWOFFLOAD\n");
 	return 0;
 
 err_ctl:

@@ -5,7 +5,10 @@
 #include "../core/clock.h"
 #include "../core/hooks.h"
 #include "../core/learn.h"
+#include "../core/log.h"
 #include "../core/netns.h"
+
+#define ADD_RULE "iptables -I FORWARD 1 -j FLOWOFFLOAD"
 
 /**
  * natflow_rule_add() - a FLOWOFFLOAD rule was checked and will be used
@@ -21,6 +24,39 @@ void natflow_rule_add(struct net *net)
 	natflow_hooks_kick(nn);
 }
 EXPORT_SYMBOL_GPL(natflow_rule_add);
+
+/**
+ * natflow_rule_check() - say in the log if a rule can have no effect
+ * @net: its namespace
+ * @table: its table
+ * @hooks: where it can be reached from, BIT(NF_INET_*); 0: not known
+ * @proto: the only protocol it matches, 0: any
+ *
+ * It is accepted all the same: it does no harm, and other tools expect that.
+ * iptables gives all rules of a table again when one changes, so the same is
+ * only said again when the log has forgotten it.
+ *
+ * Context: process.
+ */
+void natflow_rule_check(struct net *net, const char *table, unsigned int hooks, u8 proto)
+{
+	static const char * const chains[] = {
+		"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"
+	};
+	struct natflow_net *nn = natflow_net(net);
+
+	hooks &= BIT(ARRAY_SIZE(chains)) - 1;
+	if (hooks && !(hooks & BIT(NF_INET_FORWARD)))
+		natflow_log_once(nn, NATFLOW_LOG_WARN,
+				 "a FLOWOFFLOAD rule in %s of table %s has no effect; "
+				 "expected one in FORWARD, as in " ADD_RULE,
+				 chains[__ffs(hooks)], table);
+	else if (proto && proto != IPPROTO_TCP && proto != IPPROTO_UDP)
+		natflow_log_once(nn, NATFLOW_LOG_WARN,
+				 "a FLOWOFFLOAD rule for protocol %u has no effect; "
+				 "expected tcp, udp or none, as in " ADD_RULE, proto);
+}
+EXPORT_SYMBOL_GPL(natflow_rule_check);
 
 /**
  * natflow_rule_remove() - a FLOWOFFLOAD rule was destroyed

@@ -7,7 +7,7 @@
 #include "netns.h"
 
 #define LINES	128
-#define WIDTH	240
+#define WIDTH	256
 
 struct natflow_log {
 	spinlock_t lock;	/* for all of it */
@@ -42,6 +42,33 @@ void natflow_log_exit(struct natflow_net *nn)
 	kvfree(nn->log);
 }
 
+static bool is_known(const struct natflow_log *log, const char *text)
+{
+	unsigned long n;
+
+	for (n = log->next > LINES ? log->next - LINES : 0; n < log->next; n++)
+		if (!strcmp(log->line[n % LINES].text, text))
+			return true;
+	return false;
+}
+
+static __printf(4, 0) void keep(struct natflow_net *nn, enum natflow_log_class class, bool once,
+				const char *fmt, va_list args)
+{
+	struct natflow_log *log = nn->log;
+	char text[WIDTH];
+
+	if (class != NATFLOW_LOG_ERROR && !(READ_ONCE(nn->config.debug) & class))
+		return;
+	vscnprintf(text, WIDTH, fmt, args);
+	spin_lock_bh(&log->lock);
+	if (!once || !is_known(log, text)) {
+		strscpy(log->line[log->next % LINES].text, text, WIDTH);
+		log->line[log->next++ % LINES].when = ktime_get_boottime();
+	}
+	spin_unlock_bh(&log->lock);
+}
+
 /**
  * natflow_log() - keep a message
  * @nn: namespace
@@ -52,18 +79,27 @@ void natflow_log_exit(struct natflow_net *nn)
  */
 void natflow_log(struct natflow_net *nn, enum natflow_log_class class, const char *fmt, ...)
 {
-	struct natflow_log *log = nn->log;
-	unsigned long i;
 	va_list args;
 
-	if (class != NATFLOW_LOG_ERROR && !(READ_ONCE(nn->config.debug) & class))
-		return;
 	va_start(args, fmt);
-	spin_lock_bh(&log->lock);
-	i = log->next++ % LINES;
-	log->line[i].when = ktime_get_boottime();
-	vscnprintf(log->line[i].text, WIDTH, fmt, args);
-	spin_unlock_bh(&log->lock);
+	keep(nn, class, false, fmt, args);
+	va_end(args);
+}
+
+/**
+ * natflow_log_once() - keep a message unless the log still has it
+ * @nn: namespace
+ * @class: kept if debug= has this bit; errors always are
+ * @fmt: one line without newline
+ *
+ * Context: process or softirq.
+ */
+void natflow_log_once(struct natflow_net *nn, enum natflow_log_class class, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	keep(nn, class, true, fmt, args);
 	va_end(args);
 }
 

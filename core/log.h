@@ -19,6 +19,8 @@ int natflow_log_init(struct natflow_net *nn);
 void natflow_log_exit(struct natflow_net *nn);
 __printf(3, 4) void natflow_log(struct natflow_net *nn, enum natflow_log_class class,
 				const char *fmt, ...);
+__printf(3, 4) void natflow_log_once(struct natflow_net *nn, enum natflow_log_class class,
+				     const char *fmt, ...);
 void natflow_log_show(struct natflow_net *nn, struct seq_file *m);
 
 #endif /* _NATFLOW_CORE_LOG_H */

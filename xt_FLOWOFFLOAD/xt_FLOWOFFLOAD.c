@@ -2,6 +2,8 @@
 /* iptables target FLOWOFFLOAD, revision 0: selects the packet's flow, goes on to the next rule. */
 #include <linux/module.h>
 #include <linux/netfilter/x_tables.h>
+#include <linux/netfilter_ipv4/ip_tables.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
 #include "../include/uapi/linux/netfilter/xt_FLOWOFFLOAD.h"
 #include "../control/api.h"
 #include "legacy.h"
@@ -16,6 +18,22 @@ static unsigned int target(struct sk_buff *skb, const struct xt_action_param *pa
 	return XT_CONTINUE;
 }
 
+/*
+ * The protocol that the rule wants, 0 if it wants none, or all but one. iptables
+ * and nft_compat give the same entry (net/netfilter/nft_compat.c:nft_target_set_tgchk_param()).
+ */
+static u8 protocol_of(const struct xt_tgchk_param *par)
+{
+	const struct ip6t_entry *e6 = par->entryinfo;
+	const struct ipt_entry *e4 = par->entryinfo;
+
+	if (par->family == NFPROTO_IPV4)
+		return e4->ip.invflags & XT_INV_PROTO ? 0 : e4->ip.proto;
+	if (par->family == NFPROTO_IPV6)
+		return e6->ipv6.invflags & XT_INV_PROTO ? 0 : e6->ipv6.proto;
+	return 0;
+}
+
 static int check(const struct xt_tgchk_param *par)
 {
 	const struct xt_flowoffload_target_info *info = par->targinfo;
@@ -24,6 +42,7 @@ static int check(const struct xt_tgchk_param *par)
 	if (info->flags & ~XT_FLOWOFFLOAD_MASK || par->family == NFPROTO_BRIDGE)
 		return -EINVAL;
 	natflow_rule_add(par->net);
+	natflow_rule_check(par->net, par->table, par->hook_mask, protocol_of(par));
 	return 0;
 }
 

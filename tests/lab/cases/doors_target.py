@@ -6,7 +6,7 @@ import re
 import socket
 import struct
 
-from natlab import (Delta, IPT, LIBC, Tcp, Udp, check, ctl, equal, flows, hits, ns, published, refuses, rule, run,
+from natlab import (Delta, IPT, LIBC, Tcp, Udp, check, ctl, equal, flows, hits, log, ns, published, refuses, rule, run,
                     select, stats, wait, wait_rules)
 
 
@@ -122,8 +122,20 @@ def target_elsewhere(ipt, program, family):
     wait(lambda: stats()["hooked"] == 1, "hooks in place")
     hits(Udp(family).learn(), 0)
     equal(flows(), [], "flows")
+    told = [f"a FLOWOFFLOAD rule in {chain} of table {table} has no effect; expected one in FORWARD, as in iptables -I "
+            "FORWARD 1 -j FLOWOFFLOAD"
+            for chain, table in (("INPUT", "filter"), ("OUTPUT", "filter"), ("PREROUTING", "mangle"),
+                                 ("POSTROUTING", "mangle"), ("PREROUTING", "raw"), ("POSTROUTING", "nat"))]
+    equal(log(), told, "what the log says, once each")
     ipt("-t mangle -A FORWARD -j FLOWOFFLOAD")
     hits(Udp(family).learn())
+    # Nor does it act on what is neither TCP nor UDP; it may not be said of these two, or of all but one.
+    number = 1 if family == 4 else 58
+    for match in ("-p tcp", "-p udp", "! -p tcp", f"-p {number}"):
+        ipt(f"-A FORWARD {match} -j FLOWOFFLOAD")
+    equal(log()[len(told):], [f"a FLOWOFFLOAD rule for protocol {number} has no effect; expected tcp, udp or none, as in "
+                              "iptables -I FORWARD 1 -j FLOWOFFLOAD"], "what the log says")
+    wait_rules(11)
 
 
 @each_variant
