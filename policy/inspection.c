@@ -85,19 +85,6 @@ static struct natflow_acl_verdict decide(struct natflow_urllogger *ul,
 	return v;
 }
 
-/**
- * natflow_inspection_without() - what is done where there is no name to rely on
- * @ul: namespace's settings
- * @outcome: why
- *
- * Return: enum natflow_url_action.
- */
-u8 natflow_inspection_without(const struct natflow_urllogger *ul, enum natflow_reason outcome)
-{
-	return outcome != NATFLOW_NAME_NONE && READ_ONCE(ul->closed) ? NATFLOW_URL_DROP :
-								       NATFLOW_URL_RECORD;
-}
-
 /* @outcome: NATFLOW_OK if it was told before. */
 static void count(struct natflow_inspection *in, enum natflow_reason outcome)
 {
@@ -219,6 +206,7 @@ static bool keep_host(struct natflow_inspection *in, const struct natflow_said *
 	in->host = NULL;
 	if (said->source == NATFLOW_URL_DNS || !said->host->len)
 		return true;
+	in->source = said->source;
 	in->host = kstrdup(said->host->text, GFP_ATOMIC | __GFP_NOWARN);
 	return in->host;
 }
@@ -779,21 +767,26 @@ void natflow_inspection_age(struct natflow_inspection *in)
 bool natflow_inspection_review(struct natflow_inspection *in)
 {
 	const struct natflow_acl *acl = rcu_dereference(in->ul->acl);
+	struct natflow_acl_verdict v = {};
+	u8 before;
 	bool blocked;
-	u8 action;
 
 	spin_lock_bh(&in->lock);
+	before = in->decided ? in->action : NATFLOW_URL_RECORD;
 	if (in->host) {
-		action = natflow_acl_decide(acl, &in->client, in->host, strlen(in->host)).action;
+		v = natflow_acl_decide(acl, &in->client, in->host, strlen(in->host));
 		/* Its request is over; it cannot be answered any more. */
-		if (action == NATFLOW_URL_REDIRECT)
-			action = NATFLOW_URL_RESET;
-		WRITE_ONCE(in->action, action);
+		if (v.action == NATFLOW_URL_REDIRECT)
+			v.action = NATFLOW_URL_RESET;
+		WRITE_ONCE(in->action, v.action);
 		/* What is sought is in the body of a request that is not to be. */
-		if (!in->decided && in->chunks && natflow_url_blocks(action))
-			conclude(in, NATFLOW_OK, action);
+		if (!in->decided && in->chunks && natflow_url_blocks(v.action))
+			conclude(in, NATFLOW_OK, v.action);
 	}
 	blocked = in->decided && natflow_url_blocks(in->action);
+	/* A connection that had passed is cut: that is an event of its own. */
+	if (blocked && in->host && in->action != before && natflow_ct_open(in->ct))
+		natflow_record_cut(in->ul, in->ct, &in->client, in->host, in->source, v);
 	natflow_inspection_pass(in);
 	spin_unlock_bh(&in->lock);
 	return blocked;

@@ -10,10 +10,10 @@
 #include "../lib/gather.h"
 #include "../lib/quic.h"
 #include "../lib/site.h"
+#include "../natflow_urllogger.h"
 #include "acl.h"
 
 struct natflow_segment;
-struct natflow_urllogger;
 struct nf_conn;
 
 struct natflow_inspection {
@@ -33,6 +33,7 @@ struct natflow_inspection {
 	bool losing;			/* @lost is set */
 	bool stamped;			/* @stamp is known */
 	u8 action;			/* enum natflow_url_action, once decided */
+	u8 source;			/* enum natflow_url_source, of @host */
 	u8 ttl;				/* the highest of the client's so far */
 	u16 packets;			/* of the client's, with payload */
 	u16 doubts;			/* of these, not believed */
@@ -59,6 +60,14 @@ static inline bool natflow_url_blocks(u8 action)
 	return action != NATFLOW_URL_RECORD;
 }
 
+/* What is done, and why, with a flow that has no name to rely on: an enum natflow_url_action. */
+static inline u8 natflow_inspection_without(const struct natflow_urllogger *ul,
+					    enum natflow_reason outcome)
+{
+	return outcome != NATFLOW_NAME_NONE && READ_ONCE(ul->closed) ? NATFLOW_URL_DROP :
+								       NATFLOW_URL_RECORD;
+}
+
 bool natflow_inspection_sync(struct natflow_inspection *in, const struct natflow_segment *s,
 			     u8 ttl);
 bool natflow_inspection_again(struct natflow_inspection *in, const struct natflow_segment *s);
@@ -66,7 +75,6 @@ bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow
 void natflow_inspection_pass(struct natflow_inspection *in);
 void natflow_inspection_age(struct natflow_inspection *in);
 bool natflow_inspection_review(struct natflow_inspection *in);
-u8 natflow_inspection_without(const struct natflow_urllogger *ul, enum natflow_reason outcome);
 void natflow_inspection_free(struct rcu_head *rcu);
 
 #endif /* _NATFLOW_POLICY_INSPECTION_H */

@@ -62,6 +62,28 @@ void natflow_record_name(struct natflow_urllogger *ul, const struct nf_conn *ct,
 }
 
 /**
+ * natflow_record_cut() - rules changed, and a connection that had passed is ended: log it
+ * @ul: namespace's
+ * @ct: its conntrack
+ * @client: who
+ * @name: that it had
+ * @source: what said it, enum natflow_url_source
+ * @verdict: what is done about it
+ *
+ * Context: RCU read side, BH disabled.
+ */
+void natflow_record_cut(struct natflow_urllogger *ul, const struct nf_conn *ct,
+			const struct natflow_site_client *client, const char *name, u8 source,
+			struct natflow_acl_verdict verdict)
+{
+	struct natflow_hostname host = {};
+	const struct natflow_said said = { .source = source, .host = &host, .alpn = "" };
+
+	host.len = strscpy(host.text, name, sizeof(host.text));
+	natflow_record_name(ul, ct, client, &said, verdict, 0);
+}
+
+/**
  * natflow_record_hint() - a flow says no name: log the one its client had the address from
  * @ul: namespace's
  * @ct: its conntrack

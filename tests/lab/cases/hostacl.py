@@ -8,7 +8,7 @@ import threading
 import time
 
 import urls
-from natlab import (ADDR, PATIENCE, Delta, Tcp, Udp, both, check, conntrack_entry, equal, log as messages, mac, modprobe,
+from natlab import (ADDR, PATIENCE, Delta, Tcp, Udp, both, check, conntrack_entry, equal, hits, log as messages, mac, modprobe,
                     ns, opened, published, read, refuses, rule, run, select)
 from urls import ACL, acl, load, quiet
 
@@ -137,7 +137,7 @@ case_quic_v4, case_quic_v6 = both(quic)
 
 
 def live(family):
-    """A rule that comes later ends a fast flow at its next packet, whichever side sends it."""
+    """A rule that comes later ends a fast flow at its next packet, whichever side sends it; the log says so once."""
     log = begin()
     conns = [connect(family) for _ in range(2)]
     for conn in conns:
@@ -145,19 +145,54 @@ def live(family):
         conn.learn()
         conn.settle()
     equal(len(published()), 2, "fast flows")
-    log.wait(2)
+    before = log.wait(2)
     d = Delta()
     acl("add acl=5,2,live.example")
     equal(d["end.blocked"], 2, f"{d.changed()}")
+
+    def shown(records, *keys):
+        return sorted([r[k] for k in ("host", "source", "tuple", *keys)] for r in records)
+    cut = log.wait(2)
+    equal(shown(cut, "rule", "action"), [r + [5, 2] for r in shown(before)], "records of the two that are cut")
+    equal(read("/proc/net/natflow_urls").count(" action=reset rule=5 list=- host=www.live.example"), 2, "natflow_urls")
     conns[0].client.send(b"more")
     conns[1].server.send(b"more")
     for conn in conns:
         broken(conn.client)
         broken(conn.server)
     equal(d["hits"], 0, "packets that were fast after the rule")
+    # Nothing is said again: not by the packets that are reset, nor of connections that are over already.
+    acl("add acl=4,1,live.example")
+    equal(log.read(), 0, f"{log.records}")
 
 
 case_live_v4, case_live_v6 = both(live)
+
+
+def live_quic(family):
+    """The same for QUIC: a list that gets its name cuts a fast flow; another flow goes on."""
+    log = begin()
+    acl("list name=late action=drop")
+    flows = {name: Udp(family, dport=443 if name == "cut.example" else 0) for name in ("cut.example", "stays.example")}
+    for name, flow in flows.items():
+        flow.client.send(urls.initial(urls.crypto(0, urls.hello(name, records=False))))
+        equal(len(flow.server.recv(2000)), 1200, "the first datagram")
+        hits(flow.learn())
+    log.wait(2)
+    load("late", ["cut.example"])
+    r, = log.wait(1)
+    equal([r[k] for k in ("host", "source", "action", "list", "protocol")], ["cut.example", urls.QUIC, 1, "late", 17],
+          "record")
+    d = Delta()
+    flows["cut.example"].client.send(b"more")
+    quiet(flows["cut.example"].server)
+    hits(flows["stays.example"])
+    equal(d["hits"], 10, f"{d.changed()}")
+    acl("list name=late remove")
+    equal(log.read(), 0, f"{log.records}")
+
+
+case_live_quic_v4, case_live_quic_v6 = both(live_quic)
 
 
 def case_matching():
@@ -230,6 +265,8 @@ def case_off():
 
 def verdict(log, host, family=4):
     """What is done about a name, as (action, list)."""
+    log.read()
+    log.records.clear()     # what rules did to connections of before
     conn = connect(family)
     conn.client.send(urls.hello(host))
     r, = log.wait(1)
@@ -383,7 +420,7 @@ def case_list_live():
     other.learn()
     equal(len(published()), 1, "fast flows")
     acl("list name=late remove")
-    log.wait(2)
+    equal([(r["host"], r["action"], r["list"]) for r in log.wait(3)][2], ("live.example", 2, "late"), "record of the end")
     equal(verdict(log, "live.example"), (0, ""), "after it was removed")
 
 
