@@ -83,9 +83,13 @@ struct natflow_command {
 		struct natflow_site_policy site;	/* of a list */
 		struct natflow_source source;
 	};
+	u32 line;		/* its number, for whoever holds it */
+	const char *what;	/* the word it begins with */
 	/* On error: */
 	const char *word;	/* where in the line it went wrong */
-	const char *expected;	/* what should have been there */
+	const char *expected;	/* what should have been there; if @absent, what is here instead */
+	const char *example;	/* a line that is understood */
+	bool absent;
 };
 
 /* The commands of one device. */
@@ -97,6 +101,8 @@ extern const struct natflow_grammar natflow_grammar_ctl, natflow_grammar_hostacl
 int natflow_line_push(struct natflow_line *line, char c);
 int natflow_command_parse(const struct natflow_grammar *grammar, char *line,
 			  struct natflow_command *cmd);
+int natflow_command_refuse(struct natflow_command *cmd, const char *expected, const char *example,
+			   int err);
 bool natflow_name_valid(const char *name);
 int natflow_mark_parse(char *text, u32 *mark, u32 *mask, const char **word);
 int natflow_prefix_parse(char *text, u8 *addr, u8 *family, u8 *len);
