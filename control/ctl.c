@@ -23,8 +23,8 @@
 struct ctl_device {
 	struct miscdevice misc;
 	const struct natflow_grammar *grammar;
-	int (*apply)(struct natflow_net *nn, const struct natflow_command *cmd,
-		     unsigned int count);
+	/* On error one of @cmd has ->expected, unless it is for want of memory. */
+	int (*apply)(struct natflow_net *nn, struct natflow_command *cmd, unsigned int count);
 	void (*show)(struct natflow_net *nn, struct seq_file *m);
 };
 
@@ -35,7 +35,7 @@ struct ctl_file {
 	struct natflow_line line;
 	struct natflow_command *held;	/* between begin and commit, else NULL */
 	unsigned int held_count;
-	bool spoiled;			/* one of them was refused */
+	u32 spoiled;			/* number of the first line that was refused, 0: none */
 	struct natflow_site_load *load;	/* names of a list that come, else NULL */
 	bool refused;			/* its "end" may still come */
 };
@@ -48,46 +48,108 @@ static void drop_held(struct ctl_file *file)
 	file->held = NULL;
 }
 
-static int begin(struct ctl_file *file)
+/* Every refusal is one sentence: the line, the word, what was expected, an example. */
+static void complain(struct ctl_file *file, u32 line, const struct natflow_command *cmd)
 {
-	if (file->held)
-		return -EBUSY;
-	file->held = kvmalloc_array(HELD_MAX, sizeof(*file->held), GFP_KERNEL);
-	file->held_count = 0;
-	file->spoiled = false;
-	return file->held ? 0 : -ENOMEM;
+	const char *name = file->device->misc.name;
+
+	if (cmd->absent)
+		natflow_log(file->door->nn, NATFLOW_LOG_ERROR,
+			    "%s line %u: '%.40s' is of the original natflow: %s",
+			    name, line, cmd->word, cmd->expected);
+	else
+		natflow_log(file->door->nn, NATFLOW_LOG_ERROR,
+			    "%s line %u: '%.40s': expected %s, as in: %s",
+			    name, line, cmd->word, cmd->expected, cmd->example);
 }
 
-static int commit(struct ctl_file *file)
+static void complain_memory(struct ctl_file *file, u32 line)
 {
+	natflow_log(file->door->nn, NATFLOW_LOG_ERROR,
+		    "%s line %u: no memory, nothing was changed; write it again",
+		    file->device->misc.name, line);
+}
+
+/* Understood, and not possible. Return: @err. */
+static int refuse(struct ctl_file *file, struct natflow_command *cmd, const char *expected,
+		  const char *example, int err)
+{
+	natflow_command_refuse(cmd, expected, example, err);
+	complain(file, cmd->line, cmd);
+	return err;
+}
+
+static int apply(struct ctl_file *file, struct natflow_command *cmd, unsigned int count, u32 line)
+{
+	int err = file->device->apply(file->door->nn, cmd, count);
+	unsigned int i;
+
+	for (i = 0; err && i < count; i++) {
+		if (cmd[i].expected) {
+			complain(file, cmd[i].line, &cmd[i]);
+			return err;
+		}
+	}
+	if (err)
+		complain_memory(file, line);
+	return err;
+}
+
+static int open_transaction(struct ctl_file *file, struct natflow_command *cmd)
+{
+	if (file->held)
+		return refuse(file, cmd, "commit before another begin", "commit", -EBUSY);
+	file->held = kvmalloc_array(HELD_MAX, sizeof(*file->held), GFP_KERNEL);
+	file->held_count = 0;
+	file->spoiled = 0;
+	if (file->held)
+		return 0;
+	complain_memory(file, cmd->line);
+	return -ENOMEM;
+}
+
+static int close_transaction(struct ctl_file *file, struct natflow_command *cmd)
+{
+	char text[80];
 	int err;
 
 	if (!file->held)
-		return -ENOENT;
-	err = file->spoiled ? -ECANCELED :
-		file->device->apply(file->door->nn, file->held, file->held_count);
+		return refuse(file, cmd, "begin before it", "begin", -ENOENT);
+	if (file->spoiled) {
+		snprintf(text, sizeof(text), "line %u to be right, nothing was changed; all again",
+			 file->spoiled);
+		err = refuse(file, cmd, text, "begin", -ECANCELED);
+	} else {
+		err = apply(file, file->held, file->held_count, cmd->line);
+	}
 	drop_held(file);
 	return err;
 }
 
-static int hold(struct ctl_file *file, const struct natflow_command *cmd)
+static int hold(struct ctl_file *file, struct natflow_command *cmd)
 {
 	if (file->held_count == HELD_MAX)
-		return -E2BIG;
+		return refuse(file, cmd, "at most 2048 lines between begin and commit", "commit",
+			      -E2BIG);
 	file->held[file->held_count++] = *cmd;
 	return 0;
 }
 
 /* Not between begin and commit: a list is a transaction of its own. */
-static int begin_load(struct ctl_file *file, const struct natflow_command *cmd)
+static int begin_load(struct ctl_file *file, struct natflow_command *cmd)
 {
 	struct natflow_site_load *load;
 
 	if (file->held)
-		return -EBUSY;
+		return refuse(file, cmd, "no load between begin and commit", "commit", -EBUSY);
 	load = natflow_hostacl_load(file->door->nn, cmd);
-	if (IS_ERR(load))
+	if (IS_ERR(load)) {
+		if (cmd->expected)
+			complain(file, cmd->line, cmd);
+		else
+			complain_memory(file, cmd->line);
 		return PTR_ERR(load);
+	}
 	file->load = load;
 	return 0;
 }
@@ -159,50 +221,44 @@ static ssize_t take_names(struct ctl_file *file, const char *text, size_t len)
 }
 
 /* Context: the door's lock held, its namespace alive. */
-static int run_command(struct ctl_file *file, const struct natflow_command *cmd)
+static int run_command(struct ctl_file *file, struct natflow_command *cmd)
 {
 	if (cmd->verb == NATFLOW_CMD_BEGIN)
-		return begin(file);
+		return open_transaction(file, cmd);
 	if (cmd->verb == NATFLOW_CMD_COMMIT)
-		return commit(file);
+		return close_transaction(file, cmd);
 	if (cmd->verb == NATFLOW_CMD_NONE)
 		return 0;
 	if (cmd->verb == NATFLOW_CMD_LIST_LOAD)
 		return begin_load(file, cmd);
 	if (file->held)
 		return hold(file, cmd);
-	return file->device->apply(file->door->nn, cmd, 1);
+	return apply(file, cmd, 1, cmd->line);
 }
 
 /* One whole line, or one that was not fit to be one. */
 static int run_line(struct ctl_file *file, int complete)
 {
-	struct natflow_net *nn = file->door->nn;
-	const char *name = file->device->misc.name;
 	struct natflow_line *line = &file->line;
 	struct natflow_command cmd;
-	int err;
+	int err = complete;
 
 	if (file->refused && !strcmp(line->text, "end"))
 		return -ECANCELED;	/* the log says already why */
-	err = complete < 0 ? complete :
-	      natflow_command_parse(file->device->grammar, line->text, &cmd);
 	if (complete < 0) {
-		natflow_log(nn, NATFLOW_LOG_ERROR,
+		natflow_log(file->door->nn, NATFLOW_LOG_ERROR,
 			    "%s line %u: expected at most %u printable bytes",
-			    name, line->number, NATFLOW_LINE_MAX - 1);
-	} else if (err) {
-		natflow_log(nn, NATFLOW_LOG_ERROR, "%s line %u: '%.40s': expected %s",
-			    name, line->number, cmd.word, cmd.expected);
+			    file->device->misc.name, line->number, NATFLOW_LINE_MAX - 1);
 	} else {
-		err = run_command(file, &cmd);
+		err = natflow_command_parse(file->device->grammar, line->text, &cmd);
+		cmd.line = line->number;
 		if (err)
-			natflow_log(nn, NATFLOW_LOG_ERROR,
-				    "%s line %u: not applied, error %d",
-				    name, line->number, err);
+			complain(file, cmd.line, &cmd);
+		else
+			err = run_command(file, &cmd);
 	}
-	if (err)
-		file->spoiled = true;
+	if (err && !file->spoiled)
+		file->spoiled = line->number;
 	return err;
 }
 
@@ -213,7 +269,7 @@ static int feed(struct ctl_file *file, const char *text, size_t len)
 
 	mutex_lock(&file->door->lock);
 	if (!file->door->nn)
-		err = -ENODEV;
+		err = natflow_door_gone(file->device->misc.name);
 	for (i = 0; i < len && !err; ) {
 		if (file->load) {
 			ssize_t used = take_names(file, text + i, len - i);

@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include "door.h"
+#include "../core/log.h"
 #include "../core/netns.h"
 #include "../natflow_urllogger.h"
 
@@ -73,4 +74,20 @@ void natflow_door_put(struct natflow_door *door)
 {
 	if (refcount_dec_and_test(&door->ref))
 		kfree(door);
+}
+
+/**
+ * natflow_door_gone() - a file is used whose namespace is gone
+ * @name: of the device
+ *
+ * Its log went with it: the caller's own namespace has the sentence.
+ *
+ * Context: process.
+ * Return: -ENODEV.
+ */
+int natflow_door_gone(const char *name)
+{
+	natflow_log_once(natflow_net(current->nsproxy->net_ns), NATFLOW_LOG_ERROR,
+			 "%s: expected a network namespace that is there; open it again", name);
+	return -ENODEV;
 }

@@ -24,5 +24,6 @@ int natflow_door_net_init(struct natflow_net *nn);
 void natflow_door_net_exit(struct natflow_net *nn);
 struct natflow_door *natflow_door_get(void);
 void natflow_door_put(struct natflow_door *door);
+int natflow_door_gone(const char *name);
 
 #endif /* _NATFLOW_CONTROL_DOOR_H */

@@ -13,7 +13,7 @@ static const struct natflow_acl *acl_of(const struct natflow_net *nn)
 	return rcu_dereference_protected(nn->urllogger->acl, true);
 }
 
-static int set_policy(struct natflow_acl *acl, const struct natflow_command *cmd)
+static int set_policy(struct natflow_acl *acl, struct natflow_command *cmd)
 {
 	struct natflow_site_list *like = natflow_site_list_make(cmd->name, cmd->url, &cmd->site,
 								NULL);
@@ -21,10 +21,17 @@ static int set_policy(struct natflow_acl *acl, const struct natflow_command *cmd
 
 	if (like)
 		natflow_site_list_put(like);
-	return err;
+	return err == -ENOSPC ? natflow_command_refuse(cmd, "at most 64 lists",
+						       "list name=ads remove", err) : err;
 }
 
-static int change(struct natflow_acl *acl, const struct natflow_command *cmd)
+static int no_such_list(struct natflow_command *cmd)
+{
+	return natflow_command_refuse(cmd, "the name of a list that is there",
+				      "list name=ads action=drop", -ENOENT);
+}
+
+static int change(struct natflow_acl *acl, struct natflow_command *cmd)
 {
 	switch (cmd->verb) {
 	case NATFLOW_CMD_ACL_CLEAR:
@@ -32,11 +39,13 @@ static int change(struct natflow_acl *acl, const struct natflow_command *cmd)
 		break;
 	case NATFLOW_CMD_ACL_ADD:
 		if (acl->count == NATFLOW_ACL_HOSTS_MAX)
-			return -ENOSPC;
+			return natflow_command_refuse(cmd, "at most 1024 rules", "clear", -ENOSPC);
 		natflow_acl_add(acl, cmd->id, cmd->action, &cmd->host);
 		break;
 	case NATFLOW_CMD_ACL_DEL:
-		return natflow_acl_del(acl, cmd->id, &cmd->host) ? 0 : -ENOENT;
+		return natflow_acl_del(acl, cmd->id, &cmd->host) ? 0 :
+		       natflow_command_refuse(cmd, "a rule of that number for that host",
+					      "add acl=0,2,example.com", -ENOENT);
 	case NATFLOW_CMD_ACL_DEFAULT:
 		acl->action_default = cmd->value;
 		break;
@@ -58,7 +67,7 @@ static int change(struct natflow_acl *acl, const struct natflow_command *cmd)
 	case NATFLOW_CMD_LIST:
 		return set_policy(acl, cmd);
 	case NATFLOW_CMD_LIST_REMOVE:
-		return natflow_acl_remove_list(acl, cmd->name) ? 0 : -ENOENT;
+		return natflow_acl_remove_list(acl, cmd->name) ? 0 : no_such_list(cmd);
 	default:
 		break;
 	}
@@ -75,10 +84,10 @@ static int change(struct natflow_acl *acl, const struct natflow_command *cmd)
  * also of one that was accelerated.
  *
  * Context: process, may sleep, only the door's lock held.
- * Return: 0, -ENOMEM or -ENOSPC; then nothing has changed.
+ * Return: 0 or an errno; then nothing has changed, and the command that is to
+ * blame says what was expected, unless there was no memory.
  */
-int natflow_hostacl_apply(struct natflow_net *nn, const struct natflow_command *cmd,
-			  unsigned int count)
+int natflow_hostacl_apply(struct natflow_net *nn, struct natflow_command *cmd, unsigned int count)
 {
 	struct natflow_acl *acl = natflow_acl_alloc(acl_of(nn), count);
 	unsigned int i;
@@ -104,11 +113,10 @@ int natflow_hostacl_apply(struct natflow_net *nn, const struct natflow_command *
  * Return: for natflow_site_load_feed(), or an error pointer: -ENOENT without a
  * list of that name.
  */
-struct natflow_site_load *natflow_hostacl_load(struct natflow_net *nn,
-					       const struct natflow_command *cmd)
+struct natflow_site_load *natflow_hostacl_load(struct natflow_net *nn, struct natflow_command *cmd)
 {
 	if (natflow_acl_find_list(acl_of(nn), cmd->name) < 0)
-		return ERR_PTR(-ENOENT);
+		return ERR_PTR(no_such_list(cmd));
 	return natflow_site_load_begin(cmd->name, cmd->value, cmd->skip) ?: ERR_PTR(-ENOMEM);
 }
 

@@ -133,7 +133,7 @@ static const struct natflow_log_skip *skip_of(const struct natflow_net *nn)
 	return rcu_dereference_protected(nn->urllogger->skip, true);
 }
 
-static int plan_group(const struct natflow_net *nn, const struct natflow_command *cmd,
+static int plan_group(const struct natflow_net *nn, struct natflow_command *cmd,
 		      struct plan *plan)
 {
 	struct natflow_group *group = plan->group;
@@ -151,13 +151,13 @@ static int plan_group(const struct natflow_net *nn, const struct natflow_command
 	if (natflow_port_named(group, cmd->name))
 		return 0;
 	if (group->count == NATFLOW_GROUP_MAX)
-		return -ENOSPC;
+		return natflow_command_refuse(cmd, "at most 32 names", "ifname_group_clear",
+					      -ENOSPC);
 	strscpy(group->name[group->count++], cmd->name, IFNAMSIZ);
 	return 0;
 }
 
-static int plan_skip(const struct natflow_net *nn, const struct natflow_command *cmd,
-		     struct plan *plan)
+static int plan_skip(const struct natflow_net *nn, struct natflow_command *cmd, struct plan *plan)
 {
 	const struct natflow_log_skip *old = skip_of(nn);
 	struct natflow_log_skip *skip = plan->skip;
@@ -178,7 +178,7 @@ static int plan_skip(const struct natflow_net *nn, const struct natflow_command 
 		if (!strcmp(skip->text[i], cmd->url))
 			return 0;
 	if (skip->count == NATFLOW_LOG_SKIP_MAX)
-		return -ENOSPC;
+		return natflow_command_refuse(cmd, "at most 16 of them", "log_skip_clear", -ENOSPC);
 	skip->source[i] = cmd->source;
 	strscpy(skip->text[i], cmd->url, sizeof(skip->text[i]));
 	skip->count++;
@@ -186,7 +186,7 @@ static int plan_skip(const struct natflow_net *nn, const struct natflow_command 
 }
 
 /* Everything that can fail; the table last, so that only the group may have to be freed. */
-static int prepare(struct natflow_net *nn, const struct natflow_command *cmd, unsigned int count,
+static int prepare(struct natflow_net *nn, struct natflow_command *cmd, unsigned int count,
 		   struct plan *plan)
 {
 	u32 limit = nn->config.flow_limit;
@@ -274,10 +274,10 @@ static void apply(struct natflow_net *nn, const struct natflow_command *cmd)
  *
  * Context: process, may sleep, only the door's lock held, which keeps other
  * writers out.
- * Return: 0 or an errno; then nothing has changed.
+ * Return: 0 or an errno; then nothing has changed, and the command that is to
+ * blame says what was expected, unless there was no memory.
  */
-int natflow_settings_apply(struct natflow_net *nn, const struct natflow_command *cmd,
-			   unsigned int count)
+int natflow_settings_apply(struct natflow_net *nn, struct natflow_command *cmd, unsigned int count)
 {
 	struct plan plan = {};
 	unsigned int i;

@@ -9,7 +9,7 @@ struct seq_file;
 
 #define NATFLOW_VERSION "0.1"
 
-int natflow_settings_apply(struct natflow_net *nn, const struct natflow_command *cmd,
+int natflow_settings_apply(struct natflow_net *nn, struct natflow_command *cmd,
 			   unsigned int count);
 void natflow_settings_show(struct natflow_net *nn, struct seq_file *m);
 const char *natflow_settings_select(const struct natflow_net *nn, char *text, unsigned int size);

@@ -180,7 +180,7 @@ static int parse_rule_id(const char *text, struct natflow_command *cmd)
 static int parse_host(const char *text, struct natflow_command *cmd)
 {
 	if (!natflow_hostname_pattern(&cmd->host, text, strlen(text)))
-		return fail(cmd, text, "a host name, for example ads.example.com", -EINVAL);
+		return fail(cmd, text, "a host name", -EINVAL);
 	return 0;
 }
 
