@@ -6,11 +6,14 @@
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include "../core/log.h"
 #include "../core/netns.h"
 #include "../include/uapi/linux/natflow_urllogger.h"
 #include "../natflow_urllogger.h"
 #include "door.h"
 #include "queue.h"
+
+#define NAME "natflow_urllogger_queue"
 
 struct queue_file {
 	struct natflow_door *door;
@@ -134,6 +137,17 @@ static int next_record(struct queue_file *file, size_t room)
 	return len < 0 || len <= room ? len : -EMSGSIZE;
 }
 
+/* A reader may well try this for ever: once is enough. */
+static void complain_room(struct queue_file *file, size_t room)
+{
+	mutex_lock(&file->door->lock);
+	if (file->door->nn)
+		natflow_log_once(file->door->nn, NATFLOW_LOG_ERROR,
+				 NAME ": a read of %zu bytes: expected at least %zu, as in: 65536",
+				 room, sizeof(file->record));
+	mutex_unlock(&file->door->lock);
+}
+
 /* The door's lock is not held while user memory is written. */
 static ssize_t queue_read(struct file *filp, char __user *user, size_t room, loff_t *pos)
 {
@@ -153,6 +167,8 @@ static ssize_t queue_read(struct file *filp, char __user *user, size_t room, lof
 	mutex_unlock(&file->lock);
 	if (len == -EFAULT)
 		return len;
+	if (!done && len == -EMSGSIZE)
+		complain_room(file, room);
 	/* A record that does not fit behind others comes first next time. */
 	return done ? done : len == -EMSGSIZE ? -EINVAL : len;
 }
@@ -164,7 +180,8 @@ static ssize_t queue_read(struct file *filp, char __user *user, size_t room, lof
  */
 static int command(struct queue_file *file, const char *line)
 {
-	struct natflow_ring *ring = &file->door->nn->urllogger->ring;
+	struct natflow_net *nn = file->door->nn;
+	struct natflow_ring *ring = &nn->urllogger->ring;
 	unsigned int n;
 
 	if (!strcmp(line, "records=2"))
@@ -175,33 +192,56 @@ static int command(struct queue_file *file, const char *line)
 		natflow_ring_begin(ring, &file->cursor, true);
 	else if (!strcmp(line, "clear"))
 		natflow_ring_clear(ring);
-	else if (strncmp(line, "cache=", 6) || kstrtouint(line + 6, 10, &n))
-		return -EINVAL;
+	else if (strncmp(line, "cache=", 6))
+		goto bad;
+	else if (kstrtouint(line + 6, 10, &n))
+		goto bad_number;
 	else if (!n)
 		natflow_ring_begin(ring, &file->cursor, false);
 	return 0;
+
+bad:
+	natflow_log(nn, NATFLOW_LOG_ERROR, NAME ": '%*pE': expected %s", (int)strlen(line), line,
+		    "cache=N, records=2, records=3, from=oldest or clear, as in: records=3");
+	return -EINVAL;
+bad_number:
+	natflow_log(nn, NATFLOW_LOG_ERROR, NAME ": '%.40s': expected %s", line + 6,
+		    "0 to 4294967295, as in: cache=0");
+	return -EINVAL;
+}
+
+static int commands(struct queue_file *file, char *text, size_t len)
+{
+	struct natflow_net *nn = file->door->nn;
+	char *line;
+	int err = 0;
+
+	if (!nn)
+		return natflow_door_gone(NAME);
+	if (strlen(text) != len) {
+		natflow_log(nn, NATFLOW_LOG_ERROR,
+			    NAME ": expected at most 63 printable bytes a write, as in: records=3");
+		return -EINVAL;
+	}
+	while (!err && (line = strsep(&text, "\n")))
+		if (*line)
+			err = command(file, line);
+	return err;
 }
 
 static ssize_t queue_write(struct file *filp, const char __user *user, size_t len, loff_t *pos)
 {
 	struct queue_file *file = filp->private_data;
-	char text[64], *rest = text, *line;
-	int err = 0;
+	char text[64];
+	int err;
 
-	if (len >= sizeof(text))
-		return -EINVAL;
-	if (copy_from_user(text, user, len))
+	if (copy_from_user(text, user, min(len, sizeof(text) - 1)))
 		return -EFAULT;
-	text[len] = '\0';
-	if (strlen(text) != len)
-		return -EINVAL;
+	/* Of a longer one strlen() is another. */
+	text[min(len, sizeof(text) - 1)] = '\0';
 	mutex_lock(&file->lock);
 	mutex_lock(&file->door->lock);
-	if (!file->door->nn)
-		err = -ENODEV;
-	while (!err && (line = strsep(&rest, "\n")))
-		if (*line)
-			err = command(file, line);
+	err = commands(file, text, len);
 	mutex_unlock(&file->door->lock);
 	mutex_unlock(&file->lock);
 	return err ?: len;
@@ -284,7 +324,7 @@ static const struct file_operations queue_fops = {
 
 static struct miscdevice queue_device = {
 	.minor	= MISC_DYNAMIC_MINOR,
-	.name	= "natflow_urllogger_queue",
+	.name	= NAME,
 	.fops	= &queue_fops,
 	.mode	= 0600,
 };

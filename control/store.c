@@ -2,9 +2,30 @@
 /* /proc/sys/urllogger_store: the switches that the original natflow's users know. */
 #include <linux/slab.h>
 #include <linux/sysctl.h>
+#include "../core/log.h"
 #include "../core/netns.h"
 #include "../natflow_urllogger.h"
 #include "store.h"
+
+static int day = 24 * 60 * 60;
+
+/* What is refused is said, too, where the other devices' refusals are. */
+static int show_or_set(natflow_compat_ctl_table *table, int write, void *buffer, size_t *len,
+		       loff_t *pos, int *value, int *most)
+{
+	struct ctl_table copy = {
+		.procname = table->procname, .data = value, .maxlen = sizeof(*value),
+		.mode = table->mode, .extra1 = SYSCTL_ZERO, .extra2 = most,
+	};
+	int width = write ? min_t(size_t, strcspn(buffer, "\n"), 40) : 0;
+	int err = proc_dointvec_minmax(&copy, write, buffer, len, pos);
+
+	if (err == -EINVAL && write)
+		natflow_log(table->extra1, NATFLOW_LOG_ERROR,
+			    "urllogger_store/%s: '%*pE': expected 0 to %d, as in: echo 1 > /proc/sys/urllogger_store/%s",
+			    table->procname, width, buffer, *most, table->procname);
+	return err;
+}
 
 /* extra1 of each entry is the namespace. */
 static int show_or_set_enable(natflow_compat_ctl_table *table, int write, void *buffer,
@@ -12,18 +33,17 @@ static int show_or_set_enable(natflow_compat_ctl_table *table, int write, void *
 {
 	struct natflow_net *nn = table->extra1;
 	int value = READ_ONCE(nn->urllogger->enable);
-	struct ctl_table copy = {
-		.procname = table->procname, .data = &value, .maxlen = sizeof(value),
-		.mode = table->mode, .extra1 = SYSCTL_ZERO, .extra2 = SYSCTL_ONE,
-	};
-	int err = proc_dointvec_minmax(&copy, write, buffer, len, pos);
+	int err = show_or_set(table, write, buffer, len, pos, &value, SYSCTL_ONE);
 
-	if (!err && write)
-		err = natflow_urllogger_enable(nn, value);
+	if (err || !write)
+		return err;
+	err = natflow_urllogger_enable(nn, value);
+	if (err)
+		natflow_log(nn, NATFLOW_LOG_ERROR, "urllogger_store/enable: not switched on, %s",
+			    err == -ENOMEM ? "no memory; write it again" :
+					     "the hooks were refused; is conntrack there?");
 	return err;
 }
-
-static int day = 24 * 60 * 60;
 
 /* A day at most: the window also is how long a record cannot be read. */
 static int show_or_set_window(natflow_compat_ctl_table *table, int write, void *buffer,
@@ -31,15 +51,19 @@ static int show_or_set_window(natflow_compat_ctl_table *table, int write, void *
 {
 	struct natflow_net *nn = table->extra1;
 	int value = READ_ONCE(nn->urllogger->ring.window);
-	struct ctl_table copy = {
-		.procname = table->procname, .data = &value, .maxlen = sizeof(value),
-		.mode = table->mode, .extra1 = SYSCTL_ZERO, .extra2 = &day,
-	};
-	int err = proc_dointvec_minmax(&copy, write, buffer, len, pos);
+	int err = show_or_set(table, write, buffer, len, pos, &value, &day);
 
 	if (!err && write)
 		natflow_ring_set_window(&nn->urllogger->ring, value);
 	return err;
+}
+
+static int show_or_set_tuple(natflow_compat_ctl_table *table, int write, void *buffer, size_t *len,
+			     loff_t *pos)
+{
+	struct natflow_net *nn = table->extra1;
+
+	return show_or_set(table, write, buffer, len, pos, &nn->urllogger->tuple_type, SYSCTL_TWO);
 }
 
 static int show_count(natflow_compat_ctl_table *table, int write, void *buffer, size_t *len,
@@ -79,10 +103,8 @@ int natflow_store_net_init(struct natflow_net *nn)
 				   .proc_handler = show_count };
 	t[2] = (struct ctl_table){ .procname = "timestamp_freq", .mode = 0644, .extra1 = nn,
 				   .proc_handler = show_or_set_window };
-	t[3] = (struct ctl_table){ .procname = "tuple_type", .data = &ul->tuple_type,
-				   .maxlen = sizeof(int), .mode = 0644,
-				   .proc_handler = proc_dointvec_minmax, .extra1 = SYSCTL_ZERO,
-				   .extra2 = SYSCTL_TWO };
+	t[3] = (struct ctl_table){ .procname = "tuple_type", .mode = 0644, .extra1 = nn,
+				   .proc_handler = show_or_set_tuple };
 	ul->sysctl = natflow_compat_register_sysctl(nn->net, "urllogger_store", t, ENTRIES);
 	if (!ul->sysctl) {
 		kfree(t);
