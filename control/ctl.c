@@ -247,7 +247,7 @@ static int run_line(struct ctl_file *file, int complete)
 		return -ECANCELED;	/* the log says already why */
 	if (complete < 0) {
 		natflow_log(file->door->nn, NATFLOW_LOG_ERROR,
-			    "%s line %u: expected at most %u printable bytes",
+			    "%s line %u: expected at most %u printable bytes, as in: # a comment",
 			    file->device->misc.name, line->number, NATFLOW_LINE_MAX - 1);
 	} else {
 		err = natflow_command_parse(file->device->grammar, line->text, &cmd);

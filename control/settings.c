@@ -332,6 +332,8 @@ void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 	char text[32];
 
 	seq_puts(m, "# Version: " NATFLOW_VERSION "\n"
+		 "# First: iptables -I FORWARD 1 -j FLOWOFFLOAD (and ip6tables); then cat /proc/natflow\n"
+		 "# A line that is refused is explained in /proc/natflow_log\n"
 		 "# Usage: one command a line; what this prints can be written back\n"
 		 "#    disabled=0|1            1 sends everything to the stack at once\n"
 		 "#    select=auto|rules|all|mark:V[/M]  which flows are accelerated\n"
@@ -351,6 +353,7 @@ void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 		 "#    update_magic            look at every flow again\n"
 		 "#    flush [proto=tcp|udp] [src=A[/L]] [dst=A[/L]] [sport=N] [dport=N] [dev=NAME]\n"
 		 "#    list_net_device         to natflow_log\n"
+		 "#    go_slowpath_if_no_qos=0|1  accepted, no effect\n"
 		 "#    begin ... commit        all lines in between, or none\n");
 	/* Writing disabled=0 is a choice of its own: only who made it gets it replayed. */
 	if (c->disabled || c->enabled_once)

@@ -91,6 +91,14 @@ reasons_tested() {
 	done
 }
 
+# Every word of the control devices is in their usage and in the documentation.
+words_documented() {
+	sed -nE 's/^\t\{ "([^"]+)", NATFLOW_CMD_.*/\1/p' lib/command.c | while read -r w; do
+		grep -qF -- "$w" Documentation/control-language.md || echo "not documented: $w"
+		grep -F '"#' control/settings.c control/hostacl.c | grep -qF -- "$w" || echo "not in a usage: $w"
+	done
+}
+
 uapi_alone() {
 	local f
 	for f in $(git ls-files include/uapi); do
@@ -110,4 +118,5 @@ point "budgets" budgets
 point "licences" licences
 point "uapi headers stand alone" uapi_alone
 point "every reason has a case" reasons_tested
+point "every word is documented" words_documented
 echo "1..$N"

@@ -118,7 +118,7 @@ def case_ctl_lines():
     ctl("#" * 255)
     ctl(" " * 241 + "delay_pkts=123")
     equal(settings()[1], "delay_pkts=123", "end of the longest line")
-    long = "natflow_ctl line 1: expected at most 255 printable bytes"
+    long = "natflow_ctl line 1: expected at most 255 printable bytes, as in: # a comment"
     for bad in ("#" * 256, "#" * 300, " " * 242 + "delay_pkts=124", "#" * 100000, "delay_pkts=\0 1", "\0", "\x7f",
                 "# \x1b[2J", "\x01delay_pkts=124"):
         before = len(log())
@@ -134,7 +134,7 @@ def case_ctl_no_newline():
     for wrong in ("delay_pkts=x", "#\\001", ""):
         sh("r", f"printf '{wrong}' > /dev/natflow_ctl")
     equal(log(), ["natflow_ctl line 1: 'x': expected 0 to 1000000, as in: delay_pkts=10",
-                  "natflow_ctl line 1: expected at most 255 printable bytes"], "log")
+                  "natflow_ctl line 1: expected at most 255 printable bytes, as in: # a comment"], "log")
     # Not what stood behind a bad line in the same write.
     with opened() as fd:
         refuses(lambda: os.write(fd, b"bogus\ndelay_pkts=5"), errno.EINVAL)
