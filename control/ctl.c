@@ -325,7 +325,7 @@ static int ctl_show(struct seq_file *m, void *v)
 	if (file->door->nn)
 		file->device->show(file->door->nn, m);
 	else
-		err = -ENODEV;
+		err = natflow_door_gone(file->device->misc.name);
 	mutex_unlock(&file->door->lock);
 	return err;
 }

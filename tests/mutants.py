@@ -79,15 +79,18 @@ MUTANTS = (
     ("policy/record.c", "skip && natflow_sources_match(", "skip && !natflow_sources_match(", "urls.skipped_v4"),
     ("policy/hints.c", "!memcmp(&hint->key, &key, sizeof(key)) &&", "memcmp(&hint->key, &key, sizeof(key)) &&", "dns.hints_v4"),
     ("core/learn.c", "\tif (is_deferred(c->nn, c->skb))", "\tif (is_deferred(c->nn, c->skb) && !c->nn)", "learn.deferred_v4"),
-    ("control/ctl.c", "err = file->spoiled ? -ECANCELED :", "err =", "doors_ctl.ctl_transaction"),
     ("core/rules.c", "if (unlikely(READ_ONCE(nn->rules_sum) != sum))", "if (!nn)", "events.revalidate_raw_v4"),
     ("core/flat.c", "!is_limited(dev) &&", "(!is_limited(dev) || dev) &&", "flat.offloads_vlan"),
     ("core/learn.c", "if (likely(!natflow_compat_is_ipvs(c->skb)))", "if (likely(!natflow_compat_is_ipvs(c->skb)) || c->nn)", "ipvs.udp_v4"),
+    ("control/ctl.c", "\tif (file->spoiled) {", "\tif (!file) {", "doors_ctl.ctl_transaction"),
     ("core/watch.c", "(atomic_read_acquire(&nn->bridge_checks) ? DOUBT_BRIDGES : 0)", "DOUBT_BRIDGES", "events.crowd"),
     ("natflow_urllogger.c", " || th->syn;", " || th->urg;", "urls.reused"),
     ("policy/inspection.c", "!(in->answered && s->seq != in->answer)", "true", "urls.reused"),
-    ("policy/inspection.c", "\tblocked = in->decided && natflow_url_blocks(in->action);\n\tnatflow_inspection_pass(in);\n",
-     "\tblocked = in->decided && natflow_url_blocks(in->action);\n", "hostacl"),
+    ("policy/inspection.c", "\tnatflow_inspection_pass(in);\n\tspin_unlock_bh(&in->lock);\n\treturn blocked;",
+     "\tspin_unlock_bh(&in->lock);\n\treturn blocked;", "hostacl"),
+    ("policy/inspection.c", "\tif (blocked && in->host &&", "\tif (!in && in->host &&", "hostacl.live_v4"),
+    ("natflow_path.c", "\tif (natflow_ct_eligible(flow->ct)) {", "\tif (!flow) {", "outside.state_v4"),
+    ("core/learn.c", "\treturn NATFLOW_LEARN_UNSELECTED;", "\treturn NATFLOW_OK;", "status.unreached_v4"),
 )
 
 
