@@ -94,7 +94,8 @@ static enum natflow_reason check_unselected(const struct ctx *c)
 		this_cpu_write(c->nn->pcpu->refused_of, NULL);
 		return NATFLOW_OK;
 	}
-	if (natflow_ct_eligible(c->ct) || skb_dst(c->skb)->flags & DST_FAKE_RTABLE)
+	if (natflow_ct_eligible(c->ct) || skb_dst(c->skb)->flags & DST_FAKE_RTABLE ||
+	    natflow_compat_is_ipvs(c->skb))
 		return NATFLOW_OK;
 	return NATFLOW_LEARN_UNSELECTED;
 }
