@@ -171,10 +171,10 @@ def case_rules():
     asker.expect({"a.example": (0, ""), "b.example": (0, "")})
     before = read(ACL)
     refuses(lambda: acl("del acl=1,b.example"), errno.ENOENT)
-    for line, expected in (("add acl=0,1,http://x/", "a host name, for example"), ("add acl=0,1,a,b", "a host name"),
+    for line, expected in (("add acl=0,1,http://x/", "a host name, as in: add acl="), ("add acl=0,1,a,b", "a host name"),
                            ("add acl=0,1,10.0.0.1", "a host name"), ("add acl=0,1," + "x" * 64, "a host name"),
                            ("del acl=0,a/b", "a host name"), ("del acl=0", "ID,HOST"), ("del acl=32,a", "0 to 31"),
-                           ("redirect_url=portal.example", "a URL, for example http://"), ("redirect_url=http://", "a URL"),
+                           ("redirect_url=portal.example", "a URL, as in: redirect_url=http://"), ("redirect_url=http://", "a URL"),
                            ("redirect_url=javascript:x", "a URL"), ("redirect_url=http://a/\xfc", "a URL")):
         refuses(lambda: acl(line), errno.EINVAL, errno.ERANGE)
         check(expected in messages()[-1], f"{line}: {messages()[-1]}")
