@@ -2,7 +2,7 @@
 """The first lines of /proc/natflow: each sentence while it is true, and what is counted of packets no rule saw."""
 import errno
 
-from natlab import (Delta, IPT, Tcp, Udp, both, check, ctl, equal, hits, netns_add, no_memory, ns, published, read, rule,
+from natlab import (Delta, IPT, Udp, both, check, ctl, equal, hits, netns_add, no_memory, published, read, rule,
                     run, select, stats, sysctl, wait, wait_rules)
 
 ADD = "iptables -I FORWARD 1 -j FLOWOFFLOAD"
