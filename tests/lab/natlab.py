@@ -278,7 +278,7 @@ def mac(where, dev):
 
 
 def netns_add(name):
-    """What `ip netns add` does, without a program."""
+    """What `ip netns add` does, without a program; sockets do not label their packets."""
     path = f"/run/netns/{name}"
     before = os.open("/proc/self/ns/net", os.O_RDONLY)
     open(path, "x").close()
@@ -289,6 +289,7 @@ def netns_add(name):
     finally:
         _setns(before)
         os.close(before)
+    sysctl(name, "net.ipv6.auto_flowlabels", 0)     # crafted packets of a flow have no label either
 
 
 def netns_del(name):
@@ -366,9 +367,8 @@ def up(names="crs", offload=True, made=False):
         gro(n, dev, offload)
     for k in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
         sysctl(r, k, 1)
-    for n in (c, s):
-        quiet(n)
-        sysctl(n, "net.ipv6.auto_flowlabels", 0)    # crafted packets of a flow have no label either
+    quiet(c)
+    quiet(s)
     # The router first: the kernel reports a carrier that comes later at once, its own up to a second late.
     ip(r, """link set lo up
         addr add 10.0.1.1/24 dev r0
