@@ -397,6 +397,7 @@ def case_chunks_live():
         say(conn, chunk(b"hello") + some)
         conn.settle()
         urls.acl("add acl=0,2,upload.example")
+        equal(log.wait(1)[0]["action"], 2, "action of the connection that the rule cut")
         conn.client.send(b"lo\r\n" if some else chunk(b"hello"))
         refuses(lambda: conn.server.recv(1), errno.ECONNRESET)
 
