@@ -199,11 +199,13 @@ static const struct {
 /* IPv4 forwards by device; IPv6 by namespace (net/ipv6/ip6_output.c:ip6_forward()). */
 static void look_at_forwarding(struct status *s, struct net *net)
 {
+	/* NULL with ipv6.disable=1 (net/ipv6/af_inet6.c:inet6_init()). */
+	const struct ipv6_devconf *all = net->ipv6.devconf_all;
 	const struct inet6_dev *in6;
 	struct in_device *in;
 	struct net_device *dev;
 
-	s->forwards6 = READ_ONCE(net->ipv6.devconf_all->forwarding);
+	s->forwards6 = all && READ_ONCE(all->forwarding);
 	rcu_read_lock();
 	for_each_netdev_rcu(net, dev) {
 		in = __in_dev_get_rcu(dev);
