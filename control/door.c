@@ -80,14 +80,18 @@ void natflow_door_put(struct natflow_door *door)
  * natflow_door_gone() - a file is used whose namespace is gone
  * @name: of the device
  *
- * Its log went with it: the caller's own namespace has the sentence.
+ * Its log went with it: the caller's own namespace has the sentence. A process
+ * that exits has left its namespaces before its files are closed
+ * (kernel/exit.c:do_exit()).
  *
  * Context: process.
  * Return: -ENODEV.
  */
 int natflow_door_gone(const char *name)
 {
-	natflow_log_once(natflow_net(current->nsproxy->net_ns), NATFLOW_LOG_ERROR,
-			 "%s: expected a network namespace that is there; open it again", name);
+	if (current->nsproxy)
+		natflow_log_once(natflow_net(current->nsproxy->net_ns), NATFLOW_LOG_ERROR,
+				 "%s: expected a network namespace that is there; open it again",
+				 name);
 	return -ENODEV;
 }

@@ -109,6 +109,32 @@ def case_namespace_gone():
     flow.close()
 
 
+def case_exit_with_half_a_line():
+    """A process ends without closing the device, a line half written, when the namespace is gone."""
+    wake, waker = os.pipe()
+    ready, written = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            with ns("r"):
+                os.write(os.open(CTL, os.O_WRONLY), b"delay_")
+            os.write(written, b"x")
+            os.read(wake, 1)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    os.read(ready, 1)
+    with opened() as fd:
+        poll = polling.poll()
+        poll.register(fd, 0)
+        netns_del("r")
+        equal(poll.poll(1000 * PATIENCE), [(fd, polling.POLLHUP | polling.POLLERR)], "the namespace is gone")
+    os.write(waker, b"x")
+    equal(os.waitpid(pid, 0)[1], 0, "status of the process")
+    for end in (wake, waker, ready, written):
+        os.close(end)
+
+
 OTHER = ("c2", "r2", "s2")
 
 
