@@ -48,9 +48,9 @@ void natflow_rule_check(struct net *net, const char *table, unsigned int hooks, 
 	hooks &= BIT(ARRAY_SIZE(chains)) - 1;
 	if (hooks && !(hooks & BIT(NF_INET_FORWARD)))
 		natflow_log_once(nn, NATFLOW_LOG_WARN,
-				 "a FLOWOFFLOAD rule in %s of table %s has no effect; "
+				 "a FLOWOFFLOAD rule in %s of table %*pE has no effect; "
 				 "expected one in FORWARD, as in " ADD_RULE,
-				 chains[__ffs(hooks)], table);
+				 chains[__ffs(hooks)], (int)strnlen(table, 40), table);
 	else if (proto && proto != IPPROTO_TCP && proto != IPPROTO_UDP)
 		natflow_log_once(nn, NATFLOW_LOG_WARN,
 				 "a FLOWOFFLOAD rule for protocol %u has no effect; "

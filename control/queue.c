@@ -205,8 +205,8 @@ bad:
 		    "cache=N, records=2, records=3, from=oldest or clear, as in: records=3");
 	return -EINVAL;
 bad_number:
-	natflow_log(nn, NATFLOW_LOG_ERROR, NAME ": '%.40s': expected %s", line + 6,
-		    "0 to 4294967295, as in: cache=0");
+	natflow_log(nn, NATFLOW_LOG_ERROR, NAME ": '%*pE': expected %s",
+		    (int)strlen(line + 6), line + 6, "0 to 4294967295, as in: cache=0");
 	return -EINVAL;
 }
 
