@@ -22,6 +22,7 @@
 #include "core/hooks.h"
 #include "core/log.h"
 #include "core/netns.h"
+#include "core/rules.h"
 #include "natflow_path.h"
 #include "natflow_urllogger.h"
 #include "policy/sets.h"
@@ -89,6 +90,11 @@ err_pcpu:
 	return err;
 }
 
+static void __net_exit net_pre_exit(struct net *net)
+{
+	natflow_rules_close(natflow_net(net));
+}
+
 /*
  * Conntrack's own exit, which comes later, waits until nobody holds a
  * conntrack: all flows are ended and freed here. Two barriers, because the
@@ -128,6 +134,7 @@ static void __net_exit net_exit_batch(struct list_head *nets)
 
 static struct pernet_operations net_ops = {
 	.init		= net_init,
+	.pre_exit	= net_pre_exit,
 	.exit_batch	= net_exit_batch,
 	.id		= &natflow_net_id,
 	.size		= sizeof(struct natflow_net),

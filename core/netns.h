@@ -76,7 +76,7 @@ struct natflow_net {
 	bool tracked;			/* conntrack is asked for; under @lock */
 	struct socket *routes, *rulesets;	/* heard by core/watch; under @lock */
 	atomic_t bridge_checks;		/* senders of news that look at bridges just now */
-	bool strict;			/* rules were seen to classify packets, see core/learn.c */
+	u32 strict;			/* rules were seen to classify packets, see core/learn.c */
 	bool incomplete;		/* learning, but one of these failed: the tick retries */
 	bool dead;			/* namespace or module goes: no hook is registered again */
 
@@ -111,7 +111,8 @@ struct natflow_net {
 	bool rules_new;			/* something is elsewhere: the tick should read them */
 	unsigned long rules_sum;	/* of where they are... */
 	unsigned long rules_content_at;	/* ...as it was with @rules_content */
-	u32 rules_content;		/* sum of what they contain; these two under its lock */
+	u32 rules_content;		/* sum of what they contain */
+	bool rules_closed;		/* the namespace goes; these three under rules.c's lock */
 	atomic_t missed_events;		/* changes only the backstops noticed: a bug each */
 
 	struct delayed_work tick;	/* ageing, folding, neighbours */

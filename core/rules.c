@@ -20,7 +20,7 @@
 
 static DEFINE_MUTEX(reader_lock);
 static natflow_rules_sum *reader;		/* under @reader_lock */
-static struct natflow_rules_hooks legacy;	/* written under @reader_lock, or cleared */
+static struct natflow_rules_hooks legacy;	/* written under @reader_lock */
 
 static bool is_legacy(const struct nf_hook_entry *entry, unsigned int family)
 {
@@ -106,7 +106,7 @@ void natflow_rules_tick(struct natflow_net *nn, bool full)
 		return;
 	WRITE_ONCE(nn->rules_new, false);
 	mutex_lock(&reader_lock);
-	if (reader)
+	if (reader && !nn->rules_closed)
 		content = reader(nn->net, &found);
 	for (f = 0; f < NATFLOW_FAMILIES; f++)
 		for (i = 0; i < NATFLOW_RULES_TABLES; i++)
@@ -138,14 +138,32 @@ EXPORT_SYMBOL_GPL(natflow_rules_reader);
 /**
  * natflow_rules_forget() - a module goes: at the address of a hook may be another one soon
  *
- * Context: any, before the module's memory is freed.
+ * Context: process, may sleep; before the module's memory is freed.
  */
 void natflow_rules_forget(void)
 {
 	unsigned int f, i;
 
+	mutex_lock(&reader_lock);
 	for (f = 0; f < NATFLOW_FAMILIES; f++)
 		for (i = 0; i < NATFLOW_RULES_TABLES; i++)
 			WRITE_ONCE(legacy.hook[f][i], NULL);
+	mutex_unlock(&reader_lock);
 }
 EXPORT_SYMBOL_GPL(natflow_rules_forget);
+
+/**
+ * natflow_rules_close() - a namespace goes: its tables are not read any more
+ * @nn: namespace
+ *
+ * Its tables are freed soon, in an order that is not known, and looking for one
+ * that is gone makes it again (net/netfilter/x_tables.c:xt_find_table_lock()).
+ *
+ * Context: process, may sleep; before any namespace operation's exit.
+ */
+void natflow_rules_close(struct natflow_net *nn)
+{
+	mutex_lock(&reader_lock);
+	nn->rules_closed = true;
+	mutex_unlock(&reader_lock);
+}

@@ -21,6 +21,7 @@ typedef u32 natflow_rules_sum(struct net *net, struct natflow_rules_hooks *hooks
 
 void natflow_rules_reader(natflow_rules_sum *sum);
 void natflow_rules_forget(void);
+void natflow_rules_close(struct natflow_net *nn);
 void natflow_rules_tick(struct natflow_net *nn, bool full);
 void natflow_rules_look(struct natflow_net *nn);
 
