@@ -47,6 +47,7 @@ static __always_inline void natflow_xmit(struct sk_buff *skb, const struct natfl
 	skb_clear_tstamp(skb);
 	skb_forward_csum(skb);
 	skb_ext_reset(skb);
+	skb_reset_redirect(skb);	/* by tc's ingress, done */
 	/* Bits of one byte: next to each other they are one instruction. */
 	nf_reset_trace(skb);
 #ifdef CONFIG_NET_SWITCHDEV
