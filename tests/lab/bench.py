@@ -15,6 +15,7 @@ import time
 
 sys.path.insert(0, "/lab")
 import benchlinks  # noqa: E402
+import benchsqm  # noqa: E402
 from natlab import (Delta, IPT, check, ctl, equal, flows as flows_of, frame, ip, ip_packet, netns_add,  # noqa: E402
                     ns, read, rule, run, start, stats, sysctl, udp, wait)
 import urls  # noqa: E402
@@ -290,8 +291,12 @@ def main():
                 births(path, family)
         for pair in () if brief else benchlinks.PAIRS:
             benchlinks.measure(path, ends, pair, floor)
+        if path == "natflow" and not brief:
+            more(floor)
+        if not brief:
+            benchsqm.measure(path, floor)
     if not brief:
-        more(floor)
+        benchsqm.idle()
     print("LAB-DONE", flush=True)
 
 

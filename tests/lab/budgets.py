@@ -5,10 +5,11 @@ import json
 import re
 import sys
 
-ROWS = 117
+ROWS = 129
 BUDGET = {("nat-udp-v4", "natflow"): 1020, ("memory-v4", "natflow"): 448}
 UNIT = {"memory": "bytes/flow", "nat": "instructions/packet", "named": "instructions/packet", "decided": "instructions/packet",
-        "question": "instructions/packet", "link": "instructions/packet", "tcp": "instructions/kB", "birth": "instructions/flow",
+        "question": "instructions/packet", "link": "instructions/packet", "sqm": "instructions/packet", "tcp": "instructions/kB",
+        "birth": "instructions/flow",
         "keepalives": "packets and answers"}
 # PPP's own device is not skipped: its counters are its own.
 SLOWER = ("link-pppoe-eth",)
@@ -43,6 +44,13 @@ def beside_others(value):
             yield f"{case}: {v} <= nf_flow_table's {other} + 1 %", v <= other * 1.01
 
 
+def behind_sqm(value):
+    for case in ("sqm-upload-v4", "sqm-upload-v6", "sqm-download-v4", "sqm-download-v6"):
+        stack, table, ours = (value.get((case, way, 16), NONE) for way in ("stack", "nf_flow_table", "natflow"))
+        yield f"{case}: {ours} <= 0.7 * the stack's {stack}", ours <= 0.7 * stack < NONE / 2
+        yield f"{case}: {ours} <= nf_flow_table's {table}", ours <= table < NONE
+
+
 def probes(value):
     def probe(name):
         return value.get((name, "natflow", 32), NONE)
@@ -74,7 +82,7 @@ def main():
     with open("build/bench.json", "w", encoding="utf-8") as f:
         json.dump(rows, f, indent=1)
     value = {(r["case"], r["path"], r["flows"]): r["value"] for r in rows}
-    checks = [c for judge in (budgets, beside_others, probes, names) for c in judge(value)]
+    checks = [c for judge in (budgets, beside_others, behind_sqm, probes, names) for c in judge(value)]
     checks.append((f"all {ROWS} cases measured", len(rows) == ROWS))
     print(f"1..{len(checks)}")
     for r in rows:

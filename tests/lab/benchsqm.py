@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The bench behind SQM: cake for what leaves by out0, cake on an ifb for what comes in there; no rate, so that none waits."""
+import time
+
+import bench
+import sqm
+from natlab import Delta, check, equal, run, stats
+
+FLOWS = 16
+
+
+def setup():
+    run("r", "tc qdisc add dev out0 root cake unlimited besteffort")
+    sqm.redirect("out0", "ifb0")
+
+
+def remove():
+    sqm.restore("out0", "ifb0")
+    run("r", "tc qdisc del dev out0 root")
+
+
+def measure(path, floor):
+    """Upload, whose packets cake has at out0, and download, whose packets the other cake has; the least of three runs."""
+    setup()
+    for family in (4, 6):
+        bench.forget(path)
+        for _ in range(3):
+            bench.establish(family, FLOWS)
+            time.sleep(0.1)         # natflow places hooks when it has seen what an ifb gives back
+        for case, dev, kind, data, queue in (("upload", "in0", family, bench.original(family), "out0"),
+                                             ("download", "out0", family + 10, bench.reply(family), "ifb0")):
+            best = None
+            for _ in range(3):
+                before, hits = sqm.cake(queue)[0], stats("r")["hits"] if path == "natflow" else 0
+                value = bench.generate(dev, kind, FLOWS, bench.COUNT, data)
+                seen = sqm.cake(queue)[0] - before
+                # A multicast report of IPv6's own may be among them.
+                check(0 <= seen - bench.COUNT <= 4, f"{path} {case}: cake saw {seen} of {bench.COUNT}")
+                check(path != "natflow" or stats("r")["hits"] - hits == bench.COUNT, f"{case}: not all were hits")
+                best = min(best or value, value)
+            bench.say(f"sqm-{case}-v{family}", path, FLOWS, best - floor)
+    remove()
+
+
+def unseen():
+    """Packets that an ifb gave back and natflow's hooks at PRE_ROUTING did not see, of flows that are new."""
+    setup()
+    bench.forget("natflow")
+    d = Delta()
+    bench.establish(4, FLOWS)
+    remove()
+    return d["learn.unseen"]
+
+
+def idle():
+    """These hooks go when no packet has needed them for half a minute."""
+    equal(unseen(), 0, "unseen")
+    time.sleep(40)
+    check(unseen() > 0, "nothing is unseen: the hooks are still there")
