@@ -34,7 +34,7 @@ put() {
 
 # lean FROM TO: a copy without what no case needs.
 lean() {
-	rsync -a --exclude __pycache__ --exclude test --exclude 'lib2to3' --exclude idlelib --exclude tkinter \
+	rsync -a --exclude '*.opt-*.pyc' --exclude test --exclude 'lib2to3' --exclude idlelib --exclude tkinter \
 		--exclude pydoc_data --exclude ensurepip --exclude distutils --exclude 'config-*' \
 		--exclude unittest --exclude email --exclude xml --exclude asyncio --exclude multiprocessing \
 		--exclude /share --exclude 'perl*' "$1/" "$2/"
@@ -105,6 +105,8 @@ lab() {
 	mkdir -p "$T/lab" "$(dirname "$libxt")"
 	cp -r "$TOP"/tests/lab/{natlab.py,links.py,urls.py,sqm.py,cases,run-cases.py,selftest.py,demo.py,gateway.py,bench.py,benchlinks.py,benchtcp.py,benchsqm.py} "$T/lab/"
 	[ ! -e "$CACHE/k/$K.selftests" ] || cp -rL "$CACHE/k/$K.selftests" "$T/lab/kernel-selftests"
+	# Python would compile all of it at each boot.
+	/usr/bin/python3 -m compileall -q -s "$T" -p / "$T/lab"
 	cp "$TOP/include/uapi/linux/natflow_reason.h" "$T/lab/"
 	cp "$TOP/build/$K"/*.ko "$T/lab/"
 	make -s -C "$TOP" CC="$cc" LIBXT="$libxt" "$libxt"
