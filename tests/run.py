@@ -37,8 +37,9 @@ HOST = {
     "browser": (f"{LAB}/setup.sh tools browser >&2; {LIBRARY}; {LAB}/browser.py build/names/libnames.so 1000 200", 100, ()),
     # A browser behind a gateway with natflow, over TCP and QUIC.
     "visit": (f"{LAB}/setup.sh visit >&2; {LAB}/visit.py {LAB}/vm.sh 6.1 build/lab/6.1.cpio.gz", 120, ("6.1",)),
-    # What a stranger types: the README in a terminal.
-    "install": (f"{LAB}/install.py", 120, ("6.1",)),
+    # What a stranger types: the README in a terminal, and on a Debian machine.
+    "install": (f"{LAB}/setup.sh debian >&2; {LAB}/install.py", 240, ("6.1",)),
+    "demo": (f"{LAB}/install.py demo", 240, ("6.1",)),
     # Names that tshark shows in other people's captures, and ours.
     "names": (NAMES, 120, ()),
     "bench": (f"{LAB}/bench.sh", 300, ("6.1",)),
@@ -90,7 +91,7 @@ def test():
 
 
 def test_all():
-    return host("unit", "runner", "check", "browser", "visit", "install", "names", "mutants", "bench", "parsers") + host("fuzz", T="300") + \
+    return host("unit", "runner", "check", "browser", "visit", "install", "demo", "names", "mutants", "bench", "parsers") + host("fuzz", T="300") + \
         labs("", *STOCK, "debug", "kcsan") + labs("^(nat|conntrack|end|skb|refuse|learn|doors)", *FOREIGN) + \
         selftests(*STOCK) + endurance()
 

@@ -5,6 +5,13 @@ import os
 import re
 
 TOP = os.path.abspath(os.path.dirname(__file__) + "/../..")
+USED = set()            # (file, first line) of the blocks that a test has asked for
+# Blocks that are not run, and why.
+NOT_RUN = {
+    ("README.md", "make test"): "make test runs this test",
+    ("README.md", "ports "): "make demo takes minutes: make test-all compares it",
+    ("Documentation/flow-life.md", "selected"): "a picture",
+}
 
 
 def blocks():
@@ -30,9 +37,22 @@ def blocks():
 def block(name, first):
     """The one block of a file that begins so."""
     (lines,) = [lines for n, lines in blocks() if n == name and lines[0].startswith(first)]
+    USED.add((name, first))
     return lines
+
+
+def unknown():
+    """Blocks that nobody runs and that have no reason for it; reasons and tests that have no block."""
+    known, found = USED | set(NOT_RUN), blocks()
+    return [f"{n}: {lines[0]}" for n, lines in found if not any(n == k and lines[0].startswith(first) for k, first in known)] + \
+        [f"{n}: no block {first!r}" for n, first in known if not any(n == k and lines[0].startswith(first) for k, lines in found)]
 
 
 def command(line):
     """A line of a block without its comment."""
     return re.sub(r"\s+#\s.*", "", line)
+
+
+def shape(text):
+    """A line with its numbers, and the blanks that align them, left out."""
+    return re.sub(r"\d+", "N", " ".join(text.split()))

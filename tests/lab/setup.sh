@@ -8,6 +8,7 @@
 #   kernel:6.1-arm64 kernel:6.1-s390x   the same of another architecture, its QEMU,
 #                  compiler and programs
 #   selftests:KERNEL   the kernel's own test of its flow table, after kernel:KERNEL
+#   debian         a Debian 12 to install natflow into, after kernel:6.1
 #   browser visit  a browser; and a web server that speaks QUIC
 #   names          the oracle for names in packets
 #   headers:ARCH   6.1 headers of arm64, mipsel or s390x
@@ -211,6 +212,26 @@ newest_chroot() {
 	fi
 }
 
+# A Debian 12 with what the README says is needed, the headers of the lab's 6.1 and a firewall that is loaded at boot.
+# A test copies it.
+debian() {
+	local root=$CACHE/debian k=$CACHE/k/6.1 r list
+	r=$(cat "$k/release")
+	list=systemd-sysv,udev,iptables,iptables-persistent,kmod,iproute2,netcat-openbsd,man-db,sudo
+	list+=,gcc,make,libc6-dev,pkg-config,libxtables-dev,dkms,libelf1
+	[ "$(cat "$root/ready" 2>/dev/null)" != "$r $list" ] || return 0
+	say "making a Debian to install natflow into (100 MB to fetch, 2 minutes)"
+	rm -rf "$root"
+	apt_world
+	debootstrap --variant=minbase --include="$list" bookworm "$root" "$(cat "$APT/done")" >"$CACHE/debootstrap.log" 2>&1 ||
+		{ tail "$CACHE/debootstrap.log" >&2; return 1; }
+	rm -rf "$root"/var/cache/apt/archives "$root"/var/lib/apt/lists
+	cp -a "$k"/usr/src/linux-headers-* "$root/usr/src/"
+	cp -a "$k"/usr/lib/linux-kbuild-* "$root/usr/lib/"
+	sed -i "s#^include .*/usr/src#include /usr/src#" "$root/usr/src/linux-headers-$r/Makefile"
+	echo "$r $list" >"$root/ready"
+}
+
 # selftests SERIES: links $CACHE/k/SERIES.selftests to nft_flowtable.sh, and what it sources, of that series.
 selftests() {
 	local package version dir src
@@ -291,6 +312,7 @@ for what in "$@"; do
 	tools) tools ;;
 	check) check ;;
 	names) install_packages tshark && apt_world ;;
+	debian) debian ;;
 	browser) install_packages chromium ;;
 	visit) install_packages chromium caddy openssl ;;
 	kernel:debug) debug_kernel debug kasan ;;

@@ -9,6 +9,7 @@ from terminal import Terminal, check
 NAMES = "echo 1 > /proc/sys"
 SITES = "echo list name="
 LOOK = "cat /proc/natflow "
+KEPT = "iptables -I"
 VISIT = "ip netns exec c curl -sS -m 20 -o /dev/null -H 'Host: {}' http://10.0.2.2/data"
 
 
@@ -50,6 +51,22 @@ def tools(shell):
     shell.type("false", status=1)
 
 
+def kept(shell):
+    """README: a rule that selects all but some."""
+    for line in block("README.md", KEPT):
+        shell.type(command(line))
+    check("-A FORWARD -m conntrack ! --ctorigdstport 5060 -j FLOWOFFLOAD" in shell.type("iptables -S FORWARD"), "no such rule")
+    shell.type("iptables -D FORWARD 1")
+
+
+def refused(shell):
+    """The sentence of Documentation/control-language.md about a line that is refused."""
+    shell.type("printf 'debug=2\\nflow_limit=99999999\\n' > /dev/natflow_ctl", status=1)
+    said = shell.type("cat /proc/natflow_log")
+    for line in block("Documentation/control-language.md", "natflow_ctl line 2"):
+        check(line in said, f"{line!r} is not in {said}")
+
+
 def looked_at(shell):
     """README: what to look at. Its words and its shapes."""
     for line in block("README.md", LOOK):
@@ -82,12 +99,13 @@ def visited(shell):
 
 def listed(shell):
     """README: lists, as text and made once."""
-    shell.type("cd /tmp; printf 'ads.test\\n' > domains.txt; echo list name=old action=drop > /dev/hostacl_ctl")
+    shell.type("cd /tmp; echo clear > /dev/hostacl_ctl")
     for line in block("README.md", SITES):
         shell.type(command(line.replace("192.168.1.0/24", "10.0.1.0/24")))
     check("name=ads" in shell.type("cat /dev/hostacl_ctl"), "the list is not there")
-    shell.type(VISIT.format("www.ads.test"), status=56)
-    shell.type("echo clear > /dev/hostacl_ctl; cd /")
+    shell.type(VISIT.format("www.ads.example.com"), status=56)
+    shell.type(VISIT.format("www.example.com"))
+    shell.type("cd /")
 
 
 class Shell(Terminal):
@@ -96,7 +114,8 @@ class Shell(Terminal):
 
 
 def points(tap):
-    shell = Shell(["make", "-s", "shell"], r"gateway# $", cwd=TOP)
+    (line,) = [l for l in block("README.md", "make demo") if l.startswith("make shell")]
+    shell = Shell(["sh", "-c", command(line)], r"gateway# $", cwd=TOP)
 
     def end():
         shell.send("exit")
@@ -107,6 +126,8 @@ def points(tap):
             tap.point("shell: what the banner says", lambda: fast_by(shell))
             tap.point("shell: man, iptables-save, iptables-restore, natflow-list", lambda: tools(shell))
             tap.point("shell: README, what to look at", lambda: looked_at(shell))
+            tap.point("shell: README, a rule for all but some", lambda: kept(shell))
+            tap.point("shell: what is said of a refused line", lambda: refused(shell))
             tap.point("shell: README, names", lambda: visited(shell))
             tap.point("shell: README, lists", lambda: listed(shell))
             tap.point("shell: exit, and the terminal is as it was", end)
