@@ -404,6 +404,7 @@ unsigned int natflow_path_ingress(void *priv, struct sk_buff *skb,
 unsigned int natflow_path_returned(void *priv, struct sk_buff *skb,
 				   const struct nf_hook_state *state)
 {
+	const unsigned long now = jiffies;
 	struct natflow_net *nn = priv;
 	const struct natflow_port *port;
 
@@ -413,8 +414,8 @@ unsigned int natflow_path_returned(void *priv, struct sk_buff *skb,
 	port = natflow_port_find(nn, state->in->ifindex);
 	if (!port)
 		return NF_ACCEPT;
-	if (READ_ONCE(nn->returned_at) != jiffies)
-		WRITE_ONCE(nn->returned_at, jiffies);
+	if (READ_ONCE(nn->returned_at) != now)
+		WRITE_ONCE(nn->returned_at, now);
 	if (unlikely(skb_vlan_tag_present(skb)))
 		return refuse(port, skb, 0, NATFLOW_VLAN_TAG);
 	return forward_ip(port, &port->own, skb, 0, skb->protocol);

@@ -18,14 +18,15 @@ static int show_or_set(natflow_compat_ctl_table *table, int write, void *buffer,
 		.mode = table->mode, .extra1 = SYSCTL_ZERO, .extra2 = most,
 	};
 	/* A BPF program may have put another value there, which ends with its length. */
-	int width = write ? min_t(size_t, *len, 40) : 0;
-	const char *end = memchr(buffer, '\n', width);
+	size_t room = write ? min_t(size_t, *len, 40) : 0;
+	const char *end = memchr(buffer, '\n', room);
+	int width = end ? end - (const char *)buffer : room;
 	int err = proc_dointvec_minmax(&copy, write, buffer, len, pos);
 
 	if (err == -EINVAL && write)
 		natflow_log(table->extra1, NATFLOW_LOG_ERROR,
 			    "urllogger_store/%s: '%*pE': expected 0 to %d, as in: echo 1 > /proc/sys/urllogger_store/%s",
-			    table->procname, (int)(end ? end - (char *)buffer : width), buffer, *most, table->procname);
+			    table->procname, width, buffer, *most, table->procname);
 	return err;
 }
 

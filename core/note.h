@@ -24,7 +24,7 @@ struct natflow_note {
 	const struct sk_buff *of;	/* may be gone, only compared */
 	u64 look;			/* natflow_look_ip4(), natflow_look_ip6() */
 	u32 mark, priority;
-	u16 len;			/* bytes from the IP header on, at most NATFLOW_LENGTH_MAX */
+	u16 len;			/* L3 bytes, at most NATFLOW_LENGTH_MAX */
 };
 
 static inline u16 natflow_note_length(unsigned int len)
