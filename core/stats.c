@@ -66,19 +66,17 @@ struct natflow_pcpu __percpu *natflow_stats_alloc(void)
 	return pcpu;
 }
 
-/* One CPU's counters, as they stood at one moment. */
-static void snapshot(const struct natflow_pcpu *c, struct natflow_stats *now)
+/* One counter of one CPU. */
+static u64 read_one(const struct natflow_pcpu *c, const u64_stats_t *counter)
 {
-	unsigned int start, i;
+	unsigned int start;
+	u64 value;
 
 	do {
 		start = u64_stats_fetch_begin(&c->syncp);
-		now->hits = u64_stats_read(&c->hits);
-		now->bytes = u64_stats_read(&c->bytes);
-		now->reached = u64_stats_read(&c->reached);
-		for (i = 1; i <= NATFLOW_REASON_MAX; i++)
-			now->reason[i] = u64_stats_read(&c->reason[i]);
+		value = u64_stats_read(counter);
 	} while (u64_stats_fetch_retry(&c->syncp, start));
+	return value;
 }
 
 /**
@@ -96,13 +94,11 @@ void natflow_stats_sum(struct natflow_pcpu __percpu *pcpu, struct natflow_stats 
 
 	memset(sum, 0, sizeof(*sum));
 	for_each_possible_cpu(cpu) {
-		struct natflow_stats now;
+		const struct natflow_pcpu *c = per_cpu_ptr(pcpu, cpu);
 
-		snapshot(per_cpu_ptr(pcpu, cpu), &now);
-		sum->hits += now.hits;
-		sum->bytes += now.bytes;
-		sum->reached += now.reached;
+		sum->hits += read_one(c, &c->hits);
+		sum->bytes += read_one(c, &c->bytes);
 		for (i = 1; i <= NATFLOW_REASON_MAX; i++)
-			sum->reason[i] += now.reason[i];
+			sum->reason[i] += read_one(c, &c->reason[i]);
 	}
 }
