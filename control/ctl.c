@@ -33,6 +33,7 @@ struct ctl_file {
 	struct natflow_door *door;
 	struct mutex lock;	/* one writer at a time, so that lines stay whole */
 	struct natflow_line line;
+	struct natflow_command cmd;	/* of the line in hand, too large for the stack */
 	struct natflow_command *held;	/* between begin and commit, else NULL */
 	unsigned int held_count;
 	u32 spoiled;			/* number of the first line that was refused, 0: none */
@@ -240,7 +241,7 @@ static int run_command(struct ctl_file *file, struct natflow_command *cmd)
 static int run_line(struct ctl_file *file, int complete)
 {
 	struct natflow_line *line = &file->line;
-	struct natflow_command cmd;
+	struct natflow_command *cmd = &file->cmd;
 	int err = complete;
 
 	if (file->refused && !strcmp(line->text, "end"))
@@ -250,12 +251,12 @@ static int run_line(struct ctl_file *file, int complete)
 			    "%s line %u: expected at most %u printable bytes, as in: # a comment",
 			    file->device->misc.name, line->number, NATFLOW_LINE_MAX - 1);
 	} else {
-		err = natflow_command_parse(file->device->grammar, line->text, &cmd);
-		cmd.line = line->number;
+		err = natflow_command_parse(file->device->grammar, line->text, cmd);
+		cmd->line = line->number;
 		if (err)
-			complain(file, cmd.line, &cmd);
+			complain(file, cmd->line, cmd);
 		else
-			err = run_command(file, &cmd);
+			err = run_command(file, cmd);
 	}
 	if (err && !file->spoiled)
 		file->spoiled = line->number;
