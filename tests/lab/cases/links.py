@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Every LAN link with every WAN link: fast, right bytes, right counters on every device in between."""
+"""Every LAN link with every WAN link: fast, right bytes, right counters on every device in between.
+
+Takes long: 390 pairs of the matrix are measured, by the stack and by natflow, and PPPoE dials.
+"""
 import os
 import signal
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Ten minutes of a household (half a minute in the short form): then everything is as it was before."""
+"""Ten minutes of a household (half a minute in the short form): then everything is as it was before.
+
+Takes long: connections come at a household's rate, and conntracks have to time out.
+"""
 import time
 
 from natlab import LONG, Delta, Tcp, Udp, check, equal, flows, run, rule, select, stats, sysctl, wait

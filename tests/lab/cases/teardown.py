@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Law 13: namespaces, devices and the module itself go away under load; law 11: the table is bounded."""
+"""Law 13: namespaces, devices and the module itself go away under load; law 11: the table is bounded.
+
+Takes long: what goes away goes twenty times, because a race is to be hit.
+"""
 import os
 import re
 import signal
