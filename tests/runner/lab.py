@@ -4,10 +4,10 @@ import contextlib
 import os
 import re
 import select
-import signal
 import subprocess
 import time
 
+import children
 import load
 
 POINT = re.compile(r"(not )?ok \d+ - (\S+|no memory leaked)(?: # ([\d.]+) s)?$")
@@ -160,19 +160,14 @@ class Machine:
         if self.lab.memory:
             env["MEM"] = str(self.lab.memory)
         words = ",".join(("/lab/run-cases.py", "serve", *map(str, self.lab.words)))
-        # pylint: disable=consider-using-with
-        self.process = subprocess.Popen([self.lab.vm, self.lab.kernel, f"build/lab/{self.lab.kernel}.cpio.gz", words],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env,
-                                        start_new_session=True)
+        self.process = children.start([self.lab.vm, self.lab.kernel, f"build/lab/{self.lab.kernel}.cpio.gz", words],
+                                      stdin=subprocess.PIPE, env=env)
 
     def close(self):
         """CPU seconds of all VMs that were here."""
         if self.process:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGTERM)
-            _, status, usage = os.wait4(self.process.pid, 0)
-            self.process.returncode = os.waitstatus_to_exitcode(status)
-            self.cpu += usage.ru_utime + usage.ru_stime
+            children.kill(self.process.pid)
+            self.cpu += children.wait(self.process)[1]
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
             self.process.stdout.close()

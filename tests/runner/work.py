@@ -7,6 +7,8 @@ import threading
 import time
 import traceback
 
+import children
+
 POINT = re.compile(r"(not )?ok \d+ - (.*?)(?: # ([\d.]+) s)?$")
 PLAN = re.compile(r"\b1\.\.(\d+)$")
 
@@ -33,8 +35,8 @@ class Command(Once):
     def run(self, ladder):
         begin = last = time.monotonic()
         want, have, lines = None, 0, []
-        with subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              errors="replace", env={**os.environ, **(self.env or {})}) as process:
+        with children.start(self.command, stdin=subprocess.DEVNULL, text=True, errors="replace",
+                            env={**os.environ, **(self.env or {})}) as process:
             for line in process.stdout:
                 line = line.rstrip()
                 lines.append(line)
@@ -47,13 +49,12 @@ class Command(Once):
                     ladder.report.say(self.ring, line[2:])
                 elif PLAN.search(line) and want is None:
                     want = int(PLAN.search(line)[1])
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode or have != want:
-            ladder.report.point(self.ring, f"ended early ({have} of {want} points, status {process.returncode})", False)
+            status, cpu = children.wait(process)
+        if status or have != want:
+            ladder.report.point(self.ring, f"ended early ({have} of {want} points, status {status})", False)
             for line in lines[-15:]:
                 ladder.report.say(self.ring, line)
-        ladder.report.took(self.ring, begin, time.monotonic(), usage.ru_utime + usage.ru_stime)
+        ladder.report.took(self.ring, begin, time.monotonic(), cpu)
 
 
 class Prepare(Once):
@@ -67,13 +68,11 @@ class Prepare(Once):
         k, begin = self.kernel, time.monotonic()
         script = f"""tests/lab/setup.sh tools kernel:{k} {' '.join(self.more)} && tests/lab/build.sh {k} &&
                      tests/lab/image.sh {k} build/lab/{k}.cpio.gz"""
-        with subprocess.Popen(["sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, errors="replace") as process:
+        with children.start(["sh", "-c", script], stdin=subprocess.DEVNULL, text=True, errors="replace") as process:
             out = process.stdout.read()
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        ladder.report.took(self.ring, begin, time.monotonic(), usage.ru_utime + usage.ru_stime)
-        if process.returncode:
+            status, cpu = children.wait(process)
+        ladder.report.took(self.ring, begin, time.monotonic(), cpu)
+        if status:
             ladder.report.point(self.ring, "the lab can be prepared", False, kernel=k)
             for line in out.splitlines()[-15:]:
                 ladder.report.say(self.ring, line)
