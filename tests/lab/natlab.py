@@ -354,9 +354,10 @@ def up(names="crs", offload=True, made=False):
         for n in names:
             netns_add(n)
         # Where both ends of a pair have one ifindex the kernel takes the carrier's change as one that can wait, up to a
-        # second (net/core/link_watch.c:linkwatch_urgent_event()).
-        ip(None, f"""link add c0 index 20 netns {c} type veth peer name r0 netns {r}
-            link add s0 index 30 netns {s} type veth peer name r1 netns {r}""")
+        # second (net/core/link_watch.c:linkwatch_urgent_event()). The index must be free where ip(8) runs, too
+        # (net/core/rtnetlink.c:__rtnl_newlink()): kernels with tunnels built in have some twenty devices there.
+        ip(None, f"""link add c0 index 720 netns {c} type veth peer name r0 netns {r}
+            link add s0 index 730 netns {s} type veth peer name r1 netns {r}""")
     for dev, n in where.items():
         # Addresses of a namespace that was just made would still be probed for duplicates.
         for k in ("all", "default", dev):
