@@ -605,7 +605,7 @@ def learned(flow):
 def second_link(where, dev, net, r_dev="r2"):
     """One more link to the gateway: 10.0.NET.1 and fd00:NET::1 are the gateway's end."""
     quiet(where)
-    ip(None, f"link add {dev} index {100 + net} netns {where} type veth peer name {r_dev} netns r")
+    ip(None, f"link add {dev} index {1100 + net} netns {where} type veth peer name {r_dev} netns r")
     for n, d, host in ((where, dev, 2), ("r", r_dev, 1)):
         ip(n, f"""addr add 10.0.{net}.{host}/24 dev {d}
             addr add fd00:{net}::{host}/64 dev {d}
