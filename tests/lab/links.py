@@ -322,6 +322,17 @@ WAN = (eth, vlan, qinq, bridge, vlan_on_bridge, bond, macvlan, pppoe, pppoe_on_v
        virtio)
 
 
+def linkwatch_ran():
+    """What the kernel had to say of the gateway's devices it has said.
+
+    A carrier that changes before its device is up can wait for a second (net/core/link_watch.c:linkwatch_urgent_event()),
+    and routes are looked up anew then. One that cannot wait takes all along that could not, by now.
+    """
+    ip("r", "link add lw0 index 990 type veth peer name lw1\nlink set lw0 up\nlink set lw1 up")
+    carriers_reported("r")
+    ip("r", "link del lw0")
+
+
 def make(kind, host, side, number):
     """A link of that kind; what leaves by side 2 is masqueraded, if it is IPv4."""
     link = Link(kind.__name__, host, side, number)
@@ -338,7 +349,7 @@ def make(kind, host, side, number):
         via = f"via {link.address(family, 1)} " if family == 4 or not has_ipv4 else ""
         ip(host, f"route add default {via}dev {link.host_dev} metric {link.side * 100 + number}", family)
         wait(lambda: reachable("r", family, link.address(family, 2)), f"{link.kind}: host reachable, IPv{family}")
-    carriers_reported("r")
+    linkwatch_ran()
     return link
 
 
