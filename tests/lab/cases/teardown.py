@@ -102,11 +102,13 @@ def load_modules():
     run(None, "insmod /lab/xt_FLOWOFFLOAD.ko")
 
 
-def case_unload_under_load():
+def reload_under_load(rounds, before=lambda number: None):
+    """The module goes and comes while packets flow; before(number) comes first in each round."""
     select()
     loads = both_loads()
-    for i in range(ROUNDS):
+    for i in range(rounds):
         loaded()
+        before(i)
         unload()
         equal(trouble(), [], f"kernel log in round {i}")
         load_modules()
@@ -114,27 +116,23 @@ def case_unload_under_load():
     loaded()
     for load in loads:
         load.stop()
+
+
+def case_unload_under_load():
+    reload_under_load(ROUNDS)
 
 
 def case_unload_behind_an_ifb():
     """The module goes and comes, and so does an ifb, while packets are in it."""
     sqm.redirect("r1", "ifb0")
-    select()
-    loads = both_loads()
-    for i in range(2):
-        loaded()
-        if i:
+
+    def another_ifb(number):
+        if number:
             ip("r", "link del ifb0")
             run("r", "tc qdisc del dev r1 ingress")
             sqm.redirect("r1", "ifb0")
             loaded()
-        unload()
-        equal(trouble(), [], f"kernel log in round {i}")
-        load_modules()
-        select()
-    loaded()
-    for load in loads:
-        load.stop()
+    reload_under_load(2, another_ifb)
 
 
 def slabs():
