@@ -470,8 +470,7 @@ static bool missed_event(struct natflow_flow *flow, unsigned int d,
 		rcu_dereference_protected(dir->egress, lockdep_is_held(&flow->nn->flow_lock));
 
 	return eg != l->egress && READ_ONCE(eg->alive) && dir->clock == l->clock &&
-	       !((dir->look ^ l->in.look) & ~(NATFLOW_LOOK_FLAGS | NATFLOW_LOOK_ECN)) &&
-	       flow->meta[d].mark == l->mark;
+	       natflow_look_alike(dir->look, l->in.look) && flow->meta[d].mark == l->mark;
 }
 
 /* The part of learning that needs the lock. */

@@ -34,6 +34,7 @@ struct ctx {
 	struct natflow_flow *flow;
 	struct net_device *out;
 	const struct natflow_note *in;	/* how the packet came in, NULL: not known */
+	bool deferred;			/* see is_deferred() */
 	unsigned int dir;
 	u8 family;
 	struct natflow_lesson lesson;
@@ -201,7 +202,7 @@ static enum natflow_reason check_route(struct ctx *c)
 {
 	const struct dst_entry *dst = skb_dst(c->skb);
 
-	if (is_deferred(c->nn, c->skb))
+	if (c->deferred)
 		return NATFLOW_LEARN_DEFERRED;
 	if (secpath_exists(c->skb))
 		return NATFLOW_LEARN_SECPATH;
@@ -390,7 +391,8 @@ unsigned int natflow_learn(void *priv, struct sk_buff *skb, const struct nf_hook
 		return NF_ACCEPT;
 	c.dir = CTINFO2DIR(info);
 	local_bh_disable();
-	if (!is_deferred(c.nn, skb))
+	c.deferred = is_deferred(c.nn, skb);
+	if (!c.deferred)
 		c.in = natflow_note_find(c.nn, skb);
 	if (c.in && !READ_ONCE(c.nn->strict) && is_classified(&c))
 		become_strict(c.nn);

@@ -26,7 +26,7 @@ static u8 ecn_bit(u64 look)
 static bool came_alike(const struct natflow_dir *dir, const struct natflow_meta *m,
 		       const struct natflow_lesson *l)
 {
-	return !((dir->look ^ l->in.look) & ~(NATFLOW_LOOK_FLAGS | NATFLOW_LOOK_ECN)) &&
+	return natflow_look_alike(dir->look, l->in.look) &&
 	       m->in_mark == l->in.mark && m->in_priority == l->in.priority &&
 	       m->ct_mark == l->ct_mark && m->strict == l->strict;
 }
@@ -36,11 +36,16 @@ static bool left_alike(const struct natflow_meta *m, const struct natflow_lesson
 	return m->mark == l->mark && m->priority == l->priority;
 }
 
-/* Is its length, and its codepoint, one that was seen? */
-static bool is_covered(const struct natflow_meta *m, const struct natflow_note *in)
+/* Is its codepoint one that was seen? */
+static bool is_ecn_seen(const struct natflow_meta *m, const struct natflow_note *in)
 {
-	return (!m->strict || (m->min <= in->len && in->len <= m->max)) &&
-	       m->ecn & ecn_bit(in->look);
+	return m->ecn & ecn_bit(in->look);
+}
+
+/* Is its length, where lengths are compared? */
+static bool is_length_seen(const struct natflow_meta *m, const struct natflow_note *in)
+{
+	return !m->strict || (m->min <= in->len && in->len <= m->max);
 }
 
 /* @l is more of the same. */
@@ -73,7 +78,7 @@ static bool contradicts(const struct natflow_dir *dir, const struct natflow_meta
 			const struct natflow_lesson *l)
 {
 	return l->strict && dir->clock == l->clock && came_alike(dir, m, l) &&
-	       is_covered(m, &l->in) && !left_alike(m, l);
+	       is_ecn_seen(m, &l->in) && is_length_seen(m, &l->in) && !left_alike(m, l);
 }
 
 static bool needs_meta(const struct natflow_meta *m)
@@ -181,9 +186,9 @@ enum natflow_reason natflow_seen_verdict(const struct natflow_seen *seen,
 		return NATFLOW_LABEL_DIFFERS;
 	if (m->in_mark != in->mark || m->in_priority != in->priority)
 		return NATFLOW_MARK_DIFFERS;
-	if (!(m->ecn & ecn_bit(in->look)))
+	if (!is_ecn_seen(m, in))
 		return NATFLOW_ECN_DIFFERS;
-	if (!is_covered(m, in))
+	if (!is_length_seen(m, in))
 		return NATFLOW_LENGTH_DIFFERS;
 	return m->strict && m->alike < NATFLOW_ALIKE ? NATFLOW_SAMPLED : NATFLOW_OK;
 }

@@ -29,6 +29,12 @@ static __always_inline u64 natflow_look_ip6(const struct ipv6hdr *iph)
 	return (u64)ntohl(first) << 8 | iph->hop_limit;
 }
 
+/* Are two packets alike but for the ECN codepoint, which may differ within a flow? */
+static __always_inline bool natflow_look_alike(u64 a, u64 b)
+{
+	return !((a ^ b) & ~(NATFLOW_LOOK_FLAGS | NATFLOW_LOOK_ECN));
+}
+
 static __always_inline u8 natflow_look_ttl(u64 look)
 {
 	return look;
