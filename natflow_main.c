@@ -33,7 +33,7 @@ static void net_setup(struct natflow_net *nn, struct net *net)
 {
 	nn->net = net;
 	nn->ingress = natflow_path_ingress;
-	nn->returned = natflow_path_returned;
+	nn->arrival = natflow_path_arrival;
 	nn->config.flow_limit = NATFLOW_FLOW_LIMIT_DEFAULT;
 	nn->config.debug = NATFLOW_LOG_ERROR | NATFLOW_LOG_WARN;
 	mutex_init(&nn->lock);

@@ -13,6 +13,7 @@
 #include "core/ct.h"
 #include "core/egress.h"
 #include "core/flow.h"
+#include "core/note.h"
 #include "core/port.h"
 #include "core/rules.h"
 #include "core/seen.h"
@@ -386,37 +387,47 @@ unsigned int natflow_path_ingress(void *priv, struct sk_buff *skb,
 	return forward_ip(port, &port->own, skb, 0, skb->protocol);
 }
 
-/**
- * natflow_path_returned() - the PRE_ROUTING hook, both families
- * @priv: struct natflow_net
- * @skb: received packet, at its L3 header
- * @state: the device it came in by
- *
+/*
  * An ifb gives a packet back to the device it was redirected from, and there the
  * packet skips tc and netfilter ingress (drivers/net/ifb.c:ifb_ri_tasklet() sets
  * tc_skip_classify, net/core/dev.c:__netif_receive_skb_core() honours it). So the
- * port's own hook has not seen it. All other packets are left alone.
+ * port's own hook has not seen it.
+ */
+static noinline unsigned int forward_returned(struct natflow_net *nn, struct sk_buff *skb,
+					      const struct net_device *dev)
+{
+	const struct natflow_port *port;
+
+	/* Bridge netfilter shows packets before it is known whether they are routed. */
+	if (nf_bridge_in_prerouting(skb))
+		return NF_ACCEPT;
+	port = natflow_port_find(nn, dev->ifindex);
+	if (!port)
+		return NF_ACCEPT;
+	if (unlikely(skb_vlan_tag_present(skb)))
+		return refuse(port, skb, 0, NATFLOW_VLAN_TAG);
+	return forward_ip(port, &port->own, skb, 0, skb->protocol);
+}
+
+/**
+ * natflow_path_arrival() - the PRE_ROUTING hook, both families, first of all
+ * @priv: struct natflow_net
+ * @skb: received packet, at its L3 header
+ * @state: family and device
+ *
+ * Looks up packets that came back from a redirect at ingress; notes how all that
+ * go on to the stack look.
  *
  * Context: RCU read side, BH disabled.
  * Return: NF_STOLEN if the packet was forwarded, else NF_ACCEPT with the
  * packet as it came.
  */
-unsigned int natflow_path_returned(void *priv, struct sk_buff *skb,
-				   const struct nf_hook_state *state)
+unsigned int natflow_path_arrival(void *priv, struct sk_buff *skb,
+				  const struct nf_hook_state *state)
 {
-	const unsigned long now = jiffies;
-	struct natflow_net *nn = priv;
-	const struct natflow_port *port;
-
-	/* What bridge netfilter shows us is not yet known to be routed. */
-	if (likely(!natflow_way_unseen(skb)) || nf_bridge_in_prerouting(skb))
-		return NF_ACCEPT;
-	port = natflow_port_find(nn, state->in->ifindex);
-	if (!port)
-		return NF_ACCEPT;
-	if (READ_ONCE(nn->returned_at) != now)
-		WRITE_ONCE(nn->returned_at, now);
-	if (unlikely(skb_vlan_tag_present(skb)))
-		return refuse(port, skb, 0, NATFLOW_VLAN_TAG);
-	return forward_ip(port, &port->own, skb, 0, skb->protocol);
+	if (unlikely(natflow_way_unseen(skb)) &&
+	    forward_returned(priv, skb, state->in) == NF_STOLEN)
+		return NF_STOLEN;
+	natflow_note_arrival(priv, skb, state);
+	return NF_ACCEPT;
 }

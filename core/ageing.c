@@ -176,7 +176,6 @@ void natflow_ageing_tick(struct work_struct *work)
 		fold(nn, false);
 	if (nn->ticks % SLICES == 0) {
 		natflow_egress_keep_neighbours(nn);
-		natflow_hooks_age_returned(nn);
 		/* The last flow went: the hooks may have nothing to do any more. */
 		if (!READ_ONCE(nn->flow_count) && READ_ONCE(nn->forwarding) &&
 		    !READ_ONCE(nn->learning))

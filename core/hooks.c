@@ -14,12 +14,8 @@
 #include "hooks.h"
 #include "learn.h"
 #include "log.h"
-#include "note.h"
 #include "port.h"
 #include "watch.h"
-
-/* How long PRE_ROUTING hooks stay after the last packet that needed them. */
-#define RETURNED_IDLE (30 * HZ)
 
 /* May new flows be selected? */
 static bool may_learn(const struct natflow_net *nn)
@@ -73,32 +69,12 @@ static bool hook_stack(struct natflow_net *nn)
 {
 	if (nn->hooked)
 		return true;
-	if (hook_inet(nn, nn->pre_ops, natflow_note_arrival, NF_INET_PRE_ROUTING, INT_MIN))
+	if (hook_inet(nn, nn->pre_ops, nn->arrival, NF_INET_PRE_ROUTING, INT_MIN))
 		return false;
 	nn->hooked = !hook_inet(nn, nn->post_ops, natflow_learn, NF_INET_POST_ROUTING, INT_MAX);
 	if (!nn->hooked)
 		nf_unregister_net_hooks(nn->net, nn->pre_ops, NATFLOW_FAMILIES);
 	return nn->hooked;
-}
-
-static void unhook_returned(struct natflow_net *nn)
-{
-	if (nn->returned_hooked)
-		nf_unregister_net_hooks(nn->net, nn->returned_ops, NATFLOW_FAMILIES);
-	nn->returned_hooked = false;
-}
-
-/* PRE_ROUTING first, before defragmentation and conntrack, while packets return from redirects. */
-static bool hook_returned(struct natflow_net *nn)
-{
-	if (!READ_ONCE(nn->returning)) {
-		unhook_returned(nn);
-		return true;
-	}
-	if (!nn->returned_hooked)
-		nn->returned_hooked = !hook_inet(nn, nn->returned_ops, nn->returned,
-						 NF_INET_PRE_ROUTING, INT_MIN);
-	return nn->returned_hooked;
 }
 
 /* The stack's hooks first, so that no flow is looked up before it can be learned. */
@@ -115,8 +91,6 @@ static void place(struct natflow_net *nn)
 		nn->tracked = !natflow_ct_track(nn->net);
 	if (!hook_stack(nn))
 		missing = "no PRE_ROUTING or POST_ROUTING hook";
-	if (!hook_returned(nn))
-		missing = "no PRE_ROUTING hook";
 	rtnl_lock();
 	natflow_port_sync(nn);
 	rtnl_unlock();
@@ -135,8 +109,6 @@ static void withdraw(struct natflow_net *nn)
 	rtnl_lock();
 	natflow_port_sync(nn);
 	rtnl_unlock();
-	unhook_returned(nn);
-	WRITE_ONCE(nn->returning, false);
 	unhook_stack(nn);
 	if (nn->tracked)
 		natflow_ct_untrack(nn->net);
@@ -191,36 +163,6 @@ void natflow_hooks_kick(struct natflow_net *nn)
 {
 	if (!READ_ONCE(nn->dead))
 		schedule_work(&nn->sync);
-}
-
-/**
- * natflow_hooks_want_returned() - a packet came back from a redirect and met no hook
- * @nn: namespace
- *
- * Context: any.
- */
-void natflow_hooks_want_returned(struct natflow_net *nn)
-{
-	WRITE_ONCE(nn->returned_at, jiffies);
-	if (READ_ONCE(nn->returning))
-		return;
-	WRITE_ONCE(nn->returning, true);
-	natflow_hooks_kick(nn);
-}
-
-/**
- * natflow_hooks_age_returned() - withdraw the PRE_ROUTING hooks once no packet needs them
- * @nn: namespace
- *
- * Context: any.
- */
-void natflow_hooks_age_returned(struct natflow_net *nn)
-{
-	if (!READ_ONCE(nn->returning) ||
-	    time_before(jiffies, READ_ONCE(nn->returned_at) + RETURNED_IDLE))
-		return;
-	WRITE_ONCE(nn->returning, false);
-	natflow_hooks_kick(nn);
 }
 
 /**

@@ -7,8 +7,6 @@
 
 void natflow_hooks_update(struct natflow_net *nn);
 void natflow_hooks_kick(struct natflow_net *nn);
-void natflow_hooks_want_returned(struct natflow_net *nn);
-void natflow_hooks_age_returned(struct natflow_net *nn);
 void natflow_hooks_work(struct work_struct *work);
 void natflow_hooks_exit(struct natflow_net *nn);
 

@@ -18,7 +18,6 @@
 #include "ct.h"
 #include "egress.h"
 #include "flow.h"
-#include "hooks.h"
 #include "learn.h"
 #include "log.h"
 #include "note.h"
@@ -261,11 +260,6 @@ static enum natflow_reason check_ports(struct ctx *c)
 
 	if (!in)
 		return NATFLOW_LEARN_IN_DEVICE;
-	/* The flow is not looked up on this way: what is learned now is learned again and again. */
-	if (natflow_way_unseen(c->skb)) {
-		natflow_hooks_want_returned(c->nn);
-		return NATFLOW_LEARN_UNSEEN;
-	}
 	if (!natflow_egress_device_ok(c->out))
 		return NATFLOW_LEARN_OUT_DEVICE;
 	if (group_excludes(c->nn, in, natflow_port_find(c->nn, c->out->ifindex)))

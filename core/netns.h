@@ -72,7 +72,6 @@ struct natflow_net {
 	bool forwarding;		/* ports are hooked; written under @lock */
 	bool learning;			/* new flows may be selected */
 	bool hooked;			/* @pre_ops, @post_ops are registered; under @lock */
-	bool returned_hooked;		/* PRE_ROUTING hooks are registered; under @lock */
 	bool tracked;			/* conntrack is asked for; under @lock */
 	struct socket *routes, *rulesets;	/* heard by core/watch; under @lock */
 	atomic_t bridge_checks;		/* senders of news that look at bridges just now */
@@ -120,13 +119,8 @@ struct natflow_net {
 
 	/* Registered per namespace; filled from templates whose owners are elsewhere. */
 	struct nf_hook_ops pre_ops[NATFLOW_FAMILIES], post_ops[NATFLOW_FAMILIES];
-	struct nf_hook_ops returned_ops[NATFLOW_FAMILIES];
 	nf_hookfn *ingress;		/* natflow_path's hook, for ports */
-	nf_hookfn *returned;		/* natflow_path's hook, for @returned_ops */
-
-	/* Packets that came back from a redirect at ingress, as from an ifb. */
-	bool returning;			/* there are some: they need @returned_ops */
-	unsigned long returned_at;	/* jiffies when one was last seen */
+	nf_hookfn *arrival;		/* natflow_path's hook, for @pre_ops */
 
 	const struct natflow_attach *attach;	/* see core/attach.h */
 	struct natflow_urllogger *urllogger;	/* a feature above; lives as long as this */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The PRE_ROUTING hook: what packets look like before any rule. */
+/* What packets look like before any rule. */
 #include <linux/hash.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -15,8 +15,8 @@ static struct natflow_note *note_of(const struct natflow_net *nn, const struct s
 }
 
 /**
- * natflow_note_arrival() - the PRE_ROUTING hook, both families, first of all
- * @priv: struct natflow_net
+ * natflow_note_arrival() - note a packet at PRE_ROUTING, before any other hook
+ * @nn: namespace
  * @skb: received packet, its IP header linear and checked
  * @state: family and device
  *
@@ -26,24 +26,22 @@ static struct natflow_note *note_of(const struct natflow_net *nn, const struct s
  * bridge netfilter; then the packet looks rewritten and stays with the stack.
  *
  * Context: RCU read side, BH disabled.
- * Return: NF_ACCEPT, always; the packet is not changed.
  */
-unsigned int natflow_note_arrival(void *priv, struct sk_buff *skb,
-				  const struct nf_hook_state *state)
+void natflow_note_arrival(struct natflow_net *nn, const struct sk_buff *skb,
+			  const struct nf_hook_state *state)
 {
 	struct natflow_note *note;
 
 	/* The second time around, behind rules (drivers/net/vrf.c:vrf_rcv_nfhook()). */
 	if (unlikely(netif_is_l3_master(state->in)))
-		return NF_ACCEPT;
-	note = note_of(priv, skb);
+		return;
+	note = note_of(nn, skb);
 	note->of = skb;
 	note->look = state->pf == NFPROTO_IPV4 ? natflow_look_ip4(ip_hdr(skb)) :
 						 natflow_look_ip6(ipv6_hdr(skb));
 	note->mark = skb->mark;
 	note->priority = skb->priority;
 	note->len = natflow_note_length(skb->len);
-	return NF_ACCEPT;
 }
 
 /**

@@ -32,8 +32,8 @@ static inline u16 natflow_note_length(unsigned int len)
 	return min_t(unsigned int, len, NATFLOW_LENGTH_MAX);
 }
 
-unsigned int natflow_note_arrival(void *priv, struct sk_buff *skb,
-				  const struct nf_hook_state *state);
+void natflow_note_arrival(struct natflow_net *nn, const struct sk_buff *skb,
+			  const struct nf_hook_state *state);
 const struct natflow_note *natflow_note_find(const struct natflow_net *nn,
 					     const struct sk_buff *skb);
 

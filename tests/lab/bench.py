@@ -295,8 +295,6 @@ def main():
             more(floor)
         if not brief:
             benchsqm.measure(path, floor)
-    if not brief:
-        benchsqm.idle()
     print("LAB-DONE", flush=True)
 
 

@@ -91,7 +91,6 @@
 	X(learn, LEARN_INSPECT, "inspect", "its name is sought, or it is blocked") \
 	X(learn, LEARN_PMTU, "pmtu", "ip_forward_use_pmtu is set, or a locked path MTU is in force, which expires") \
 	X(learn, LEARN_IPVS, "ipvs", "IPVS forwards it and must see each packet") \
-	X(learn, LEARN_UNSEEN, "unseen", "came back from a redirect, past every hook of natflow") \
 	X(learn, LEARN_UNNOTED, "unnoted", "how it came in is not known: it was reassembled, or too many came at once") \
 	X(learn, LEARN_REWRITTEN, "rewritten", "rules change its TTL, TOS or flow label; the direction stays with the stack") \
 	X(learn, LEARN_VARIES, "varies", "rules set different marks or priorities on packets that are alike; the direction stays with the stack") \

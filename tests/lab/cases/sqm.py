@@ -14,7 +14,6 @@ from sqm import cake, redirect, restore
 MEGA = bytes(range(256)) * 4096     # 1 MiB
 RATE = 20                           # Mbit/s
 PACKETS = 200                       # each way
-UNSEEN = "learn.unseen"
 
 
 def count_forwarded():
@@ -62,9 +61,7 @@ def shaped(family, lan=False):
     rule(family, "-A POSTROUTING -o r1 -j MASQUERADE", table="nat")
     count_forwarded()
     select()
-    d = Delta()
     flow = settled(Udp(family))
-    check(d[UNSEEN] >= 1, f"seen too late {d.changed()}")
     devices = ["r1", "ifb0"] + ["ifb1"] * lan
     before, seen, d = {dev: cake(dev)[0] for dev in devices}, forwarded(), Delta()
     for i in range(PACKETS):
@@ -149,7 +146,7 @@ def case_bridged():
     """Bridge netfilter shows PRE_ROUTING what is only bridged: not looked up there."""
     select()
     redirect("r1", "ifb0")
-    settled(Udp()).close()          # the hooks are in place
+    settled(Udp()).close()
     run("r", "tc qdisc del dev r1 ingress")
     on_one_bridge(4)
     for dev, ifb in (("r0", "ifb1"), ("r1", "ifb2")):
