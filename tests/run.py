@@ -48,11 +48,13 @@ HOST = {
     "mutants": ("tests/mutants.py", 3600, ("6.1",)),
 }
 
-# What lasts a fixed time, or goes on until a race is hit, is on the newest alone; what depends on lib/ and on netfilter's
-# hooks, and says least about a kernel in the middle, is a few cases of each file there. All with test-all.
+# What lasts a fixed time, or goes on until a race is hit, is on the newest alone; what depends on lib/, on control/ and on
+# netfilter's hooks, and says least about a kernel in the middle, is a few cases of each file there. All with test-all.
 FIXED = "storms|soak|scale|links.(matrix|redials)|teardown.(200_loads|unload_under_load)"
-SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)|evasion[.](overlap|quic)|hostacl[.](live|reset|list_live)|dns[.](targets|hints)"
-MIDDLE = rf"^(?!apart|flat|headers|links|packets|pmtu|teardown|{FIXED}|urls|evasion|hostacl|dns[.])|^({SAMPLES})"
+SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)|evasion[.](overlap|quic)|hostacl[.](live|reset|list_live)|" \
+          r"dns[.](targets|hints)|doors_ctl[.]ctl_(flush|trans)|doors_proc[.](proc|two)|errors[.]words|lists[.](formats|hits)"
+MIDDLE = r"^(?!apart|flat|headers|links|packets|pmtu|teardown|storms|soak|scale|urls|evasion|hostacl|dns[.]|" \
+         rf"doors_(ctl|proc)|errors|lists|saved)|^({SAMPLES})"
 # The hostile ring is many times as slow: the engine and conntrack, and what of the names juggles memory.
 HOSTILE = r"^(nat|refuse|ipsec[.](dec|pol.*later)|conntrack[.](?!unseen)|memory|links[.]dsa_vlan|headers[.]qinq_v4|" \
           r"hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets)"
