@@ -43,8 +43,8 @@ $(LIBXT): xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.c include/uapi/linux/netfilter/xt_FLO
 	$(CC) -O2 -Wall -Wextra -Wno-unused-parameter -shared -fPIC -Iinclude/uapi \
 		$(shell $(PKG_CONFIG) --cflags xtables) -o $@ $< $(LDFLAGS)
 
-$(LIST): natflowctl/natflow-list.c lib/domains.c lib/domains.h lib/hostname.c lib/hostname.h \
-		lib/listline.c lib/listline.h lib/host.h
+$(LIST): natflowctl/natflow-list.c lib/names/domains.c lib/names/domains.h lib/names/hostname.c lib/names/hostname.h \
+		lib/text/listline.c lib/text/listline.h lib/host.h
 	$(CC) -O2 -std=gnu11 -Wall -Wextra -Wno-unused-parameter -o $@ $(filter %.c,$^) $(LDFLAGS)
 
 # Modules by Kbuild, without its depmod: that wants a System.map, which packaged headers do not have.

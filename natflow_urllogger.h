@@ -9,7 +9,7 @@
 #include <linux/workqueue.h>
 #include "core/netns.h"
 #include "core/ring.h"
-#include "lib/command.h"
+#include "lib/text/command.h"
 
 struct ctl_table_header;
 struct natflow_hints;

@@ -16,7 +16,7 @@
 #include "settings.h"
 #include "../core/log.h"
 #include "../core/netns.h"
-#include "../lib/command.h"
+#include "../lib/text/command.h"
 #include "../policy/sites.h"
 
 /* What makes one of these devices different from the others. */

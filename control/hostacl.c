@@ -2,7 +2,7 @@
 /* What the commands of hostacl_ctl do: a copy of the rules is changed and takes their place. */
 #include <linux/err.h>
 #include <linux/seq_file.h>
-#include "../lib/command.h"
+#include "../lib/text/command.h"
 #include "../natflow_urllogger.h"
 #include "../policy/acl.h"
 #include "hostacl.h"

@@ -11,7 +11,7 @@
 #include "../core/port.h"
 #include "../core/rules.h"
 #include "../core/table.h"
-#include "../lib/command.h"
+#include "../lib/text/command.h"
 #include "../natflow_urllogger.h"
 
 static void set_flow_limit(struct natflow_net *nn, struct natflow_table *table)

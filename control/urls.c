@@ -4,7 +4,7 @@
 #include <linux/time.h>
 #include "../core/netns.h"
 #include "../include/uapi/linux/natflow_urllogger.h"
-#include "../lib/site.h"
+#include "../lib/text/site.h"
 #include "../natflow_urllogger.h"
 #include "urls.h"
 

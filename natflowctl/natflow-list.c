@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <sys/random.h>
 #include <unistd.h>
-#include "../lib/domains.h"
-#include "../lib/listline.h"
+#include "../lib/names/domains.h"
+#include "../lib/text/listline.h"
 
 static const char usage[] =
 	"Usage: natflow-list [--skip-bad] [-o SET] [FILE...]\n"

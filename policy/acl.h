@@ -4,8 +4,8 @@
 #define _NATFLOW_POLICY_ACL_H
 
 #include "../core/netns.h"
-#include "../lib/dns_reply.h"
-#include "../lib/hostname.h"
+#include "../lib/names/dns_reply.h"
+#include "../lib/names/hostname.h"
 #include "../include/uapi/linux/natflow_urllogger.h"
 #include "sites.h"
 

@@ -4,8 +4,8 @@
  * one nothing is kept for the next but hints, so a flood of them costs no memory.
  */
 #include <linux/slab.h>
-#include "../lib/dns_reply.h"
-#include "../lib/name.h"
+#include "../lib/names/dns_reply.h"
+#include "../lib/names/name.h"
 #include "../natflow_urllogger.h"
 #include "acl.h"
 #include "answer.h"

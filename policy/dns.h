@@ -5,7 +5,7 @@
 
 #include <linux/netfilter.h>
 #include "../core/segment.h"
-#include "../lib/dns_reply.h"
+#include "../lib/names/dns_reply.h"
 
 struct natflow_acl;
 struct natflow_urllogger;

@@ -2,7 +2,7 @@
 /* What one flow's client says, put together until it is a name or the budget is spent. */
 #include <linux/slab.h>
 #include "../core/segment.h"
-#include "../lib/name.h"
+#include "../lib/names/name.h"
 #include "../natflow_urllogger.h"
 #include "acl.h"
 #include "client.h"

@@ -7,9 +7,9 @@
 #include <linux/spinlock.h>
 #include "../core/stats.h"
 #include "../include/uapi/linux/natflow_urllogger.h"
-#include "../lib/gather.h"
-#include "../lib/quic.h"
-#include "../lib/site.h"
+#include "../lib/names/gather.h"
+#include "../lib/names/quic.h"
+#include "../lib/text/site.h"
 #include "../natflow_urllogger.h"
 #include "acl.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What of a name goes into the log. */
-#include "../lib/name.h"
+#include "../lib/names/name.h"
 #include "../natflow_urllogger.h"
 #include "../core/ct.h"
 #include "hints.h"

@@ -11,8 +11,8 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
-#include "../lib/hostname.h"
-#include "../lib/listline.h"
+#include "../lib/names/hostname.h"
+#include "../lib/text/listline.h"
 #include "sites.h"
 
 #define CHUNK		32768U		/* tags */

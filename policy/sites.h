@@ -4,10 +4,10 @@
 #define _NATFLOW_POLICY_SITES_H
 
 #include <linux/refcount.h>
-#include "../lib/command.h"
-#include "../lib/domains.h"
-#include "../lib/listline.h"
-#include "../lib/site.h"
+#include "../lib/text/command.h"
+#include "../lib/names/domains.h"
+#include "../lib/text/listline.h"
+#include "../lib/text/site.h"
 
 #define NATFLOW_SITES_MAX 64
 

@@ -4,7 +4,7 @@
 #define _NATFLOW_POLICY_STREAM_H
 
 #include "../core/stats.h"
-#include "../lib/gather.h"
+#include "../lib/names/gather.h"
 
 #define NATFLOW_STREAM_MAX	16384	/* bytes of a flow */
 

@@ -42,7 +42,7 @@ checkpatch() {
 }
 
 kernel_doc() {
-	perl "$SOURCE/scripts/kernel-doc" -none $(git ls-files '*.c' | grep -v '^tests/') lib/*.h core/xmit.h core/flow.h 2>&1 |
+	perl "$SOURCE/scripts/kernel-doc" -none $(git ls-files '*.c' | grep -v '^tests/') lib/*.h lib/*/*.h core/xmit.h core/flow.h 2>&1 |
 		grep -vE '^$|: warning: no structured comments found'
 	true
 }
@@ -96,7 +96,7 @@ words_documented() {
 	local usage
 	# Not from a pipe: grep -q ends early, and pipefail takes its writer's SIGPIPE for a failure.
 	usage=$(grep -hF '"#' control/settings.c control/hostacl.c)
-	sed -nE 's/^\t\{ "([^"]+)", NATFLOW_CMD_.*/\1/p' lib/command.c | while read -r w; do
+	sed -nE 's/^\t\{ "([^"]+)", NATFLOW_CMD_.*/\1/p' lib/text/command.c | while read -r w; do
 		grep -qF -- "$w" Documentation/control-language.md || echo "not documented: $w"
 		grep -qF -- "$w" <<<"$usage" || echo "not in a usage: $w"
 	done

@@ -11,7 +11,7 @@ n=0
 for t in $targets; do
 	n=$((n + 1))
 	clang -std=gnu11 -g -O1 -Wall -Werror -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o build/fuzz/$t tests/unit/fuzz_$t.c lib/*.c -lnettle
+		-o build/fuzz/$t tests/unit/fuzz_$t.c lib/*/*.c -lnettle
 	mkdir -p build/fuzz/corpus-$t
 	if build/fuzz/$t -max_total_time="$1" -max_len=4096 -print_final_stats=1 -artifact_prefix=build/fuzz/ \
 		build/fuzz/corpus-$t tests/unit/corpus/$t >build/fuzz/$t.log 2>&1; then

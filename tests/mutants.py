@@ -74,7 +74,7 @@ MUTANTS = (
     ("policy/inspection.c", "\tif (is_blank(in, s))\n", "\tif (is_blank(in, s) && !in)\n", "urls.chunks_closed"),
     ("policy/inspection.c", "if (reason || in->decided || in->heard)\n\t\t\tbreak;", "if (reason)\n\t\t\tbreak;", "evasion.chunk_doubts"),
     ("policy/inspection.c", "\tsure &= !differs && !wrong;", "\tsure &= !differs;", "urls.malformed_later"),
-    ("lib/name.c", "parsed == NATFLOW_PARSE_MALFORMED ? !name->tls.host.len :", "", "urls.malformed_later"),
+    ("lib/names/name.c", "parsed == NATFLOW_PARSE_MALFORMED ? !name->tls.host.len :", "", "urls.malformed_later"),
     ("policy/acl.c", "\t\tif (ret > 0)\n\t\t\treturn true;", "", "hostacl.sets_v4"),
     ("policy/record.c", "skip && natflow_sources_match(", "skip && !natflow_sources_match(", "urls.skipped_v4"),
     ("policy/hints.c", "!memcmp(&hint->key, &key, sizeof(key)) &&", "memcmp(&hint->key, &key, sizeof(key)) &&", "dns.hints_v4"),

@@ -21,8 +21,8 @@ from work import Command, Ladder, Prepare  # noqa: E402
 LAB = "tests/lab"
 STOCK = ("6.1", "6.12", "newest")
 # lib/ for programs that are not C.
-LIBRARY = "mkdir -p build/names; gcc -std=gnu11 -O2 -shared -fPIC -o build/names/libnames.so lib/*.c -lnettle"
-BENCH_NAMES = "mkdir -p build/unit; gcc -std=gnu11 -O2 -o build/unit/bench_names tests/unit/bench_names.c lib/*.c -lnettle"
+LIBRARY = "mkdir -p build/names; gcc -std=gnu11 -O2 -shared -fPIC -o build/names/libnames.so lib/*/*.c -lnettle"
+BENCH_NAMES = "mkdir -p build/unit; gcc -std=gnu11 -O2 -o build/unit/bench_names tests/unit/bench_names.c lib/*/*.c -lnettle"
 NAMES = f"captures=$({LAB}/captures.sh); {LIBRARY}; find $captures -type f -name '*cap*' -print0 | " \
         f"xargs -0 {LAB}/names.py build/names/libnames.so"
 

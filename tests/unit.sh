@@ -8,7 +8,7 @@ mkdir -p build/unit
 rm -f build/unit/*.tap
 build() {
 	gcc -std=gnu11 -g -O1 -Wall -Wextra -Wno-unused-parameter -Werror -fsanitize=address,undefined \
-		-fno-sanitize-recover=all -o "build/unit/$1" "${@:2}" lib/*.c -lcmocka -lnettle
+		-fno-sanitize-recover=all -o "build/unit/$1" "${@:2}" lib/*/*.c -lcmocka -lnettle
 }
 build natflow-list natflowctl/natflow-list.c
 tests/unit/natflow-list.sh build/unit/natflow-list >build/unit/natflow-list.tap || true

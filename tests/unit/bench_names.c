@@ -2,12 +2,12 @@
 /* What the parsers cost at worst, in CPU time, the fastest of many runs: other load is left out. TAP. */
 #include <stdio.h>
 #include <time.h>
-#include "../../lib/dns.h"
+#include "../../lib/names/dns.h"
 #include "names.h"
-#include "../../lib/h2.h"
-#include "../../lib/http.h"
-#include "../../lib/listline.h"
-#include "../../lib/tls.h"
+#include "../../lib/names/h2.h"
+#include "../../lib/names/http.h"
+#include "../../lib/text/listline.h"
+#include "../../lib/names/tls.h"
 #include "seal.h"
 
 #define SIZE 16384

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Fuzz the line protocol: any bytes, in any pieces, give lines that parse or name what is wrong. */
 #include <stdio.h>
-#include "../../lib/command.h"
+#include "../../lib/text/command.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {

@@ -4,7 +4,7 @@
  * plainer reader, and more bytes never take back what was said of fewer.
  */
 #include <stdio.h>
-#include "../../lib/dns.h"
+#include "../../lib/names/dns.h"
 
 static void check(bool good)
 {

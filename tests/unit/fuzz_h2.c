@@ -4,7 +4,7 @@
  * in one frame as in two.
  */
 #include <stdio.h>
-#include "../../lib/h2.h"
+#include "../../lib/names/h2.h"
 #include "exact.h"
 
 static enum natflow_parsed parse(const u8 *data, size_t len, struct natflow_h2 *h2)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Fuzz HTTP/1: what a prefix says, the whole says; spans stay inside; chunks go forward. */
 #include <stdio.h>
-#include "../../lib/http.h"
+#include "../../lib/names/http.h"
 #include "exact.h"
 
 static enum natflow_parsed parse(const u8 *data, size_t len, struct natflow_http *http)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Fuzz lines of lists: names are names, what is refused says what was expected, and no cut matters. */
 #include <stdio.h>
-#include "../../lib/listline.h"
+#include "../../lib/text/listline.h"
 
 static void check(bool good)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Fuzz QUIC: any datagram, and any frames in a packet whose seal is right; memory grows as it is asked for. */
 #include <stdio.h>
-#include "../../lib/tls.h"
+#include "../../lib/names/tls.h"
 #include "seal.h"
 
 #define ROOM 16384

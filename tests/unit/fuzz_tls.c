@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Fuzz ClientHello: cut into records or not, a prefix never says more than the whole, and never another name. */
 #include <stdio.h>
-#include "../../lib/tls.h"
+#include "../../lib/names/tls.h"
 
 /* @bare in records of @size bytes; their length. */
 static u32 to_records(const u8 *bare, u32 len, u32 size, u8 *out)

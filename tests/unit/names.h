@@ -4,7 +4,7 @@
 #define _NATFLOW_TEST_NAMES_H
 
 #include <stdio.h>
-#include "../../lib/domains.h"
+#include "../../lib/names/domains.h"
 
 static inline u32 scramble(u32 x)
 {

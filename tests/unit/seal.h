@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The other side of lib/quic: a client's Initial packets, sealed by nettle. */
+/* The other side of lib/names/quic: a client's Initial packets, sealed by nettle. */
 #ifndef _NATFLOW_TEST_SEAL_H
 #define _NATFLOW_TEST_SEAL_H
 
 #include <nettle/gcm.h>
-#include "../../lib/hkdf.h"
-#include "../../lib/quic.h"
+#include "../../lib/names/hkdf.h"
+#include "../../lib/names/quic.h"
 
 struct seal_version {
 	u32 number;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* lib/dns on the host: RFC vectors, hostile names, every truncation, every flipped byte. */
+/* lib/names/dns on the host: RFC vectors, hostile names, every truncation, every flipped byte. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <cmocka.h>
-#include "../../lib/dns.h"
+#include "../../lib/names/dns.h"
 
 #define MALFORMED NATFLOW_PARSE_MALFORMED
 #define MORE NATFLOW_PARSE_MORE

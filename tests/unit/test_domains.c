@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <cmocka.h>
-#include "../../lib/domains.h"
+#include "../../lib/names/domains.h"
 #include "names.h"
 
 static void add(struct natflow_domains *d, const char *name, u16 value)

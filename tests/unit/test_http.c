@@ -4,8 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <cmocka.h>
-#include "../../lib/h2.h"
-#include "../../lib/hpack.h"
+#include "../../lib/names/h2.h"
+#include "../../lib/names/hpack.h"
 #include "exact.h"
 
 /* Rows of tables leave out what is 0 or does not matter. */

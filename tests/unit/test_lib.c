@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <cmocka.h>
-#include "../../lib/command.h"
+#include "../../lib/text/command.h"
 #include "../../lib/nat.h"
 #include "../../lib/pkt.h"
 

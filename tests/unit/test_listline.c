@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <cmocka.h>
-#include "../../lib/listline.h"
+#include "../../lib/text/listline.h"
 
 /* Feed a line. Return: its names with blanks in between, "@" in front if exempt, or "!" and what was expected. */
 static const char *read_line(struct natflow_listline *line, char *out)

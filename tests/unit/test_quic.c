@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <cmocka.h>
-#include "../../lib/tls.h"
+#include "../../lib/names/tls.h"
 #include "seal.h"
 
 static u8 *hex(const char *text, size_t *len)

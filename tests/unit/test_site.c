@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <cmocka.h>
 #include "../../include/uapi/linux/natflow_urllogger.h"
-#include "../../lib/command.h"
-#include "../../lib/dns_reply.h"
-#include "../../lib/gather.h"
-#include "../../lib/name.h"
+#include "../../lib/text/command.h"
+#include "../../lib/names/dns_reply.h"
+#include "../../lib/names/gather.h"
+#include "../../lib/names/name.h"
 
 static int parse(const char *text, struct natflow_command *cmd)
 {

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <cmocka.h>
-#include "../../lib/tls.h"
+#include "../../lib/names/tls.h"
 
 /* Bytes that grow; lengths are filled in when a list ends. */
 struct bytes {

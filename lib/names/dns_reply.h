@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Answers to DNS questions that are not to be answered otherwise. */
-#ifndef _NATFLOW_LIB_DNS_REPLY_H
-#define _NATFLOW_LIB_DNS_REPLY_H
+#ifndef _NATFLOW_LIB_NAMES_DNS_REPLY_H
+#define _NATFLOW_LIB_NAMES_DNS_REPLY_H
 
 #include "dns.h"
 
@@ -28,4 +28,4 @@ unsigned int natflow_dns_reply(u8 *to, unsigned int room, const u8 *msg,
 			       const struct natflow_dns_policy *policy,
 			       enum natflow_dns_answer answer);
 
-#endif /* _NATFLOW_LIB_DNS_REPLY_H */
+#endif /* _NATFLOW_LIB_NAMES_DNS_REPLY_H */

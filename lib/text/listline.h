@@ -3,10 +3,10 @@
  * Lines of block lists as they are published: bytes to lines, a line to names.
  * The kernel's loader and natflow-list both read lists with this.
  */
-#ifndef _NATFLOW_LIB_LISTLINE_H
-#define _NATFLOW_LIB_LISTLINE_H
+#ifndef _NATFLOW_LIB_TEXT_LISTLINE_H
+#define _NATFLOW_LIB_TEXT_LISTLINE_H
 
-#include "hostname.h"
+#include "../names/hostname.h"
 
 #define NATFLOW_LISTLINE_MAX 4096	/* bytes, with a NUL; longer comments are fine */
 
@@ -31,4 +31,4 @@ bool natflow_listline_is(const struct natflow_listline *line, const char *word);
 int natflow_listline_begin(struct natflow_listline *line);
 int natflow_listline_next(struct natflow_listline *line, struct natflow_hostname *host);
 
-#endif /* _NATFLOW_LIB_LISTLINE_H */
+#endif /* _NATFLOW_LIB_TEXT_LISTLINE_H */

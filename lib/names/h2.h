@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The first request of an HTTP/2 connection without TLS (h2c with prior knowledge). */
-#ifndef _NATFLOW_LIB_H2_H
-#define _NATFLOW_LIB_H2_H
+#ifndef _NATFLOW_LIB_NAMES_H2_H
+#define _NATFLOW_LIB_NAMES_H2_H
 
 #include "http.h"
 
@@ -18,4 +18,4 @@ struct natflow_h2 {
 
 enum natflow_parsed natflow_h2_parse(const u8 *data, unsigned int len, struct natflow_h2 *h2);
 
-#endif /* _NATFLOW_LIB_H2_H */
+#endif /* _NATFLOW_LIB_NAMES_H2_H */

@@ -3,10 +3,10 @@
  * The two primitives that QUIC's first keys need, from a library: the kernel's
  * own, which needs no transform and sleeps nowhere, or nettle on the host.
  */
-#ifndef _NATFLOW_LIB_CRYPTO_H
-#define _NATFLOW_LIB_CRYPTO_H
+#ifndef _NATFLOW_LIB_NAMES_CRYPTO_H
+#define _NATFLOW_LIB_NAMES_CRYPTO_H
 
-#include "host.h"
+#include "../host.h"
 
 #define NATFLOW_SHA256_SIZE 32
 #define NATFLOW_SHA256_BLOCK 64
@@ -84,4 +84,4 @@ static inline void natflow_aes_encrypt(const struct natflow_aes *aes, u8 *out, c
 }
 
 #endif /* __KERNEL__ */
-#endif /* _NATFLOW_LIB_CRYPTO_H */
+#endif /* _NATFLOW_LIB_NAMES_CRYPTO_H */

@@ -3,8 +3,8 @@
  * DNS messages, as in UDP datagrams and in TCP streams: the question, the
  * answers, the response code. All offsets count from the start of the message.
  */
-#ifndef _NATFLOW_LIB_DNS_H
-#define _NATFLOW_LIB_DNS_H
+#ifndef _NATFLOW_LIB_NAMES_DNS_H
+#define _NATFLOW_LIB_NAMES_DNS_H
 
 #include "hostname.h"
 
@@ -91,4 +91,4 @@ bool natflow_dns_param_next(const struct natflow_dns_cursor *c, struct natflow_d
 enum natflow_parsed natflow_dns_frame_next(const u8 *stream, unsigned int len,
 					   struct natflow_dns_frame *f);
 
-#endif /* _NATFLOW_LIB_DNS_H */
+#endif /* _NATFLOW_LIB_NAMES_DNS_H */

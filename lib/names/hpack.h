@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* HPACK (RFC 7541) for the first header block of a connection: who is asked for what. */
-#ifndef _NATFLOW_LIB_HPACK_H
-#define _NATFLOW_LIB_HPACK_H
+#ifndef _NATFLOW_LIB_NAMES_HPACK_H
+#define _NATFLOW_LIB_NAMES_HPACK_H
 
-#include "host.h"
+#include "../host.h"
 
 /* Characters kept of a value: a host name of 253, its final dot, "[]" and ":65535" fit. */
 #define NATFLOW_HPACK_VALUE_MAX 264
@@ -42,4 +42,4 @@ struct natflow_hpack_field {
 
 int natflow_hpack_next(struct natflow_hpack *block, struct natflow_hpack_field *field);
 
-#endif /* _NATFLOW_LIB_HPACK_H */
+#endif /* _NATFLOW_LIB_NAMES_HPACK_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The head of an HTTP/1.0 or 1.1 request, as the client sends it. */
-#ifndef _NATFLOW_LIB_HTTP_H
-#define _NATFLOW_LIB_HTTP_H
+#ifndef _NATFLOW_LIB_NAMES_HTTP_H
+#define _NATFLOW_LIB_NAMES_HTTP_H
 
 #include "hostname.h"
 
@@ -49,4 +49,4 @@ bool natflow_authority_set(struct natflow_hostname *host, u16 *port, const u8 *t
 bool natflow_authority_match(const struct natflow_hostname *host, const u8 *text,
 			     unsigned int len);
 
-#endif /* _NATFLOW_LIB_HTTP_H */
+#endif /* _NATFLOW_LIB_NAMES_HTTP_H */

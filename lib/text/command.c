@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The grammars of /dev/natflow_ctl and /dev/hostacl_ctl. Nothing is applied here. */
 #include "command.h"
-#include "dns_reply.h"
+#include "../names/dns_reply.h"
 
 const char * const natflow_level_words[4] = { "counters", "domain", "host", "url" };
 

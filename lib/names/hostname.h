@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Host names as parsers find them in packets, brought into one form. */
-#ifndef _NATFLOW_LIB_HOSTNAME_H
-#define _NATFLOW_LIB_HOSTNAME_H
+#ifndef _NATFLOW_LIB_NAMES_HOSTNAME_H
+#define _NATFLOW_LIB_NAMES_HOSTNAME_H
 
-#include "host.h"
+#include "../host.h"
 
 #define NATFLOW_HOSTNAME_MAX 253	/* characters, RFC 1035 section 2.3.4 in text form */
 
@@ -28,4 +28,4 @@ bool natflow_hostname_set(struct natflow_hostname *host, const u8 *text, unsigne
 bool natflow_hostname_pattern(struct natflow_hostname *host, const char *text, unsigned int len);
 const char *natflow_hostname_domain(const struct natflow_hostname *host);
 
-#endif /* _NATFLOW_LIB_HOSTNAME_H */
+#endif /* _NATFLOW_LIB_NAMES_HOSTNAME_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The name that the beginning of a client's stream asks for, whichever protocol says it. */
-#ifndef _NATFLOW_LIB_NAME_H
-#define _NATFLOW_LIB_NAME_H
+#ifndef _NATFLOW_LIB_NAMES_NAME_H
+#define _NATFLOW_LIB_NAMES_NAME_H
 
-#include "../include/uapi/linux/natflow_urllogger.h"
+#include "../../include/uapi/linux/natflow_urllogger.h"
 #include "dns.h"
 #include "h2.h"
 #include "tls.h"
@@ -37,4 +37,4 @@ enum natflow_parsed natflow_name_chunk(const u8 *data, u32 len, struct natflow_n
 enum natflow_parsed natflow_name_question(const u8 *data, u32 len, struct natflow_name *name);
 enum natflow_parsed natflow_name_hello(const u8 *data, u32 len, struct natflow_name *name);
 
-#endif /* _NATFLOW_LIB_NAME_H */
+#endif /* _NATFLOW_LIB_NAMES_NAME_H */

@@ -3,8 +3,8 @@
  * A QUIC client's first flight, versions 1 (RFC 9000, 9001), 2 (RFC 9369) and draft 29:
  * Initial packets opened, their CRYPTO frames gathered.
  */
-#ifndef _NATFLOW_LIB_QUIC_H
-#define _NATFLOW_LIB_QUIC_H
+#ifndef _NATFLOW_LIB_NAMES_QUIC_H
+#define _NATFLOW_LIB_NAMES_QUIC_H
 
 #include "gather.h"
 #include "gcm.h"
@@ -34,4 +34,4 @@ struct natflow_quic_work {
 enum natflow_parsed natflow_quic_receive(struct natflow_quic *quic, struct natflow_gather *gather,
 					 struct natflow_quic_work *work, const u8 *data, u32 len);
 
-#endif /* _NATFLOW_LIB_QUIC_H */
+#endif /* _NATFLOW_LIB_NAMES_QUIC_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Whom a list of sites is for, and when. */
-#include "../include/uapi/linux/natflow_urllogger.h"
+#include "../../include/uapi/linux/natflow_urllogger.h"
 #include "command.h"
 #include "site.h"
 

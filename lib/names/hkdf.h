@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* HKDF over SHA-256 (RFC 5869) and TLS 1.3's labels on top (RFC 8446 section 7.1). */
-#ifndef _NATFLOW_LIB_HKDF_H
-#define _NATFLOW_LIB_HKDF_H
+#ifndef _NATFLOW_LIB_NAMES_HKDF_H
+#define _NATFLOW_LIB_NAMES_HKDF_H
 
 #include "crypto.h"
 
@@ -10,4 +10,4 @@ void natflow_hkdf_extract(const u8 *salt, size_t salt_len, const u8 *key, size_t
 void natflow_hkdf_expand(const u8 *secret, const u8 *info, size_t info_len, u8 *out, size_t len);
 void natflow_hkdf_label(const u8 *secret, const char *label, u8 *out, size_t len);
 
-#endif /* _NATFLOW_LIB_HKDF_H */
+#endif /* _NATFLOW_LIB_NAMES_HKDF_H */

@@ -3,10 +3,10 @@
  * The line protocol of the control devices: bytes to lines, a line to a
  * command. Applying a command is not done here.
  */
-#ifndef _NATFLOW_LIB_COMMAND_H
-#define _NATFLOW_LIB_COMMAND_H
+#ifndef _NATFLOW_LIB_TEXT_COMMAND_H
+#define _NATFLOW_LIB_TEXT_COMMAND_H
 
-#include "hostname.h"
+#include "../names/hostname.h"
 #include "site.h"
 
 #define NATFLOW_LINE_MAX 256	/* bytes, newline included */
@@ -108,4 +108,4 @@ int natflow_mark_parse(char *text, u32 *mark, u32 *mask, const char **word);
 int natflow_prefix_parse(char *text, u8 *addr, u8 *family, u8 *len);
 bool natflow_prefix_match(const u8 *addr, const u8 *prefix, unsigned int bits);
 
-#endif /* _NATFLOW_LIB_COMMAND_H */
+#endif /* _NATFLOW_LIB_TEXT_COMMAND_H */

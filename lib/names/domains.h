@@ -3,10 +3,10 @@
  * A set of domains, each with a value, and which of them a name is in: itself
  * or below. Names are not kept, only 64 bits that a random key makes of each.
  */
-#ifndef _NATFLOW_LIB_DOMAINS_H
-#define _NATFLOW_LIB_DOMAINS_H
+#ifndef _NATFLOW_LIB_NAMES_DOMAINS_H
+#define _NATFLOW_LIB_NAMES_DOMAINS_H
 
-#include "host.h"
+#include "../host.h"
 
 #define NATFLOW_DOMAINS_SLOTS 6
 #define NATFLOW_DOMAINS_TRIES 4		/* sizes for a set that does not find room */
@@ -57,4 +57,4 @@ unsigned int natflow_domains_find(const struct natflow_domains *d, const char *n
 bool natflow_domains_best(const struct natflow_domains *d, const char *name, unsigned int len,
 			  struct natflow_domains_hit *hit);
 
-#endif /* _NATFLOW_LIB_DOMAINS_H */
+#endif /* _NATFLOW_LIB_NAMES_DOMAINS_H */

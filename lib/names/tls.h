@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What a TLS client says first (RFC 8446 section 4.1.2), in records or, for QUIC, without. */
-#ifndef _NATFLOW_LIB_TLS_H
-#define _NATFLOW_LIB_TLS_H
+#ifndef _NATFLOW_LIB_NAMES_TLS_H
+#define _NATFLOW_LIB_NAMES_TLS_H
 
 #include "hostname.h"
 
@@ -19,4 +19,4 @@ enum natflow_parsed natflow_tls_hello(const u8 *data, u32 len, bool records,
 				      struct natflow_tls *tls);
 enum natflow_parsed natflow_tls_is_retry(const u8 *data, u32 len);
 
-#endif /* _NATFLOW_LIB_TLS_H */
+#endif /* _NATFLOW_LIB_NAMES_TLS_H */

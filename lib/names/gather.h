@@ -5,10 +5,10 @@
  * The receiver may have put together a third reading from both: when there is
  * a @last, what is found in one of the two is not all that may have been said.
  */
-#ifndef _NATFLOW_LIB_GATHER_H
-#define _NATFLOW_LIB_GATHER_H
+#ifndef _NATFLOW_LIB_NAMES_GATHER_H
+#define _NATFLOW_LIB_NAMES_GATHER_H
 
-#include "host.h"
+#include "../host.h"
 
 /* Memory is the caller's; all zero is an empty one without room. */
 struct natflow_gather {
@@ -30,4 +30,4 @@ bool natflow_gather_has(const struct natflow_gather *g, u32 from);
 void natflow_gather_drop(struct natflow_gather *g, u32 bytes);
 int natflow_gather_put(struct natflow_gather *g, u32 at, const u8 *data, u32 len);
 
-#endif /* _NATFLOW_LIB_GATHER_H */
+#endif /* _NATFLOW_LIB_NAMES_GATHER_H */

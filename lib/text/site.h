@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Whom a list of sites is for, and when. */
-#ifndef _NATFLOW_LIB_SITE_H
-#define _NATFLOW_LIB_SITE_H
+#ifndef _NATFLOW_LIB_TEXT_SITE_H
+#define _NATFLOW_LIB_TEXT_SITE_H
 
-#include "host.h"
+#include "../host.h"
 
 struct net;
 
@@ -59,4 +59,4 @@ int natflow_site_policy_parse(char *text, struct natflow_site_policy *p, const c
 bool natflow_site_applies(const struct natflow_site_policy *p,
 			  const struct natflow_site_client *client, unsigned int minute);
 
-#endif /* _NATFLOW_LIB_SITE_H */
+#endif /* _NATFLOW_LIB_TEXT_SITE_H */
