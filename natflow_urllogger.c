@@ -17,9 +17,9 @@
 #include <linux/tcp.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
-#include "core/attach.h"
-#include "core/flow.h"
-#include "core/segment.h"
+#include "core/base/attach.h"
+#include "core/flow/flow.h"
+#include "core/base/segment.h"
 #include "natflow_urllogger.h"
 #include "policy/acl.h"
 #include "policy/answer.h"

@@ -7,8 +7,8 @@
 #include <linux/netfilter.h>
 #include <linux/rhashtable.h>
 #include <linux/workqueue.h>
-#include "core/netns.h"
-#include "core/ring.h"
+#include "core/base/netns.h"
+#include "core/base/ring.h"
 #include "lib/text/command.h"
 
 struct ctl_table_header;

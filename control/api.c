@@ -2,11 +2,11 @@
 /* The exported door of rules. */
 #include <linux/module.h>
 #include "api.h"
-#include "../core/clock.h"
+#include "../core/base/clock.h"
 #include "../core/hooks.h"
 #include "../core/learn.h"
-#include "../core/log.h"
-#include "../core/netns.h"
+#include "../core/base/log.h"
+#include "../core/base/netns.h"
 
 #define ADD_RULE "iptables -I FORWARD 1 -j FLOWOFFLOAD"
 

@@ -14,8 +14,8 @@
 #include "door.h"
 #include "hostacl.h"
 #include "settings.h"
-#include "../core/log.h"
-#include "../core/netns.h"
+#include "../core/base/log.h"
+#include "../core/base/netns.h"
 #include "../lib/text/command.h"
 #include "../policy/sites.h"
 

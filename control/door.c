@@ -7,8 +7,8 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include "door.h"
-#include "../core/log.h"
-#include "../core/netns.h"
+#include "../core/base/log.h"
+#include "../core/base/netns.h"
 #include "../natflow_urllogger.h"
 
 /**

@@ -9,10 +9,10 @@
 #include "settings.h"
 #include "status.h"
 #include "urls.h"
-#include "../core/ct.h"
-#include "../core/egress.h"
-#include "../core/flow.h"
-#include "../core/log.h"
+#include "../core/base/ct.h"
+#include "../core/topo/egress.h"
+#include "../core/flow/flow.h"
+#include "../core/base/log.h"
 #include "../natflow_urllogger.h"
 
 /* The lock waits for a change that is under way. */

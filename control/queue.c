@@ -6,8 +6,8 @@
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include "../core/log.h"
-#include "../core/netns.h"
+#include "../core/base/log.h"
+#include "../core/base/netns.h"
 #include "../include/uapi/linux/natflow_urllogger.h"
 #include "../natflow_urllogger.h"
 #include "door.h"

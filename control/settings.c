@@ -3,14 +3,14 @@
 #include <linux/rtnetlink.h>
 #include <linux/seq_file.h>
 #include "settings.h"
-#include "../core/clock.h"
-#include "../core/ct.h"
-#include "../core/egress.h"
+#include "../core/base/clock.h"
+#include "../core/base/ct.h"
+#include "../core/topo/egress.h"
 #include "../core/hooks.h"
-#include "../core/log.h"
-#include "../core/port.h"
+#include "../core/base/log.h"
+#include "../core/topo/port.h"
 #include "../core/rules.h"
-#include "../core/table.h"
+#include "../core/flow/table.h"
 #include "../lib/text/command.h"
 #include "../natflow_urllogger.h"
 

@@ -11,9 +11,9 @@
 #include <linux/seq_file.h>
 #include <net/addrconf.h>
 #include "status.h"
-#include "../core/ct.h"
-#include "../core/flow.h"
-#include "../core/netns.h"
+#include "../core/base/ct.h"
+#include "../core/flow/flow.h"
+#include "../core/base/netns.h"
 
 #define ADD_RULE "iptables -I FORWARD 1 -j FLOWOFFLOAD"
 

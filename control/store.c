@@ -2,8 +2,8 @@
 /* /proc/sys/urllogger_store: the switches that the original natflow's users know. */
 #include <linux/slab.h>
 #include <linux/sysctl.h>
-#include "../core/log.h"
-#include "../core/netns.h"
+#include "../core/base/log.h"
+#include "../core/base/netns.h"
 #include "../natflow_urllogger.h"
 #include "store.h"
 

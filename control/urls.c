@@ -2,7 +2,7 @@
 /* /proc/natflow_urls: the log of names for people, one record a line, the oldest first. */
 #include <linux/seq_file_net.h>
 #include <linux/time.h>
-#include "../core/netns.h"
+#include "../core/base/netns.h"
 #include "../include/uapi/linux/natflow_urllogger.h"
 #include "../lib/text/site.h"
 #include "../natflow_urllogger.h"

@@ -8,11 +8,11 @@
  */
 #include <linux/sched.h>
 #include "ageing.h"
-#include "ct.h"
-#include "egress.h"
+#include "base/ct.h"
+#include "topo/egress.h"
 #include "hooks.h"
 #include "rules.h"
-#include "table.h"
+#include "flow/table.h"
 
 #define TICK		(HZ / 8)
 #define FOLD_TICKS	4

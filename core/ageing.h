@@ -3,8 +3,8 @@
 #ifndef _NATFLOW_CORE_AGEING_H
 #define _NATFLOW_CORE_AGEING_H
 
-#include "clock.h"
-#include "flow.h"
+#include "base/clock.h"
+#include "flow/flow.h"
 
 void natflow_ageing_join(struct natflow_flow *flow);
 void natflow_ageing_tick(struct work_struct *work);

@@ -4,11 +4,11 @@
 #include <linux/rtnetlink.h>
 #include <net/addrconf.h>
 #include <net/netevent.h>
-#include "clock.h"
-#include "egress.h"
+#include "base/clock.h"
+#include "topo/egress.h"
 #include "events.h"
-#include "port.h"
-#include "way.h"
+#include "topo/port.h"
+#include "topo/way.h"
 
 /* Context: RTNL. */
 static int netdev_event(struct notifier_block *nb, unsigned long event, void *ptr)

@@ -9,12 +9,12 @@
 #include <linux/netfilter_ipv6.h>
 #include <linux/rtnetlink.h>
 #include "ageing.h"
-#include "ct.h"
-#include "flow.h"
+#include "base/ct.h"
+#include "flow/flow.h"
 #include "hooks.h"
 #include "learn.h"
-#include "log.h"
-#include "port.h"
+#include "base/log.h"
+#include "topo/port.h"
 #include "watch.h"
 
 /* May new flows be selected? */

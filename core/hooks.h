@@ -3,7 +3,7 @@
 #ifndef _NATFLOW_CORE_HOOKS_H
 #define _NATFLOW_CORE_HOOKS_H
 
-#include "netns.h"
+#include "base/netns.h"
 
 void natflow_hooks_update(struct natflow_net *nn);
 void natflow_hooks_kick(struct natflow_net *nn);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Learned from what the stack did, not from a guess: POST_ROUTING, last. Each
- * direction is learned from a packet of that direction: how it came in (core/note.c),
+ * direction is learned from a packet of that direction: how it came in (core/base/note.c),
  * and with which route, mark, priority and header fields it leaves.
  */
 #include <linux/inetdevice.h>
@@ -13,17 +13,17 @@
 #include <net/route.h>
 #include <net/xfrm.h>
 #include "../lib/pkt.h"
-#include "attach.h"
-#include "clock.h"
-#include "ct.h"
-#include "egress.h"
-#include "flow.h"
+#include "base/attach.h"
+#include "base/clock.h"
+#include "base/ct.h"
+#include "topo/egress.h"
+#include "flow/flow.h"
 #include "learn.h"
-#include "log.h"
-#include "note.h"
-#include "port.h"
-#include "trace.h"
-#include "way.h"
+#include "base/log.h"
+#include "base/note.h"
+#include "topo/port.h"
+#include "base/trace.h"
+#include "topo/way.h"
 
 /* One packet on its way out, and what it teaches. */
 struct ctx {

@@ -15,7 +15,7 @@
 #include <linux/export.h>
 #include <linux/mutex.h>
 #include <linux/netfilter/x_tables.h>
-#include "clock.h"
+#include "base/clock.h"
 #include "rules.h"
 
 static DEFINE_MUTEX(reader_lock);

@@ -3,7 +3,7 @@
 #ifndef _NATFLOW_CORE_RULES_H
 #define _NATFLOW_CORE_RULES_H
 
-#include "netns.h"
+#include "base/netns.h"
 
 #define NATFLOW_RULES_TABLES 4	/* of a family that can see packets of established flows */
 

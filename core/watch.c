@@ -19,10 +19,10 @@
 #include <linux/rtnetlink.h>
 #include <net/netlink.h>
 #include <net/sock.h>
-#include "clock.h"
-#include "port.h"
+#include "base/clock.h"
+#include "topo/port.h"
 #include "watch.h"
-#include "way.h"
+#include "topo/way.h"
 
 /* Is this about a port of a bridge that forwards? */
 static bool says_forwarding(const struct nlmsghdr *nlh)

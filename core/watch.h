@@ -3,7 +3,7 @@
 #ifndef _NATFLOW_CORE_WATCH_H
 #define _NATFLOW_CORE_WATCH_H
 
-#include "netns.h"
+#include "base/netns.h"
 
 bool natflow_watch_start(struct natflow_net *nn);
 void natflow_watch_stop(struct natflow_net *nn);

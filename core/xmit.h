@@ -5,7 +5,7 @@
 
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
-#include "egress.h"
+#include "topo/egress.h"
 
 struct sk_buff *natflow_xmit_copy_headers(struct sk_buff *skb, unsigned int headroom);
 

@@ -4,7 +4,7 @@
 #include <linux/slab.h>
 #include <linux/time.h>
 #include <linux/timekeeping.h>
-#include "../core/ct.h"
+#include "../core/base/ct.h"
 #include "acl.h"
 #include "sets.h"
 

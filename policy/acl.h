@@ -3,7 +3,7 @@
 #ifndef _NATFLOW_POLICY_ACL_H
 #define _NATFLOW_POLICY_ACL_H
 
-#include "../core/netns.h"
+#include "../core/base/netns.h"
 #include "../lib/names/dns_reply.h"
 #include "../lib/names/hostname.h"
 #include "../include/uapi/linux/natflow_urllogger.h"

@@ -3,7 +3,7 @@
 #ifndef _NATFLOW_POLICY_ANSWER_H
 #define _NATFLOW_POLICY_ANSWER_H
 
-#include "../core/segment.h"
+#include "../core/base/segment.h"
 
 bool natflow_answer_tcp(const struct natflow_segment *s, u8 flags, const char *text,
 			unsigned int len);

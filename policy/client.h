@@ -3,7 +3,7 @@
 #ifndef _NATFLOW_POLICY_CLIENT_H
 #define _NATFLOW_POLICY_CLIENT_H
 
-#include "../core/segment.h"
+#include "../core/base/segment.h"
 #include "../lib/text/site.h"
 
 void natflow_client_of(struct natflow_site_client *client, const struct nf_conn *ct);

@@ -4,7 +4,7 @@
 #define _NATFLOW_POLICY_DNS_H
 
 #include <linux/netfilter.h>
-#include "../core/segment.h"
+#include "../core/base/segment.h"
 #include "../lib/names/dns_reply.h"
 
 struct natflow_acl;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What one flow's client says, put together until it is a name or the budget is spent. */
 #include <linux/slab.h>
-#include "../core/segment.h"
+#include "../core/base/segment.h"
 #include "../lib/names/name.h"
 #include "../natflow_urllogger.h"
 #include "acl.h"

@@ -5,7 +5,7 @@
 
 #include <linux/rhashtable-types.h>
 #include <linux/spinlock.h>
-#include "../core/stats.h"
+#include "../core/base/stats.h"
 #include "../include/uapi/linux/natflow_urllogger.h"
 #include "../lib/names/gather.h"
 #include "../lib/names/quic.h"

@@ -2,7 +2,7 @@
 /* What of a name goes into the log. */
 #include "../lib/names/name.h"
 #include "../natflow_urllogger.h"
-#include "../core/ct.h"
+#include "../core/base/ct.h"
 #include "hints.h"
 #include "record.h"
 

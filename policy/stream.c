@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The beginning of a stream, gathered within what a namespace may have for that. */
 #include <linux/slab.h>
-#include "../core/segment.h"
+#include "../core/base/segment.h"
 #include "../natflow_urllogger.h"
 #include "stream.h"
 

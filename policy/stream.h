@@ -3,7 +3,7 @@
 #ifndef _NATFLOW_POLICY_STREAM_H
 #define _NATFLOW_POLICY_STREAM_H
 
-#include "../core/stats.h"
+#include "../core/base/stats.h"
 #include "../lib/names/gather.h"
 
 #define NATFLOW_STREAM_MAX	16384	/* bytes of a flow */

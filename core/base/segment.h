@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A TCP segment or UDP datagram of a tracked flow, as netfilter's hooks see it. */
-#ifndef _NATFLOW_CORE_SEGMENT_H
-#define _NATFLOW_CORE_SEGMENT_H
+#ifndef _NATFLOW_CORE_BASE_SEGMENT_H
+#define _NATFLOW_CORE_BASE_SEGMENT_H
 
 #include <linux/skbuff.h>
 #include "ct.h"
@@ -36,4 +36,4 @@ bool natflow_segment_read(struct natflow_segment *s, struct sk_buff *skb, u8 fam
 bool natflow_segment_sound(const struct natflow_segment *s);
 const u8 *natflow_segment_mac(const struct natflow_segment *s);
 
-#endif /* _NATFLOW_CORE_SEGMENT_H */
+#endif /* _NATFLOW_CORE_BASE_SEGMENT_H */

@@ -5,12 +5,12 @@
  * own way. Others are learned from packets that went up the stack, past the
  * hooks of all devices in between, and are forgotten when one of these changes.
  */
-#ifndef _NATFLOW_CORE_WAY_H
-#define _NATFLOW_CORE_WAY_H
+#ifndef _NATFLOW_CORE_TOPO_WAY_H
+#define _NATFLOW_CORE_TOPO_WAY_H
 
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
-#include "clock.h"
+#include "../base/clock.h"
 #include "flat.h"
 #include "port.h"
 
@@ -114,4 +114,4 @@ const struct natflow_way *natflow_way_learn(struct natflow_net *nn, const struct
 void natflow_way_forget(struct natflow_net *nn, const struct net_device *dev);
 void natflow_way_check(struct natflow_net *nn, bool bridges);
 
-#endif /* _NATFLOW_CORE_WAY_H */
+#endif /* _NATFLOW_CORE_TOPO_WAY_H */

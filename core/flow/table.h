@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The writers' side of the flow table; core/flow.c and core/ageing.c only. */
-#ifndef _NATFLOW_CORE_TABLE_H
-#define _NATFLOW_CORE_TABLE_H
+/* The writers' side of the flow table; core/flow/flow.c and core/ageing.c only. */
+#ifndef _NATFLOW_CORE_FLOW_TABLE_H
+#define _NATFLOW_CORE_FLOW_TABLE_H
 
 #include "flow.h"
 
@@ -19,4 +19,4 @@ bool natflow_table_insert(struct natflow_net *nn, struct natflow_table *table,
 void natflow_table_remove(struct natflow_net *nn, struct natflow_table *table,
 			  struct natflow_dir *dir, u8 family);
 
-#endif /* _NATFLOW_CORE_TABLE_H */
+#endif /* _NATFLOW_CORE_FLOW_TABLE_H */

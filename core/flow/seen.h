@@ -3,8 +3,8 @@
  * What the stack was seen to do with the packets of one direction: how they
  * came in, how they left. Only packets that came in alike are fast.
  */
-#ifndef _NATFLOW_CORE_SEEN_H
-#define _NATFLOW_CORE_SEEN_H
+#ifndef _NATFLOW_CORE_FLOW_SEEN_H
+#define _NATFLOW_CORE_FLOW_SEEN_H
 
 #include "flow.h"
 
@@ -33,4 +33,4 @@ void natflow_seen_read(struct natflow_flow *flow, const struct natflow_dir *dir,
 enum natflow_reason natflow_seen_verdict(const struct natflow_seen *seen,
 					 const struct natflow_note *in);
 
-#endif /* _NATFLOW_CORE_SEEN_H */
+#endif /* _NATFLOW_CORE_FLOW_SEEN_H */

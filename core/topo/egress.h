@@ -11,15 +11,15 @@
  * period later, even while flows still point to it: readers check @mtu,
  * or @alive, inside their RCU section before they touch @dev.
  */
-#ifndef _NATFLOW_CORE_EGRESS_H
-#define _NATFLOW_CORE_EGRESS_H
+#ifndef _NATFLOW_CORE_TOPO_EGRESS_H
+#define _NATFLOW_CORE_TOPO_EGRESS_H
 
 #include <linux/netdevice.h>
 #include <linux/refcount.h>
 #include <linux/seqlock.h>
 #include <net/neighbour.h>
 #include "flat.h"
-#include "netns.h"
+#include "../base/netns.h"
 
 /* Ethernet, and VLAN tags that are not left to the device. */
 #define NATFLOW_L2_MAX 32
@@ -84,4 +84,4 @@ void natflow_egress_dev_gone(struct natflow_net *nn, const struct net_device *de
 void natflow_egress_keep_neighbours(struct natflow_net *nn);
 void natflow_egress_exit(struct natflow_net *nn);
 
-#endif /* _NATFLOW_CORE_EGRESS_H */
+#endif /* _NATFLOW_CORE_TOPO_EGRESS_H */

@@ -14,7 +14,7 @@
  *     the stack that a limit or a statistic shows, and later one in 5 s.
  * A direction that is rewritten or varies stays with the stack while its flow lives.
  */
-#include "clock.h"
+#include "../base/clock.h"
 #include "seen.h"
 
 static u8 ecn_bit(u64 look)

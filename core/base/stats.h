@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Per-CPU counters: one per reason, and what was forwarded. */
-#ifndef _NATFLOW_CORE_STATS_H
-#define _NATFLOW_CORE_STATS_H
+#ifndef _NATFLOW_CORE_BASE_STATS_H
+#define _NATFLOW_CORE_BASE_STATS_H
 
 #include <linux/llist.h>
 #include <linux/percpu.h>
 #include <linux/u64_stats_sync.h>
 #include "note.h"
-#include "../include/uapi/linux/natflow_reason.h"
+#include "../../include/uapi/linux/natflow_reason.h"
 
 /* Families by index, for the two clocks. */
 #define NATFLOW_FAMILIES 2
 
-/* The hooks that the packet last seen on this CPU met, lowest first; see core/way.c. */
+/* The hooks that the packet last seen on this CPU met, lowest first; see core/topo/way.c. */
 struct natflow_trail {
 	const struct sk_buff *of;	/* may be gone, only compared */
 	u32 tags;			/* at the first hook */
@@ -28,7 +28,7 @@ struct natflow_pcpu {
 	u64_stats_t reason[NATFLOW_REASON_MAX + 1];
 	/* A packet that a rule selected in vain; may be gone, only compared; see core/learn.c. */
 	const struct sk_buff *refused_of;
-	/* The route clock when a packet last went up the stack on this CPU; see core/clock.h. */
+	/* The route clock when a packet last went up the stack on this CPU; see core/base/clock.h. */
 	u32 clock[NATFLOW_FAMILIES];
 	const struct sk_buff *clock_of;	/* that packet; may be gone, only compared */
 	struct natflow_trail trail;
@@ -84,4 +84,4 @@ const char *natflow_reason_group(enum natflow_reason reason);
 const char *natflow_reason_key(enum natflow_reason reason);
 const char *natflow_reason_text(enum natflow_reason reason);
 
-#endif /* _NATFLOW_CORE_STATS_H */
+#endif /* _NATFLOW_CORE_BASE_STATS_H */

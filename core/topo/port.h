@@ -7,18 +7,18 @@
  * bridges, where packets come in that surface above. Members of a bond are
  * not: the bond is the lowest device with a hook.
  */
-#ifndef _NATFLOW_CORE_PORT_H
-#define _NATFLOW_CORE_PORT_H
+#ifndef _NATFLOW_CORE_TOPO_PORT_H
+#define _NATFLOW_CORE_TOPO_PORT_H
 
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
 #include "flat.h"
-#include "netns.h"
+#include "../base/netns.h"
 
 #define NATFLOW_WAY_BUCKETS	8
 #define NATFLOW_WAYS_MAX	256	/* of one port; more VLANs than that are not flattened */
 
-/* See core/way.h. What is hashed does not change. */
+/* See core/topo/way.h. What is hashed does not change. */
 struct natflow_way {
 	u32 id;				/* in keys: even, never given out twice in a namespace */
 	u32 tags;			/* natflow_way_tags() */
@@ -57,4 +57,4 @@ bool natflow_port_named(const struct natflow_group *group, const char *name);
 void natflow_port_regroup(struct natflow_net *nn, const struct natflow_group *group);
 void natflow_port_renamed(struct natflow_net *nn, struct net_device *dev);
 
-#endif /* _NATFLOW_CORE_PORT_H */
+#endif /* _NATFLOW_CORE_TOPO_PORT_H */

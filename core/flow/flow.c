@@ -4,14 +4,14 @@
  * state machine in flow.h.
  */
 #include <linux/slab.h>
-#include "clock.h"
-#include "ct.h"
-#include "egress.h"
+#include "../base/clock.h"
+#include "../base/ct.h"
+#include "../topo/egress.h"
 #include "seen.h"
 #include "table.h"
 
 #define CREATE_TRACE_POINTS
-#include "trace.h"
+#include "../base/trace.h"
 
 /* Flows that are not freed yet stop new ones at flow_limit of them, but never below this. */
 #define DEAD_LIMIT_MIN 1024U

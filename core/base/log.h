@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* /proc/natflow_log: the last messages of a namespace. */
-#ifndef _NATFLOW_CORE_LOG_H
-#define _NATFLOW_CORE_LOG_H
+#ifndef _NATFLOW_CORE_BASE_LOG_H
+#define _NATFLOW_CORE_BASE_LOG_H
 
 #include <linux/compiler_attributes.h>
 
@@ -23,4 +23,4 @@ __printf(3, 4) void natflow_log_once(struct natflow_net *nn, enum natflow_log_cl
 				     const char *fmt, ...);
 void natflow_log_show(struct natflow_net *nn, struct seq_file *m);
 
-#endif /* _NATFLOW_CORE_LOG_H */
+#endif /* _NATFLOW_CORE_BASE_LOG_H */

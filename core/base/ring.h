@@ -9,14 +9,14 @@
  * events as dropped: produced = delivered hits + dropped + limited, for a reader
  * that was there from the beginning and has come to the end.
  */
-#ifndef _NATFLOW_CORE_RING_H
-#define _NATFLOW_CORE_RING_H
+#ifndef _NATFLOW_CORE_BASE_RING_H
+#define _NATFLOW_CORE_BASE_RING_H
 
 #include <linux/ktime.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
-#include "../lib/key.h"
+#include "../../lib/key.h"
 
 #define NATFLOW_RING_SLOTS 16384	/* records */
 #define NATFLOW_RING_RECENT 1024	/* places where repeated events look for their record */
@@ -74,4 +74,4 @@ const struct natflow_event *natflow_ring_peek(struct natflow_ring *ring,
 void natflow_ring_pass(struct natflow_ring_cursor *c, const struct natflow_event *event);
 void natflow_ring_set_window(struct natflow_ring *ring, int seconds);
 
-#endif /* _NATFLOW_CORE_RING_H */
+#endif /* _NATFLOW_CORE_BASE_RING_H */

@@ -6,9 +6,9 @@
 #include <linux/netfilter_netdev.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
-#include "clock.h"
+#include "../base/clock.h"
 #include "egress.h"
-#include "log.h"
+#include "../base/log.h"
 #include "port.h"
 #include "way.h"
 

@@ -3,8 +3,8 @@
  * Where features above the engine plug in. The engine knows this and nothing
  * else of them; nobody pays while nothing is attached.
  */
-#ifndef _NATFLOW_CORE_ATTACH_H
-#define _NATFLOW_CORE_ATTACH_H
+#ifndef _NATFLOW_CORE_BASE_ATTACH_H
+#define _NATFLOW_CORE_BASE_ATTACH_H
 
 #include <linux/jump_label.h>
 #include "netns.h"
@@ -41,4 +41,4 @@ natflow_attach_check(struct natflow_net *nn, const struct nf_conn *ct,
 
 void natflow_attach_set(struct natflow_net *nn, const struct natflow_attach *attach);
 
-#endif /* _NATFLOW_CORE_ATTACH_H */
+#endif /* _NATFLOW_CORE_BASE_ATTACH_H */

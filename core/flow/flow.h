@@ -16,18 +16,18 @@
  *
  * Memory (v4, 64-bit): 192 cold + 2 * 64 hot + its share of the table.
  */
-#ifndef _NATFLOW_CORE_FLOW_H
-#define _NATFLOW_CORE_FLOW_H
+#ifndef _NATFLOW_CORE_FLOW_FLOW_H
+#define _NATFLOW_CORE_FLOW_FLOW_H
 
 #include <linux/cache.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable.h>
-#include "../lib/key.h"
-#include "../lib/look.h"
-#include "../lib/nat.h"
-#include "netns.h"
-#include "note.h"
+#include "../../lib/key.h"
+#include "../../lib/look.h"
+#include "../../lib/nat.h"
+#include "../base/netns.h"
+#include "../base/note.h"
 
 struct natflow_egress;
 struct nf_conn;
@@ -99,7 +99,7 @@ struct natflow_flow {
 	struct natflow_net *nn;
 	unsigned long bits;		/* enum natflow_flow_bit, atomic */
 	refcount_t ref;			/* reachable: 1; on an active list: 1 */
-	u32 seq;			/* odd while @meta is written, see core/seen.c */
+	u32 seq;			/* odd while @meta is written, see core/flow/seen.c */
 	u32 slow_pkts;			/* packets seen by learn, for delay_pkts; racy by design */
 	unsigned long used;		/* jiffies of the last folded traffic */
 	struct llist_node link;		/* a CPU's active list, or natflow_net.dead_flows */
@@ -268,4 +268,4 @@ void natflow_flow_net_exit(struct natflow_net *nn);
 int natflow_flow_init(void);
 void natflow_flow_exit(void);
 
-#endif /* _NATFLOW_CORE_FLOW_H */
+#endif /* _NATFLOW_CORE_FLOW_FLOW_H */

@@ -3,12 +3,12 @@
  * All contact with conntrack's insides. Nobody else includes its headers for
  * more than the skb's pointer.
  */
-#ifndef _NATFLOW_CORE_CT_H
-#define _NATFLOW_CORE_CT_H
+#ifndef _NATFLOW_CORE_BASE_CT_H
+#define _NATFLOW_CORE_BASE_CT_H
 
 #include <net/netfilter/nf_conntrack.h>
-#include "../lib/key.h"
-#include "../include/uapi/linux/natflow_reason.h"
+#include "../../lib/key.h"
+#include "../../include/uapi/linux/natflow_reason.h"
 
 int natflow_ct_track(struct net *net);
 void natflow_ct_untrack(struct net *net);
@@ -63,4 +63,4 @@ static inline struct net *natflow_ct_net(const struct nf_conn *ct)
 	return nf_ct_net(ct);
 }
 
-#endif /* _NATFLOW_CORE_CT_H */
+#endif /* _NATFLOW_CORE_BASE_CT_H */

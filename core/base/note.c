@@ -4,7 +4,7 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/netdevice.h>
-#include "../lib/look.h"
+#include "../../lib/look.h"
 #include "netns.h"
 #include "note.h"
 

@@ -6,13 +6,13 @@
  * netfilter hook, an XDP program, a tap; and nobody took offloads away from it.
  * Its counters go on as if it were not.
  */
-#ifndef _NATFLOW_CORE_FLAT_H
-#define _NATFLOW_CORE_FLAT_H
+#ifndef _NATFLOW_CORE_TOPO_FLAT_H
+#define _NATFLOW_CORE_TOPO_FLAT_H
 
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <net/neighbour.h>
-#include "netns.h"
+#include "../base/netns.h"
 
 #define NATFLOW_FLAT_MAX 3	/* devices that may be skipped in one direction */
 
@@ -82,4 +82,4 @@ bool natflow_flat_skip(struct natflow_flat *flat, struct net_device *dev, unsign
 void natflow_flat_down(struct natflow_net *nn, struct neighbour *neigh, u32 priority,
 		       struct natflow_down *down);
 
-#endif /* _NATFLOW_CORE_FLAT_H */
+#endif /* _NATFLOW_CORE_TOPO_FLAT_H */

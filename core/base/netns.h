@@ -3,8 +3,8 @@
  * Everything natflow keeps for one network namespace. Found by net_generic();
  * lives from pernet init to pernet exit.
  */
-#ifndef _NATFLOW_CORE_NETNS_H
-#define _NATFLOW_CORE_NETNS_H
+#ifndef _NATFLOW_CORE_BASE_NETNS_H
+#define _NATFLOW_CORE_BASE_NETNS_H
 
 #include <linux/hashtable.h>
 #include <linux/list.h>
@@ -88,7 +88,7 @@ struct natflow_net {
 	spinlock_t egress_lock;
 	DECLARE_HASHTABLE(egresses, 8);
 
-	/* Flows: see core/flow.h. */
+	/* Flows: see core/flow/flow.h. */
 	struct natflow_table __rcu *table;	/* replaced under @lock, filled under @flow_lock */
 	struct rhashtable by_ct;
 	spinlock_t flow_lock;		/* which flows can be found, and what they learned */
@@ -122,7 +122,7 @@ struct natflow_net {
 	nf_hookfn *ingress;		/* natflow_path's hook, for ports */
 	nf_hookfn *arrival;		/* natflow_path's hook, for @pre_ops */
 
-	const struct natflow_attach *attach;	/* see core/attach.h */
+	const struct natflow_attach *attach;	/* see core/base/attach.h */
 	struct natflow_urllogger *urllogger;	/* a feature above; lives as long as this */
 
 	struct natflow_log *log;
@@ -141,4 +141,4 @@ static __always_inline unsigned int natflow_family_index(const u8 family)
 	return family == NFPROTO_IPV6;
 }
 
-#endif /* _NATFLOW_CORE_NETNS_H */
+#endif /* _NATFLOW_CORE_BASE_NETNS_H */

@@ -14,8 +14,8 @@
  * hook, before the stack looked up its route. A change in between leaves a
  * stamp that is already wrong, and the next packet takes the stack again.
  */
-#ifndef _NATFLOW_CORE_CLOCK_H
-#define _NATFLOW_CORE_CLOCK_H
+#ifndef _NATFLOW_CORE_BASE_CLOCK_H
+#define _NATFLOW_CORE_BASE_CLOCK_H
 
 #include "netns.h"
 
@@ -64,4 +64,4 @@ static __always_inline u16 natflow_tick_now(void)
 	return (u16)(jiffies / BIT(NATFLOW_TICK_SHIFT));
 }
 
-#endif /* _NATFLOW_CORE_CLOCK_H */
+#endif /* _NATFLOW_CORE_BASE_CLOCK_H */

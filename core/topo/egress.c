@@ -7,7 +7,7 @@
 #include <linux/string.h>
 #include <net/addrconf.h>
 #include <net/rtnetlink.h>
-#include "clock.h"
+#include "../base/clock.h"
 #include "egress.h"
 
 /*

@@ -3,8 +3,8 @@
  * How packets looked when they came in. Learning compares this with how they
  * leave: only what the stack leaves alone may be left alone by the packet path.
  */
-#ifndef _NATFLOW_CORE_NOTE_H
-#define _NATFLOW_CORE_NOTE_H
+#ifndef _NATFLOW_CORE_BASE_NOTE_H
+#define _NATFLOW_CORE_BASE_NOTE_H
 
 #include <linux/netfilter.h>
 #include <linux/skbuff.h>
@@ -37,4 +37,4 @@ void natflow_note_arrival(struct natflow_net *nn, const struct sk_buff *skb,
 const struct natflow_note *natflow_note_find(const struct natflow_net *nn,
 					     const struct sk_buff *skb);
 
-#endif /* _NATFLOW_CORE_NOTE_H */
+#endif /* _NATFLOW_CORE_BASE_NOTE_H */

@@ -3,11 +3,11 @@
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM natflow
 
-#if !defined(_NATFLOW_CORE_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
-#define _NATFLOW_CORE_TRACE_H
+#if !defined(_NATFLOW_CORE_BASE_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _NATFLOW_CORE_BASE_TRACE_H
 
 #include <linux/tracepoint.h>
-#include "flow.h"
+#include "../flow/flow.h"
 #include "stats.h"
 
 /* A packet went up the stack. */
@@ -60,7 +60,7 @@ TRACE_EVENT(end,
 	TP_printk("ct=%p reason=%s", __entry->ct, __get_str(reason))
 );
 
-#endif /* _NATFLOW_CORE_TRACE_H */
+#endif /* _NATFLOW_CORE_BASE_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH
 #undef TRACE_INCLUDE_FILE
