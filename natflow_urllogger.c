@@ -22,12 +22,12 @@
 #include "core/base/segment.h"
 #include "natflow_urllogger.h"
 #include "policy/acl.h"
-#include "policy/answer.h"
+#include "names/answer.h"
 #include "policy/client.h"
-#include "policy/dns.h"
-#include "policy/hints.h"
-#include "policy/inspection.h"
-#include "policy/record.h"
+#include "names/dns.h"
+#include "names/hints.h"
+#include "names/inspection.h"
+#include "names/record.h"
 
 #define FLOWS_MAX	65536
 #define TICK		(HZ / 2)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Questions and answers of the DNS, in datagrams: logged, and answered otherwise. */
-#ifndef _NATFLOW_POLICY_DNS_H
-#define _NATFLOW_POLICY_DNS_H
+#ifndef _NATFLOW_NAMES_DNS_H
+#define _NATFLOW_NAMES_DNS_H
 
 #include <linux/netfilter.h>
 #include "../core/base/segment.h"
@@ -16,4 +16,4 @@ bool natflow_dns_is_https(u16 type);
 unsigned int natflow_dns_inspect(struct natflow_urllogger *ul, struct natflow_segment *s,
 				 const struct net_device *out);
 
-#endif /* _NATFLOW_POLICY_DNS_H */
+#endif /* _NATFLOW_NAMES_DNS_H */

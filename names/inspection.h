@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What one flow's client says, put together until it is a name or the budget is spent. */
-#ifndef _NATFLOW_POLICY_INSPECTION_H
-#define _NATFLOW_POLICY_INSPECTION_H
+#ifndef _NATFLOW_NAMES_INSPECTION_H
+#define _NATFLOW_NAMES_INSPECTION_H
 
 #include <linux/rhashtable-types.h>
 #include <linux/spinlock.h>
@@ -11,7 +11,7 @@
 #include "../lib/names/quic.h"
 #include "../lib/text/site.h"
 #include "../natflow_urllogger.h"
-#include "acl.h"
+#include "../policy/acl.h"
 
 struct natflow_segment;
 struct nf_conn;
@@ -77,4 +77,4 @@ void natflow_inspection_age(struct natflow_inspection *in);
 bool natflow_inspection_review(struct natflow_inspection *in);
 void natflow_inspection_free(struct rcu_head *rcu);
 
-#endif /* _NATFLOW_POLICY_INSPECTION_H */
+#endif /* _NATFLOW_NAMES_INSPECTION_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What of a name goes into the log. */
-#ifndef _NATFLOW_POLICY_RECORD_H
-#define _NATFLOW_POLICY_RECORD_H
+#ifndef _NATFLOW_NAMES_RECORD_H
+#define _NATFLOW_NAMES_RECORD_H
 
-#include "acl.h"
+#include "../policy/acl.h"
 
 struct natflow_said;
 struct natflow_urllogger;
@@ -17,4 +17,4 @@ void natflow_record_cut(struct natflow_urllogger *ul, const struct nf_conn *ct,
 void natflow_record_hint(struct natflow_urllogger *ul, const struct nf_conn *ct,
 			 const struct natflow_site_client *client, u8 action);
 
-#endif /* _NATFLOW_POLICY_RECORD_H */
+#endif /* _NATFLOW_NAMES_RECORD_H */

@@ -7,14 +7,14 @@
 #include "../lib/names/dns_reply.h"
 #include "../lib/names/name.h"
 #include "../natflow_urllogger.h"
-#include "acl.h"
+#include "../policy/acl.h"
 #include "answer.h"
-#include "client.h"
+#include "../policy/client.h"
 #include "dns.h"
 #include "hints.h"
 #include "inspection.h"
 #include "record.h"
-#include "sets.h"
+#include "../policy/sets.h"
 
 #define PORT	53
 #define MESSAGE_MAX	4096

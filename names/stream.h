@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The beginning of a stream, gathered within what a namespace may have for that. */
-#ifndef _NATFLOW_POLICY_STREAM_H
-#define _NATFLOW_POLICY_STREAM_H
+#ifndef _NATFLOW_NAMES_STREAM_H
+#define _NATFLOW_NAMES_STREAM_H
 
 #include "../core/base/stats.h"
 #include "../lib/names/gather.h"
@@ -18,4 +18,4 @@ enum natflow_reason natflow_stream_grow(struct natflow_urllogger *ul, struct nat
 enum natflow_reason natflow_stream_put(struct natflow_urllogger *ul, struct natflow_gather *g,
 				       const struct natflow_segment *s, u32 from, u32 at);
 
-#endif /* _NATFLOW_POLICY_STREAM_H */
+#endif /* _NATFLOW_NAMES_STREAM_H */

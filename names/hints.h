@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What names clients were told addresses for, for flows that say no name. */
-#ifndef _NATFLOW_POLICY_HINTS_H
-#define _NATFLOW_POLICY_HINTS_H
+#ifndef _NATFLOW_NAMES_HINTS_H
+#define _NATFLOW_NAMES_HINTS_H
 
 #include <linux/types.h>
 
@@ -16,4 +16,4 @@ void natflow_hints_put(struct natflow_hints *hints, const struct natflow_site_cl
 bool natflow_hints_find(struct natflow_hints *hints, const struct natflow_site_client *client,
 			u8 family, const u8 *server, char *host);
 
-#endif /* _NATFLOW_POLICY_HINTS_H */
+#endif /* _NATFLOW_NAMES_HINTS_H */
