@@ -7,25 +7,9 @@
 #define _NATFLOW_CORE_BASE_NOTE_H
 
 #include <linux/netfilter.h>
-#include <linux/skbuff.h>
+#include "pcpu.h"
 
 struct natflow_net;
-
-/*
- * Packets are handed up in lists: a hook sees all of a list before the next hook
- * sees its first (net/ipv4/ip_input.c:ip_sublist_rcv()). So there are many notes.
- */
-#define NATFLOW_NOTES_SHIFT	6
-
-/* Lengths from here on count as one: rules by length tell small packets from others. */
-#define NATFLOW_LENGTH_MAX	1280
-
-struct natflow_note {
-	const struct sk_buff *of;	/* may be gone, only compared */
-	u64 look;			/* natflow_look_ip4(), natflow_look_ip6() */
-	u32 mark, priority;
-	u16 len;			/* L3 bytes, at most NATFLOW_LENGTH_MAX */
-};
 
 static inline u16 natflow_note_length(unsigned int len)
 {

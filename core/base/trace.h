@@ -7,7 +7,6 @@
 #define _NATFLOW_CORE_BASE_TRACE_H
 
 #include <linux/tracepoint.h>
-#include "../flow/flow.h"
 #include "stats.h"
 
 /* A packet went up the stack. */
