@@ -10,7 +10,7 @@
 #include "../core/base/log.h"
 #include "../core/topo/port.h"
 #include "../core/rules.h"
-#include "../core/flow/table.h"
+#include "../core/flow/flow.h"
 #include "../lib/text/command.h"
 #include "../natflow_urllogger.h"
 

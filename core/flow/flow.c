@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The life of a flow: selected, learned, published, ended, freed. See the
- * state machine in flow.h.
+ * state machine in object.h.
  */
 #include <linux/slab.h>
 #include "../base/clock.h"
 #include "../base/ct.h"
 #include "../topo/egress.h"
-#include "seen.h"
-#include "table.h"
+#include "life.h"
 
 #define CREATE_TRACE_POINTS
 #include "../base/trace.h"
@@ -89,8 +88,13 @@ void natflow_flow_put(struct natflow_flow *flow)
 		queue_work(undertakers, &nn->undertaker);
 }
 
-/* @flow is published or ends: it is no half any more. */
-static void half_del(struct natflow_flow *flow)
+/**
+ * natflow_flow_half_del() - take a flow off the list of halves
+ * @flow: selected flow that is published now, or ends
+ *
+ * Context: natflow_net.flow_lock held.
+ */
+void natflow_flow_half_del(struct natflow_flow *flow)
 {
 	struct natflow_net *nn = flow->nn;
 
@@ -101,8 +105,14 @@ static void half_del(struct natflow_flow *flow)
 	nn->half_count--;
 }
 
-/* Take @flow out of every list. Return: false if somebody else did. */
-static bool unlink(struct natflow_flow *flow)
+/**
+ * natflow_flow_unlink() - take a flow out of every list: nobody finds it any more
+ * @flow: flow; natflow_flow_retire() follows, outside the lock
+ *
+ * Context: natflow_net.flow_lock held.
+ * Return: false if another CPU has done so.
+ */
+bool natflow_flow_unlink(struct natflow_flow *flow)
 {
 	struct natflow_net *nn = flow->nn;
 	u8 family = natflow_flow_family(flow);
@@ -116,7 +126,7 @@ static bool unlink(struct natflow_flow *flow)
 		natflow_table_remove(nn, table, natflow_flow_dir(flow, 0, family), family);
 		natflow_table_remove(nn, table, natflow_flow_dir(flow, 1, family), family);
 	} else {
-		half_del(flow);
+		natflow_flow_half_del(flow);
 	}
 	rhashtable_remove_fast(&nn->by_ct, &flow->node, by_ct_params);
 	nn->flow_count--;
@@ -124,8 +134,14 @@ static bool unlink(struct natflow_flow *flow)
 	return true;
 }
 
-/* The rest of an end, outside the lock. Context: BH disabled. */
-static void retire(struct natflow_flow *flow, enum natflow_reason reason)
+/**
+ * natflow_flow_retire() - the rest of an end: count it, fold, give the flow to conntrack
+ * @flow: flow after natflow_flow_unlink(); the reference of the lists is dropped
+ * @reason: one of NATFLOW_END_*
+ *
+ * Context: BH disabled, natflow_net.flow_lock not held.
+ */
+void natflow_flow_retire(struct natflow_flow *flow, enum natflow_reason reason)
 {
 	trace_end(flow->ct, reason);
 	natflow_stats_reason(flow->nn->pcpu, reason);
@@ -153,10 +169,10 @@ void natflow_flow_end(struct natflow_flow *flow, enum natflow_reason reason)
 
 	local_bh_disable();
 	spin_lock(&nn->flow_lock);
-	mine = unlink(flow);
+	mine = natflow_flow_unlink(flow);
 	spin_unlock(&nn->flow_lock);
 	if (mine)
-		retire(flow, reason);
+		natflow_flow_retire(flow, reason);
 	local_bh_enable();
 }
 
@@ -247,7 +263,7 @@ static struct natflow_flow *make_room(struct natflow_net *nn, enum natflow_reaso
 		victim = find_victim(nn);
 		*why = NATFLOW_END_EVICTED;
 	}
-	if (victim && !unlink(victim))
+	if (victim && !natflow_flow_unlink(victim))
 		victim = NULL;
 	return victim;
 }
@@ -327,7 +343,7 @@ enum natflow_reason natflow_flow_select(struct natflow_net *nn, struct nf_conn *
 	spin_unlock_bh(&nn->flow_lock);
 
 	if (victim)
-		retire(victim, why);
+		natflow_flow_retire(victim, why);
 	if (!err) {
 		*out = flow;
 		return NATFLOW_OK;
@@ -339,301 +355,6 @@ enum natflow_reason natflow_flow_select(struct natflow_net *nn, struct nf_conn *
 	if (*out)
 		return NATFLOW_OK;
 	return err == -ENOSPC ? NATFLOW_LEARN_FULL : NATFLOW_LEARN_NO_MEMORY;
-}
-
-/* Precompute the rewrite of one direction. */
-static void write_rewrite(void *rewrite, const struct natflow_lesson *l, u8 family)
-{
-	if (family == NFPROTO_IPV4) {
-		struct natflow_rewrite4 *rw = rewrite;
-
-		rw->addrs = l->after.v4.addrs;
-		rw->ports = l->after.v4.tail.ports;
-		rw->sums.addr = natflow_sum_diff(&l->key.v4.addrs, &rw->addrs, sizeof(rw->addrs));
-		rw->sums.ports = natflow_sum_diff(&l->key.v4.tail.ports, &rw->ports,
-						  sizeof(rw->ports));
-	} else {
-		struct natflow_rewrite6 *rw = rewrite;
-
-		rw->addrs = l->after.v6.addrs;
-		rw->ports = l->after.v6.tail.ports;
-		rw->sums.addr = natflow_sum_diff(&l->key.v6.addrs, &rw->addrs, sizeof(rw->addrs));
-		rw->sums.ports = natflow_sum_diff(&l->key.v6.tail.ports, &rw->ports,
-						  sizeof(rw->ports));
-	}
-}
-
-/*
- * Write what was learned into the direction. A published one is being read:
- * its key and rewrite stay, the clock is stored last and read first, so that
- * whoever sees the new clock sees the new egress.
- */
-static struct natflow_egress *write_dir(struct natflow_flow *flow, unsigned int d,
-					struct natflow_lesson *l)
-{
-	u8 family = natflow_flow_family(flow);
-	struct natflow_dir *dir = natflow_flow_dir(flow, d, family);
-	struct natflow_egress *old;
-
-	if (!test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits)) {
-		memcpy(dir + 1, l->key.word, natflow_key_words(family) * sizeof(u64));
-		write_rewrite(natflow_dir_rewrite(dir, family), l, family);
-	}
-	flow->iif[d] = l->iif;
-	natflow_seen_write(flow, d, l);
-	old = rcu_replace_pointer(dir->egress, l->egress, lockdep_is_held(&flow->nn->flow_lock));
-	l->egress = NULL;
-	/* After everything else; pairs with the path's load-acquire. */
-	smp_store_release(&dir->clock, l->clock);
-	set_bit(NATFLOW_FLOW_LEARNED0 + d, &flow->bits);
-	return old;
-}
-
-/* Why the stack keeps this direction's packets, whatever they look like. */
-static enum natflow_reason kept(const struct natflow_dir *dir)
-{
-	if (dir->look & NATFLOW_DIR_REWRITTEN)
-		return NATFLOW_LEARN_REWRITTEN;
-	return dir->look & NATFLOW_DIR_VARIES ? NATFLOW_LEARN_VARIES : NATFLOW_OK;
-}
-
-static bool same_key(struct natflow_flow *flow, unsigned int d, const union natflow_key *key)
-{
-	u8 family = natflow_flow_family(flow);
-
-	return !memcmp(natflow_dir_key(natflow_flow_dir(flow, d, family)), key->word,
-		       natflow_key_words(family) * sizeof(u64));
-}
-
-/* Two live flows, one key: neither may guess. */
-static void make_ambiguous(struct natflow_flow *flow)
-{
-	u8 family = natflow_flow_family(flow);
-	unsigned int i;
-
-	set_bit(NATFLOW_FLOW_AMBIGUOUS, &flow->bits);
-	for (i = 0; i < 2; i++)
-		WRITE_ONCE(natflow_flow_dir(flow, i, family)->clock,
-			   natflow_clock(flow->nn, family) - 1);
-}
-
-/*
- * Publish a flow whose directions are both learned, under the lock. @dead is
- * set to a flow that had one of its keys and has outlived its conntrack.
- */
-static enum natflow_reason publish(struct natflow_flow *flow, struct natflow_flow **dead)
-{
-	struct natflow_net *nn = flow->nn;
-	struct natflow_table *table = natflow_table_locked(nn);
-	u8 family = natflow_flow_family(flow);
-	struct natflow_dir *dir[2], *twin;
-	unsigned int i;
-
-	for (i = 0; i < 2; i++) {
-		struct natflow_flow *other;
-
-		dir[i] = natflow_flow_dir(flow, i, family);
-		twin = natflow_table_find(nn, table, natflow_dir_key(dir[i]), family);
-		if (!twin)
-			continue;
-		other = natflow_dir_flow(twin, family);
-		if (natflow_ct_alive(other->ct)) {
-			make_ambiguous(other);
-			return NATFLOW_LEARN_AMBIGUOUS;
-		}
-		if (*dead || !unlink(other))
-			return NATFLOW_LEARN_HALF;	/* the next packet finds the way clear */
-		*dead = other;
-	}
-	if (!natflow_ct_unblind(flow->ct))
-		return NATFLOW_LEARN_TCP_STATE;
-	if (!natflow_table_insert(nn, table, dir[0], family))
-		return NATFLOW_LEARN_BUCKET;
-	if (!natflow_table_insert(nn, table, dir[1], family)) {
-		natflow_table_remove(nn, table, dir[0], family);
-		return NATFLOW_LEARN_BUCKET;
-	}
-	half_del(flow);
-	set_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits);
-	return NATFLOW_OK;
-}
-
-/*
- * The clock said that nothing has changed, and the stack sent this packet, for
- * which the same rules apply, another way: an event was missed.
- */
-static bool missed_event(struct natflow_flow *flow, unsigned int d,
-			 const struct natflow_lesson *l)
-{
-	const struct natflow_dir *dir = natflow_flow_dir(flow, d, natflow_flow_family(flow));
-	const struct natflow_egress *eg =
-		rcu_dereference_protected(dir->egress, lockdep_is_held(&flow->nn->flow_lock));
-
-	return eg != l->egress && READ_ONCE(eg->alive) && dir->clock == l->clock &&
-	       natflow_look_alike(dir->look, l->in.look) && flow->meta[d].mark == l->mark;
-}
-
-/* The part of learning that needs the lock. */
-static enum natflow_reason learn_locked(struct natflow_flow *flow, unsigned int d,
-					struct natflow_lesson *lesson,
-					struct natflow_egress **old, struct natflow_flow **dead)
-{
-	const struct natflow_dir *dir = natflow_flow_dir(flow, d, natflow_flow_family(flow));
-
-	lockdep_assert_held(&flow->nn->flow_lock);
-	if (test_bit(NATFLOW_FLOW_DEAD, &flow->bits))
-		return NATFLOW_LEARN_DYING;
-	if (test_bit(NATFLOW_FLOW_AMBIGUOUS, &flow->bits))
-		return NATFLOW_LEARN_AMBIGUOUS;
-	if (test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits)) {
-		if (!same_key(flow, d, &lesson->key)) {
-			unlink(flow);
-			*dead = flow;
-			return NATFLOW_LEARN_HALF;
-		}
-		if (missed_event(flow, d, lesson))
-			atomic_inc(&flow->nn->missed_events);
-		*old = write_dir(flow, d, lesson);
-		return kept(dir);
-	}
-	*old = write_dir(flow, d, lesson);
-	if (!natflow_flow_learned(flow, !d))
-		return kept(dir) ?: NATFLOW_LEARN_HALF;
-	if (flow->slow_pkts <= READ_ONCE(flow->nn->config.delay_pkts))
-		return NATFLOW_LEARN_DELAY;
-	return publish(flow, dead) ?: kept(dir);
-}
-
-/**
- * natflow_flow_learn() - one direction is known, from a packet the stack just sent
- * @flow: flow, found under RCU
- * @d: direction of the packet, IP_CT_DIR_*
- * @lesson: what was seen; its egress reference is taken over
- *
- * Publishes the flow when this was the missing half. A published flow whose
- * packets now come in by another port is ended, and selected anew.
- *
- * Context: RCU read side, BH disabled.
- * Return: NATFLOW_OK if the flow is published and this direction fresh, else
- * the learn reason.
- */
-enum natflow_reason natflow_flow_learn(struct natflow_flow *flow, unsigned int d,
-				       struct natflow_lesson *lesson)
-{
-	struct natflow_net *nn = flow->nn;
-	struct natflow_egress *old = NULL;
-	struct natflow_flow *dead = NULL, *again;
-	enum natflow_reason reason;
-
-	spin_lock_bh(&nn->flow_lock);
-	reason = learn_locked(flow, d, lesson, &old, &dead);
-	spin_unlock_bh(&nn->flow_lock);
-
-	if (old)
-		natflow_egress_put(old);
-	if (lesson->egress)
-		natflow_egress_put(lesson->egress);
-	if (dead == flow) {
-		bool hw = test_bit(NATFLOW_FLOW_HW, &flow->bits);
-		struct nf_conn *ct = flow->ct;
-
-		retire(flow, NATFLOW_END_REPLACED);
-		natflow_flow_select(nn, ct, hw, &again);
-	} else if (dead) {
-		retire(dead, NATFLOW_END_CT_GONE);
-	}
-	return reason;
-}
-
-/*
- * One walk over all flows. A walk that is interrupted after it removed the
- * object it stood at skips others when it goes on, and one during a resize
- * may too: only a walk that ended nothing has seen all.
- */
-static bool flush_once(struct natflow_net *nn, enum natflow_reason reason,
-		       bool (*match)(struct natflow_flow *flow, const void *arg), const void *arg)
-{
-	struct rhashtable_iter iter;
-	struct natflow_flow *flow;
-	bool ended = false;
-
-	rhashtable_walk_enter(&nn->by_ct, &iter);
-	do {
-		rhashtable_walk_start(&iter);
-		while ((flow = rhashtable_walk_next(&iter)) && !IS_ERR(flow)) {
-			if (!match || match(flow, arg)) {
-				natflow_flow_end(flow, reason);
-				ended = true;
-			}
-			if (need_resched())
-				break;
-		}
-		rhashtable_walk_stop(&iter);
-		cond_resched();
-	} while (flow);		/* -EAGAIN: the hash was resized, or it was time to yield */
-	rhashtable_walk_exit(&iter);
-	return ended;
-}
-
-/**
- * natflow_flow_flush() - end the flows that match
- * @nn: namespace
- * @reason: one of NATFLOW_END_*
- * @match: which; NULL for all
- * @arg: for @match
- *
- * Flows learned while it runs may or may not be seen.
- *
- * Context: process, may sleep.
- */
-void natflow_flow_flush(struct natflow_net *nn, enum natflow_reason reason,
-			bool (*match)(struct natflow_flow *flow, const void *arg),
-			const void *arg)
-{
-	while (flush_once(nn, reason, match, arg))
-		;
-}
-
-/* Is @flow in the table, now that it is another one? Publishes it there if there is room. */
-static bool has_no_place(struct natflow_flow *flow, const void *unused)
-{
-	struct natflow_net *nn = flow->nn;
-	u8 family = natflow_flow_family(flow);
-	struct natflow_table *table;
-	bool ok = true;
-	unsigned int i;
-
-	spin_lock_bh(&nn->flow_lock);
-	table = natflow_table_locked(nn);
-	if (test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits) &&
-	    !test_bit(NATFLOW_FLOW_DEAD, &flow->bits)) {
-		ok = nn->flow_count <= table->limit;
-		for (i = 0; i < 2 && ok; i++) {
-			struct natflow_dir *dir = natflow_flow_dir(flow, i, family), *twin;
-
-			twin = natflow_table_find(nn, table, natflow_dir_key(dir), family);
-			ok = twin ? twin == dir : natflow_table_insert(nn, table, dir, family);
-		}
-	}
-	spin_unlock_bh(&nn->flow_lock);
-	return !ok;
-}
-
-/**
- * natflow_flow_resize() - move all flows to a table of another size
- * @nn: namespace
- * @table: new and empty; owned by @nn from here on
- *
- * One flow at a time: until it is its turn, a flow's packets miss and take the
- * stack. Flows beyond the new limit end.
- *
- * Context: process, may sleep, natflow_net.lock held.
- */
-void natflow_flow_resize(struct natflow_net *nn, struct natflow_table *table)
-{
-	lockdep_assert_held(&nn->lock);
-	natflow_table_replace(nn, table);
-	natflow_flow_flush(nn, NATFLOW_END_DISABLED, has_no_place, NULL);
 }
 
 /**

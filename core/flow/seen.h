@@ -6,7 +6,7 @@
 #ifndef _NATFLOW_CORE_FLOW_SEEN_H
 #define _NATFLOW_CORE_FLOW_SEEN_H
 
-#include "flow.h"
+#include "object.h"
 
 /*
  * Where rules classify packets, so many that were treated alike make a direction

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The hash table: keyed hash, two buckets of seven per key, no chains, no
- * moves. Readers are in core/flow/flow.h; every function here but the allocation
+ * moves. Readers are in table.h; every function here but the allocation
  * runs under natflow_net.flow_lock.
  */
 #include <linux/mm.h>

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A flow: one conntrack, two directions. The object, the table and its life.
+ *
+ *   SELECTED ── a rule or a setting chose it; nothing learned yet
+ *      │ a packet of one direction left the stack          } "half": on
+ *   HALF    ── one direction is known                      } natflow_net.halves
+ *      │ the other direction too
+ *   PUBLISHED ── both directions are in the table; hits happen
+ *      │ conntrack gone, FIN, flush, eviction, ...
+ *   DEAD    ── nobody finds it; freed when the last reference and a grace period end
+ *
+ * Readers of the table hold rcu_read_lock(). Everything that changes which
+ * objects are reachable holds natflow_net.flow_lock. A published direction's
+ * key and rewrite never change; all else is re-written by learning, see write_dir().
+ *
+ * Memory (v4, 64-bit): 192 cold + 2 * 64 hot + its share of the table.
+ */
+#ifndef _NATFLOW_CORE_FLOW_OBJECT_H
+#define _NATFLOW_CORE_FLOW_OBJECT_H
+
+#include <linux/refcount.h>
+#include <linux/rhashtable.h>
+#include "../base/netns.h"
+#include "../base/note.h"
+#include "dir.h"
+
+struct nf_conn;
+
+#define NATFLOW_HALVES_MAX	8192U	/* unpublished ones; they live for a round trip */
+
+enum natflow_flow_bit {
+	NATFLOW_FLOW_V6,
+	NATFLOW_FLOW_HW,		/* --hw was asked for */
+	NATFLOW_FLOW_LEARNED0,		/* direction 0 is learned */
+	NATFLOW_FLOW_LEARNED1,
+	NATFLOW_FLOW_PUBLISHED,
+	NATFLOW_FLOW_DEAD,
+	NATFLOW_FLOW_AMBIGUOUS,		/* another zone's flow has the same key */
+	NATFLOW_FLOW_ACTIVE,		/* on a CPU's active list */
+	NATFLOW_FLOW_SECOND_CHANCE,	/* had traffic since the clock hand last passed */
+};
+
+/* What a feature above wants to see of a TCP client whose flow is fast. */
+struct natflow_watch {
+	u32 from;		/* sequence number, host order */
+	bool on;		/* packets with payload from there on take the stack */
+};
+
+struct natflow_flow {
+	struct rhash_head node;		/* natflow_net.by_ct */
+	struct nf_conn *ct;		/* key of @node; one reference */
+	struct natflow_net *nn;
+	unsigned long bits;		/* enum natflow_flow_bit, atomic */
+	refcount_t ref;			/* reachable: 1; on an active list: 1 */
+	u32 seq;			/* odd while @meta is written, see core/flow/seen.c */
+	u32 slow_pkts;			/* packets seen by learn, for delay_pkts; racy by design */
+	unsigned long used;		/* jiffies of the last folded traffic */
+	struct llist_node link;		/* a CPU's active list, or natflow_net.dead_flows */
+	struct list_head half;		/* natflow_net.halves, by @number */
+	u64 number;			/* in order of birth, for a listing in pieces */
+	atomic64_t packets[2], bytes[2];	/* folded so far; packets are skbs */
+	/* What the stack did with packets that looked like natflow_dir.look. */
+	struct natflow_meta {
+		u32 in_mark, in_priority;	/* as they came in */
+		u32 mark, priority;		/* as they left */
+		u32 ct_mark;		/* the conntrack's, meanwhile */
+		u32 watch_from;		/* natflow_watch.from */
+		u16 min, max;		/* lengths */
+		u16 seen;		/* natflow_tick_now() when the stack last had a packet */
+		u8 alike;		/* packets that were treated alike, up to NATFLOW_ALIKE */
+		u8 ecn:4;		/* bit n: codepoint n was among them */
+		u8 strict:1;		/* lengths are compared */
+		u8 watched:1;		/* natflow_watch.on; never of replies */
+	} meta[2];
+	int iif[2];			/* ingress ifindex, for display */
+} ____cacheline_aligned;
+
+/* What learning found out about one direction. */
+struct natflow_lesson {
+	union natflow_key key;		/* as packets arrive */
+	union natflow_key after;	/* as they leave; ports and addresses count */
+	struct natflow_egress *egress;	/* one reference, taken over by the flow */
+	struct natflow_note in;		/* how it came in... */
+	u64 look;			/* ...and how it left */
+	u32 mark, priority;
+	u32 ct_mark;
+	bool strict;			/* natflow_net.strict */
+	struct natflow_watch watch;
+	u32 clock;
+	int iif;
+};
+
+static inline u8 natflow_flow_family(const struct natflow_flow *flow)
+{
+	return test_bit(NATFLOW_FLOW_V6, &flow->bits) ? NFPROTO_IPV6 : NFPROTO_IPV4;
+}
+
+static __always_inline struct natflow_dir *
+natflow_flow_dir(struct natflow_flow *flow, unsigned int dir, const u8 family)
+{
+	return (void *)(flow + 1) + dir * natflow_dir_size(family);
+}
+
+static __always_inline struct natflow_flow *
+natflow_dir_flow(struct natflow_dir *dir, const u8 family)
+{
+	size_t before = (dir->tag & NATFLOW_DIR_REPLY) * natflow_dir_size(family);
+
+	return (struct natflow_flow *)((void *)dir - before) - 1;
+}
+
+/* The same for whoever does not know the family, off the hot path. */
+static inline struct natflow_flow *natflow_dir_owner(struct natflow_dir *dir)
+{
+	return natflow_dir_is(dir, NFPROTO_IPV4) ? natflow_dir_flow(dir, NFPROTO_IPV4) :
+						   natflow_dir_flow(dir, NFPROTO_IPV6);
+}
+
+static inline bool natflow_flow_learned(const struct natflow_flow *flow, unsigned int dir)
+{
+	return test_bit(NATFLOW_FLOW_LEARNED0 + dir, &flow->bits);
+}
+
+#endif /* _NATFLOW_CORE_FLOW_OBJECT_H */
