@@ -122,4 +122,5 @@ point "licences" licences
 point "uapi headers stand alone" uapi_alone
 point "every reason has a case" reasons_tested
 point "every word is documented" words_documented
+point "mutants fit the sources" tests/mutants.py --stale
 echo "1..$N"
