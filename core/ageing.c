@@ -10,7 +10,6 @@
 #include "ageing.h"
 #include "base/ct.h"
 #include "topo/egress.h"
-#include "hooks.h"
 #include "rules.h"
 #include "flow/table.h"
 

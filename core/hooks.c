@@ -154,18 +154,6 @@ void natflow_hooks_work(struct work_struct *work)
 }
 
 /**
- * natflow_hooks_kick() - settings or rules changed; hooks follow soon
- * @nn: namespace
- *
- * Context: any.
- */
-void natflow_hooks_kick(struct natflow_net *nn)
-{
-	if (!READ_ONCE(nn->dead))
-		schedule_work(&nn->sync);
-}
-
-/**
  * natflow_hooks_exit() - no hook and no worker from here on
  * @nn: namespace
  *

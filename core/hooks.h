@@ -6,7 +6,6 @@
 #include "base/netns.h"
 
 void natflow_hooks_update(struct natflow_net *nn);
-void natflow_hooks_kick(struct natflow_net *nn);
 void natflow_hooks_work(struct work_struct *work);
 void natflow_hooks_exit(struct natflow_net *nn);
 

@@ -136,6 +136,16 @@ static inline struct natflow_net *natflow_net(const struct net *net)
 	return net_generic(net, natflow_net_id);
 }
 
+/*
+ * Settings or rules changed, or the last flow went: hooks follow soon, see
+ * core/hooks.c. Context: any.
+ */
+static inline void natflow_hooks_kick(struct natflow_net *nn)
+{
+	if (!READ_ONCE(nn->dead))
+		schedule_work(&nn->sync);
+}
+
 static __always_inline unsigned int natflow_family_index(const u8 family)
 {
 	return family == NFPROTO_IPV6;
