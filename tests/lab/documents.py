@@ -8,7 +8,6 @@ TOP = os.path.abspath(os.path.dirname(__file__) + "/../..")
 USED = set()            # (file, first line) of the blocks that a test has asked for
 # Blocks that are not run, and why.
 NOT_RUN = {
-    ("README.md", "make test"): "make test runs this test",
     ("README.md", "ports "): "make demo takes minutes: make test-all compares it",
     ("Documentation/flow-life.md", "selected"): "a picture",
 }

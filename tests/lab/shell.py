@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make shell` in a terminal: what it says to type, and the blocks of the README that a gateway with traffic answers."""
+"""`make shell` in a terminal: what it says to type, and the blocks of the documents that a gateway with traffic answers."""
 import re
 import subprocess
 
@@ -10,6 +10,7 @@ NAMES = "echo 1 > /proc/sys"
 SITES = "echo list name="
 LOOK = "cat /proc/natflow "
 KEPT = "iptables -I"
+RULES = "echo flush"
 VISIT = "ip netns exec c curl -sS -m 20 -o /dev/null -H 'Host: {}' http://10.0.2.2/data"
 
 
@@ -59,6 +60,17 @@ def kept(shell):
     shell.type("iptables -D FORWARD 1")
 
 
+def changed(shell):
+    """README: a changed firewall for flows that are fast already."""
+    ended = numbers(shell.type("cat /proc/natflow"))["end.flush"]
+    shell.type("ip netns exec c iperf3 -u -b 8M -c 10.0.2.2 -t 1")
+    for line in block("README.md", RULES):
+        shell.type(command(line))
+    check(int(numbers(shell.type("cat /proc/natflow"))["end.flush"]) > int(ended), "flush ended no flow")
+    check("revalidate=1" in shell.type("cat /dev/natflow_ctl").splitlines(), "revalidate=1 was not set")
+    shell.type("echo revalidate=0 > /dev/natflow_ctl")
+
+
 def refused(shell):
     """The sentence of Documentation/control-language.md about a line that is refused."""
     shell.type("printf 'debug=2\\nflow_limit=99999999\\n' > /dev/natflow_ctl", status=1)
@@ -98,9 +110,9 @@ def visited(shell):
 
 
 def listed(shell):
-    """README: lists, as text and made once."""
+    """Documentation/names.md: lists, as text and compiled."""
     shell.type("cd /tmp; echo clear > /dev/hostacl_ctl")
-    for line in block("README.md", SITES):
+    for line in block("Documentation/names.md", SITES):
         shell.type(command(line.replace("192.168.1.0/24", "10.0.1.0/24")))
     check("name=ads" in shell.type("cat /dev/hostacl_ctl"), "the list is not there")
     shell.type(VISIT.format("www.ads.example.com"), status=56)
@@ -127,9 +139,10 @@ def points(tap):
             tap.point("shell: man, iptables-save, iptables-restore, natflow-list", lambda: tools(shell))
             tap.point("shell: README, what to look at", lambda: looked_at(shell))
             tap.point("shell: README, a rule for all but some", lambda: kept(shell))
+            tap.point("shell: README, a changed firewall", lambda: changed(shell))
             tap.point("shell: what is said of a refused line", lambda: refused(shell))
             tap.point("shell: README, names", lambda: visited(shell))
-            tap.point("shell: README, lists", lambda: listed(shell))
+            tap.point("shell: Documentation/names.md, lists", lambda: listed(shell))
             tap.point("shell: exit, and the terminal is as it was", end)
     finally:
         shell.close()

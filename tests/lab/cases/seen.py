@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""README, what sees the packets of a fast flow: tc, nft's netdev chains do; chains do not. A flow kept slow is seen by all."""
+"""What sees the packets of a fast flow (Documentation/limits.md): tc and nft's netdev chains do, other chains do not.
+
+A flow that is kept slow is seen by all.
+"""
 import json
 import re
 
