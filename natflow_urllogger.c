@@ -27,8 +27,10 @@
 #include "names/dns.h"
 #include "names/hints.h"
 #include "names/inspection.h"
+#include "names/names.h"
 #include "names/record.h"
 
+#define PACKETS_DEFAULT	64
 #define FLOWS_MAX	65536
 #define TICK		(HZ / 2)
 #define UNCONFIRMED_MAX	(8 * HZ)
@@ -216,8 +218,8 @@ static unsigned int inspect_flow(struct natflow_urllogger *ul, struct natflow_se
 		in = begin(ul, s->ct);
 		if (!in) {
 			natflow_stats_reason(ul->nn->pcpu, NATFLOW_NAME_MEMORY);
-			return natflow_inspection_without(ul, NATFLOW_NAME_MEMORY) ? NF_DROP :
-										     NF_ACCEPT;
+			return natflow_names_without(ul, NATFLOW_NAME_MEMORY) ? NF_DROP :
+										NF_ACCEPT;
 		}
 	}
 	spin_lock(&in->lock);
@@ -403,10 +405,60 @@ static void tick(struct work_struct *work)
 	schedule_delayed_work(&ul->tick, TICK);
 }
 
+/* -- settings, for control/ */
+
 /**
- * natflow_urllogger_set_skip() - others whose names are not logged
+ * natflow_urllogger_get() - the value of a setting
  * @nn: namespace
- * @skip: who, or NULL: nobody; taken over
+ * @which: setting
+ *
+ * Context: any.
+ */
+u32 natflow_urllogger_get(const struct natflow_net *nn, enum natflow_names_setting which)
+{
+	return natflow_names_setting(nn->urllogger, which);
+}
+
+/**
+ * natflow_urllogger_set() - change a setting; it applies to the next packet
+ * @nn: namespace
+ * @which: setting
+ * @value: within the setting's bounds
+ *
+ * Context: any; writers exclude each other.
+ */
+void natflow_urllogger_set(struct natflow_net *nn, enum natflow_names_setting which, u32 value)
+{
+	WRITE_ONCE(nn->urllogger->setting[which], value);
+}
+
+/**
+ * natflow_urllogger_ring() - the log of names
+ * @nn: namespace
+ *
+ * Context: any. Return: never NULL; it lives as long as @nn.
+ */
+struct natflow_ring *natflow_urllogger_ring(const struct natflow_net *nn)
+{
+	return &nn->urllogger->ring;
+}
+
+/**
+ * natflow_urllogger_skip() - clients whose names are not logged
+ * @nn: namespace
+ *
+ * Context: the lock that excludes writers.
+ * Return: the clients, or NULL: every name is logged.
+ */
+const struct natflow_log_skip *natflow_urllogger_skip(const struct natflow_net *nn)
+{
+	return rcu_dereference_protected(nn->urllogger->skip, true);
+}
+
+/**
+ * natflow_urllogger_set_skip() - replace the clients whose names are not logged
+ * @nn: namespace
+ * @skip: the clients, or NULL; taken over
  *
  * Context: process, may sleep; writers exclude each other.
  */
@@ -419,9 +471,22 @@ void natflow_urllogger_set_skip(struct natflow_net *nn, struct natflow_log_skip 
 }
 
 /**
- * natflow_urllogger_set_acl() - other rules, in force for the next packet of every flow
+ * natflow_urllogger_acl() - the rules and lists in force
+ * @nn: namespace
+ *
+ * Context: the lock that excludes writers. Return: never NULL.
+ */
+const struct natflow_acl *natflow_urllogger_acl(const struct natflow_net *nn)
+{
+	return rcu_dereference_protected(nn->urllogger->acl, true);
+}
+
+/**
+ * natflow_urllogger_set_acl() - replace rules and lists
  * @nn: namespace
  * @acl: the rules; taken over
+ *
+ * The new rules apply to the next packet of every flow.
  *
  * Context: process, may sleep; writers exclude each other.
  */
@@ -486,7 +551,7 @@ static int switch_on(struct natflow_urllogger *ul)
 	}
 	natflow_attach_set(nn, &attachment);
 	schedule_delayed_work(&ul->tick, TICK);
-	WRITE_ONCE(ul->enable, 1);
+	WRITE_ONCE(ul->enabled, true);
 	return 0;
 }
 
@@ -494,7 +559,7 @@ static void switch_off(struct natflow_urllogger *ul)
 {
 	struct natflow_net *nn = ul->nn;
 
-	WRITE_ONCE(ul->enable, 0);
+	WRITE_ONCE(ul->enabled, false);
 	natflow_attach_set(nn, NULL);
 	nf_unregister_net_hooks(nn->net, ul->ops, NATFLOW_URL_HOOKS);
 	natflow_ct_untrack(nn->net);
@@ -506,7 +571,18 @@ static void switch_off(struct natflow_urllogger *ul)
 }
 
 /**
- * natflow_urllogger_enable() - look into flows, or stop it
+ * natflow_urllogger_enabled() - are flows inspected
+ * @nn: namespace
+ *
+ * Context: any.
+ */
+bool natflow_urllogger_enabled(const struct natflow_net *nn)
+{
+	return READ_ONCE(nn->urllogger->enabled);
+}
+
+/**
+ * natflow_urllogger_enable() - start or stop the inspection of flows
  * @nn: namespace
  * @on: which
  *
@@ -521,9 +597,9 @@ int natflow_urllogger_enable(struct natflow_net *nn, bool on)
 	mutex_lock(&nn->lock);
 	if (on && nn->dead)
 		err = -ENODEV;
-	else if (on && !ul->enable)
+	else if (on && !ul->enabled)
 		err = switch_on(ul);
-	else if (!on && ul->enable)
+	else if (!on && ul->enabled)
 		switch_off(ul);
 	mutex_unlock(&nn->lock);
 	return err;
@@ -547,9 +623,9 @@ int natflow_urllogger_net_init(struct natflow_net *nn)
 	if (err)
 		goto err_free;
 	ul->nn = nn;
-	ul->packets = NATFLOW_URL_PACKETS_DEFAULT;
-	ul->level = NATFLOW_URL_LEVEL_URL;
-	ul->answers = true;
+	ul->setting[NATFLOW_NAMES_PACKETS] = PACKETS_DEFAULT;
+	ul->setting[NATFLOW_NAMES_LEVEL] = NATFLOW_URL_LEVEL_URL;
+	ul->setting[NATFLOW_NAMES_ANSWERS] = true;
 	RCU_INIT_POINTER(ul->acl, acl);
 	mutex_init(&ul->walk);
 	INIT_DELAYED_WORK(&ul->tick, tick);

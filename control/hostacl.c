@@ -7,12 +7,6 @@
 #include "../policy/acl.h"
 #include "hostacl.h"
 
-/* The rules that are in force. Context: the door's lock, which keeps writers out. */
-static const struct natflow_acl *acl_of(const struct natflow_net *nn)
-{
-	return rcu_dereference_protected(nn->urllogger->acl, true);
-}
-
 static int set_policy(struct natflow_acl *acl, struct natflow_command *cmd)
 {
 	struct natflow_site_list *like = natflow_site_list_make(cmd->name, cmd->url, &cmd->site,
@@ -89,7 +83,7 @@ static int change(struct natflow_acl *acl, struct natflow_command *cmd)
  */
 int natflow_hostacl_apply(struct natflow_net *nn, struct natflow_command *cmd, unsigned int count)
 {
-	struct natflow_acl *acl = natflow_acl_alloc(acl_of(nn), count);
+	struct natflow_acl *acl = natflow_acl_alloc(natflow_urllogger_acl(nn), count);
 	unsigned int i;
 	int err = 0;
 
@@ -115,7 +109,7 @@ int natflow_hostacl_apply(struct natflow_net *nn, struct natflow_command *cmd, u
  */
 struct natflow_site_load *natflow_hostacl_load(struct natflow_net *nn, struct natflow_command *cmd)
 {
-	if (natflow_acl_find_list(acl_of(nn), cmd->name) < 0)
+	if (natflow_acl_find_list(natflow_urllogger_acl(nn), cmd->name) < 0)
 		return ERR_PTR(no_such_list(cmd));
 	return natflow_site_load_begin(cmd->name, cmd->value, cmd->skip) ?: ERR_PTR(-ENOMEM);
 }
@@ -131,7 +125,7 @@ struct natflow_site_load *natflow_hostacl_load(struct natflow_net *nn, struct na
 int natflow_hostacl_loaded(struct natflow_net *nn, struct natflow_site_load *load)
 {
 	struct natflow_site_names *names = natflow_site_load_end(load);
-	const struct natflow_acl *old = acl_of(nn);
+	const struct natflow_acl *old = natflow_urllogger_acl(nn);
 	int at = natflow_acl_find_list(old, natflow_site_load_name(load)), err = -ENOMEM;
 	struct natflow_acl *acl;
 
@@ -171,7 +165,7 @@ static void show_list(struct seq_file *m, const struct natflow_site_list *list)
  */
 void natflow_hostacl_show(struct natflow_net *nn, struct seq_file *m)
 {
-	const struct natflow_acl *acl = acl_of(nn);
+	const struct natflow_acl *acl = natflow_urllogger_acl(nn);
 	unsigned int i;
 
 	seq_puts(m, "# Usage: one command a line; what this prints can be written back, but the\n"

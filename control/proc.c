@@ -70,7 +70,7 @@ static int show_summary(struct seq_file *m, void *v)
 	seq_printf(m, "missed_event %d\n", atomic_read(&nn->missed_events));
 	seq_printf(m, "hits %llu\n", sum->hits);
 	seq_printf(m, "bytes %llu\n", sum->bytes);
-	show_names(m, &nn->urllogger->ring);
+	show_names(m, natflow_urllogger_ring(nn));
 	for (i = 1; i <= NATFLOW_REASON_MAX; i++)
 		seq_printf(m, "%s.%s %llu\n", natflow_reason_group(i), natflow_reason_key(i),
 			   sum->reason[i]);

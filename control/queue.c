@@ -117,21 +117,24 @@ static const struct natflow_event *next_event(struct queue_file *file, struct na
 /* The next record, in file->record. Return: its length, 0 if there is none, or an errno. */
 static int next_record(struct queue_file *file, size_t room)
 {
-	struct natflow_urllogger *ul;
 	const struct natflow_event *e;
+	struct natflow_ring *ring;
+	struct natflow_net *nn;
 	int len = -ENODEV;
 
 	mutex_lock(&file->door->lock);
-	if (file->door->nn) {
-		ul = file->door->nn->urllogger;
-		spin_lock_bh(&ul->ring.lock);
-		e = next_event(file, &ul->ring);
+	nn = file->door->nn;
+	if (nn) {
+		ring = natflow_urllogger_ring(nn);
+		spin_lock_bh(&ring->lock);
+		e = next_event(file, ring);
 		len = !e ? 0 : file->v3 ?
-			encode_v3(file->record, e, file->cursor.dropped, ul->ring.limited) :
-			encode_v2(file->record, e, READ_ONCE(ul->tuple_type));
+			encode_v3(file->record, e, file->cursor.dropped, ring->limited) :
+			encode_v2(file->record, e,
+				  natflow_urllogger_get(nn, NATFLOW_NAMES_TUPLE_TYPE));
 		if (e && len <= room)
 			natflow_ring_pass(&file->cursor, e);
-		spin_unlock_bh(&ul->ring.lock);
+		spin_unlock_bh(&ring->lock);
 	}
 	mutex_unlock(&file->door->lock);
 	return len < 0 || len <= room ? len : -EMSGSIZE;
@@ -181,7 +184,7 @@ static ssize_t queue_read(struct file *filp, char __user *user, size_t room, lof
 static int command(struct queue_file *file, const char *line)
 {
 	struct natflow_net *nn = file->door->nn;
-	struct natflow_ring *ring = &nn->urllogger->ring;
+	struct natflow_ring *ring = natflow_urllogger_ring(nn);
 	unsigned int n;
 
 	if (!strcmp(line, "records=2"))
@@ -267,7 +270,7 @@ static __poll_t queue_poll(struct file *filp, poll_table *table)
 	mutex_lock(&file->door->lock);
 	if (!file->door->nn)
 		events = EPOLLHUP | EPOLLERR;
-	else if (is_ready(file, &file->door->nn->urllogger->ring))
+	else if (is_ready(file, natflow_urllogger_ring(file->door->nn)))
 		events |= EPOLLIN | EPOLLRDNORM;
 	mutex_unlock(&file->door->lock);
 	mutex_unlock(&file->lock);
@@ -291,7 +294,7 @@ static int queue_open(struct inode *inode, struct file *filp)
 	file->door = door;
 	mutex_lock(&door->lock);
 	if (door->nn) {
-		natflow_ring_begin(&door->nn->urllogger->ring, &file->cursor, false);
+		natflow_ring_begin(natflow_urllogger_ring(door->nn), &file->cursor, false);
 		err = 0;
 	}
 	mutex_unlock(&door->lock);

@@ -127,12 +127,6 @@ struct plan {
 	struct natflow_log_skip *skip;
 };
 
-/* Context: the door's lock, which keeps writers out. */
-static const struct natflow_log_skip *skip_of(const struct natflow_net *nn)
-{
-	return rcu_dereference_protected(nn->urllogger->skip, true);
-}
-
 static int plan_group(const struct natflow_net *nn, struct natflow_command *cmd,
 		      struct plan *plan)
 {
@@ -159,7 +153,7 @@ static int plan_group(const struct natflow_net *nn, struct natflow_command *cmd,
 
 static int plan_skip(const struct natflow_net *nn, struct natflow_command *cmd, struct plan *plan)
 {
-	const struct natflow_log_skip *old = skip_of(nn);
+	const struct natflow_log_skip *old = natflow_urllogger_skip(nn);
 	struct natflow_log_skip *skip = plan->skip;
 	unsigned int i;
 
@@ -233,19 +227,19 @@ static void apply(struct natflow_net *nn, const struct natflow_command *cmd)
 		set_revalidate(nn, cmd->value);
 		break;
 	case NATFLOW_CMD_INSPECT_PACKETS:
-		WRITE_ONCE(nn->urllogger->packets, cmd->value);
+		natflow_urllogger_set(nn, NATFLOW_NAMES_PACKETS, cmd->value);
 		break;
 	case NATFLOW_CMD_INSPECT_FAIL:
-		WRITE_ONCE(nn->urllogger->closed, cmd->value);
+		natflow_urllogger_set(nn, NATFLOW_NAMES_CLOSED, cmd->value);
 		break;
 	case NATFLOW_CMD_LOG_LEVEL:
-		WRITE_ONCE(nn->urllogger->level, cmd->value);
+		natflow_urllogger_set(nn, NATFLOW_NAMES_LEVEL, cmd->value);
 		break;
 	case NATFLOW_CMD_LOG_ANSWERS:
-		WRITE_ONCE(nn->urllogger->answers, cmd->value);
+		natflow_urllogger_set(nn, NATFLOW_NAMES_ANSWERS, cmd->value);
 		break;
 	case NATFLOW_CMD_LOG_QUERY:
-		WRITE_ONCE(nn->urllogger->query, cmd->value);
+		natflow_urllogger_set(nn, NATFLOW_NAMES_QUERY, cmd->value);
 		break;
 	case NATFLOW_CMD_UPDATE_MAGIC:
 		natflow_clock_bump_all(nn);
@@ -325,8 +319,7 @@ const char *natflow_settings_select(const struct natflow_net *nn, char *text, un
  */
 void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 {
-	const struct natflow_urllogger *ul = nn->urllogger;
-	const struct natflow_log_skip *skip = skip_of(nn);
+	const struct natflow_log_skip *skip = natflow_urllogger_skip(nn);
 	const struct natflow_config *c = &nn->config;
 	unsigned int i;
 	char text[32];
@@ -366,11 +359,13 @@ void natflow_settings_show(struct natflow_net *nn, struct seq_file *m)
 	seq_printf(m, "ifname_group_type=%u\n", c->group_type);
 	seq_printf(m, "debug=%u\n", c->debug);
 	seq_printf(m, "revalidate=%d\n", c->revalidate);
-	seq_printf(m, "inspect_packets=%u\n", ul->packets);
-	seq_printf(m, "inspect_fail=%s\n", ul->closed ? "closed" : "open");
-	seq_printf(m, "log_level=%s\n", natflow_level_words[ul->level]);
-	seq_printf(m, "log_query=%d\n", ul->query);
-	seq_printf(m, "log_answers=%d\n", ul->answers);
+	seq_printf(m, "inspect_packets=%u\n", natflow_urllogger_get(nn, NATFLOW_NAMES_PACKETS));
+	seq_printf(m, "inspect_fail=%s\n",
+		   natflow_urllogger_get(nn, NATFLOW_NAMES_CLOSED) ? "closed" : "open");
+	seq_printf(m, "log_level=%s\n",
+		   natflow_level_words[natflow_urllogger_get(nn, NATFLOW_NAMES_LEVEL)]);
+	seq_printf(m, "log_query=%u\n", natflow_urllogger_get(nn, NATFLOW_NAMES_QUERY));
+	seq_printf(m, "log_answers=%u\n", natflow_urllogger_get(nn, NATFLOW_NAMES_ANSWERS));
 	seq_puts(m, "log_skip_clear\n");
 	for (i = 0; skip && i < skip->count; i++)
 		seq_printf(m, "log_skip %s\n", skip->text[i]);

@@ -35,7 +35,7 @@ static int show_or_set_enable(natflow_compat_ctl_table *table, int write, void *
 			      size_t *len, loff_t *pos)
 {
 	struct natflow_net *nn = table->extra1;
-	int value = READ_ONCE(nn->urllogger->enable);
+	int value = natflow_urllogger_enabled(nn);
 	int err = show_or_set(table, write, buffer, len, pos, &value, SYSCTL_ONE);
 
 	if (err || !write)
@@ -53,11 +53,12 @@ static int show_or_set_window(natflow_compat_ctl_table *table, int write, void *
 			      size_t *len, loff_t *pos)
 {
 	struct natflow_net *nn = table->extra1;
-	int value = READ_ONCE(nn->urllogger->ring.window);
+	struct natflow_ring *ring = natflow_urllogger_ring(nn);
+	int value = READ_ONCE(ring->window);
 	int err = show_or_set(table, write, buffer, len, pos, &value, &day);
 
 	if (!err && write)
-		natflow_ring_set_window(&nn->urllogger->ring, value);
+		natflow_ring_set_window(ring, value);
 	return err;
 }
 
@@ -65,15 +66,19 @@ static int show_or_set_tuple(natflow_compat_ctl_table *table, int write, void *b
 			     loff_t *pos)
 {
 	struct natflow_net *nn = table->extra1;
+	int value = natflow_urllogger_get(nn, NATFLOW_NAMES_TUPLE_TYPE);
+	int err = show_or_set(table, write, buffer, len, pos, &value, SYSCTL_TWO);
 
-	return show_or_set(table, write, buffer, len, pos, &nn->urllogger->tuple_type, SYSCTL_TWO);
+	if (!err && write)
+		natflow_urllogger_set(nn, NATFLOW_NAMES_TUPLE_TYPE, value);
+	return err;
 }
 
 static int show_count(natflow_compat_ctl_table *table, int write, void *buffer, size_t *len,
 		      loff_t *pos)
 {
 	struct natflow_net *nn = table->extra1;
-	struct natflow_ring *ring = &nn->urllogger->ring;
+	struct natflow_ring *ring = natflow_urllogger_ring(nn);
 	struct ctl_table copy = { .procname = table->procname, .mode = table->mode };
 	int value;
 
@@ -95,7 +100,6 @@ static int show_count(natflow_compat_ctl_table *table, int write, void *buffer, 
  */
 int natflow_store_net_init(struct natflow_net *nn)
 {
-	struct natflow_urllogger *ul = nn->urllogger;
 	struct ctl_table *t = kcalloc(ENTRIES + 1, sizeof(*t), GFP_KERNEL);
 
 	if (!t)
@@ -108,8 +112,8 @@ int natflow_store_net_init(struct natflow_net *nn)
 				   .proc_handler = show_or_set_window };
 	t[3] = (struct ctl_table){ .procname = "tuple_type", .mode = 0644, .extra1 = nn,
 				   .proc_handler = show_or_set_tuple };
-	ul->sysctl = natflow_compat_register_sysctl(nn->net, "urllogger_store", t, ENTRIES);
-	if (!ul->sysctl) {
+	nn->store = natflow_compat_register_sysctl(nn->net, "urllogger_store", t, ENTRIES);
+	if (!nn->store) {
 		kfree(t);
 		return -ENOMEM;
 	}
@@ -122,7 +126,7 @@ int natflow_store_net_init(struct natflow_net *nn)
  */
 void natflow_store_net_exit(struct natflow_net *nn)
 {
-	struct ctl_table_header *header = nn->urllogger->sysctl;
+	struct ctl_table_header *header = nn->store;
 	const struct ctl_table *t = header->ctl_table_arg;
 
 	unregister_net_sysctl_table(header);

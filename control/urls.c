@@ -10,7 +10,7 @@
 
 static struct natflow_ring *ring_of(const struct seq_file *m)
 {
-	return &natflow_net(seq_file_net((struct seq_file *)m))->urllogger->ring;
+	return natflow_urllogger_ring(natflow_net(seq_file_net((struct seq_file *)m)));
 }
 
 /* The record at *pos, or the oldest there is. */

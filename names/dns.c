@@ -6,13 +6,12 @@
 #include <linux/slab.h>
 #include "../lib/names/dns_reply.h"
 #include "../lib/names/name.h"
-#include "../natflow_urllogger.h"
 #include "../policy/acl.h"
 #include "answer.h"
 #include "../policy/client.h"
 #include "dns.h"
 #include "hints.h"
-#include "inspection.h"
+#include "names.h"
 #include "record.h"
 #include "../policy/sets.h"
 
@@ -195,7 +194,7 @@ static unsigned int take_answer(struct natflow_urllogger *ul, struct natflow_seg
 	if (!answer) {
 		len = note_answers(ul, s, w, msg, v.exempt ? NULL : v.list);
 		v.action = NATFLOW_URL_RECORD;
-		if (READ_ONCE(ul->answers))
+		if (natflow_names_setting(ul, NATFLOW_NAMES_ANSWERS))
 			log_message(ul, s, w, NATFLOW_URL_ANSWER, len, v);
 		return NF_ACCEPT;
 	}
@@ -224,7 +223,7 @@ unsigned int natflow_dns_inspect(struct natflow_urllogger *ul, struct natflow_se
 		return NF_ACCEPT;
 	w = kmalloc(sizeof(*w), GFP_ATOMIC | __GFP_NOWARN);
 	if (!w)
-		return natflow_inspection_without(ul, NATFLOW_NAME_MEMORY) ? NF_DROP : NF_ACCEPT;
+		return natflow_names_without(ul, NATFLOW_NAME_MEMORY) ? NF_DROP : NF_ACCEPT;
 	memset(&w->cursor, 0, sizeof(w->cursor));
 	msg = skb_header_pointer(s->skb, s->data, s->len, w->message);
 	if (msg && natflow_dns_parse(msg, s->len, &w->dns) == NATFLOW_PARSED && !w->dns.opcode) {

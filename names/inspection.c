@@ -3,7 +3,6 @@
 #include <linux/slab.h>
 #include "../core/base/segment.h"
 #include "../lib/names/name.h"
-#include "../natflow_urllogger.h"
 #include "../policy/acl.h"
 #include "../policy/client.h"
 #include "dns.h"
@@ -111,7 +110,7 @@ static bool is_lost(const struct natflow_inspection *in, u32 next)
 
 static void conclude_without(struct natflow_inspection *in, enum natflow_reason outcome)
 {
-	u8 action = natflow_inspection_without(in->ul, outcome);
+	u8 action = natflow_names_without(in->ul, outcome);
 
 	/* A body's request was told, and its name stays; for want of room it is not ended. */
 	if (in->chunks) {
@@ -161,7 +160,7 @@ static void conclude_lost(struct natflow_inspection *in)
 		conclude(in, NATFLOW_NAME_BUDGET, NATFLOW_URL_RECORD);
 	else
 		conclude(in, NATFLOW_NAME_UNTRUSTED,
-			 natflow_inspection_without(in->ul, NATFLOW_NAME_UNTRUSTED));
+			 natflow_names_without(in->ul, NATFLOW_NAME_UNTRUSTED));
 }
 
 /*
@@ -172,7 +171,7 @@ static void conclude_request(struct natflow_inspection *in, const struct natflow
 			     enum natflow_reason outcome)
 {
 	u64 body = in->chunks ? in->body + said->next : 0;
-	bool enough = body > CHUNKS_MAX && !READ_ONCE(in->ul->closed);
+	bool enough = body > CHUNKS_MAX && !natflow_names_setting(in->ul, NATFLOW_NAMES_CLOSED);
 
 	in->body = min_t(u64, body, CHUNKS_MAX + 1);
 	in->chunks = said->chunks;
@@ -249,7 +248,7 @@ static void conclude_named(struct natflow_inspection *in, const struct natflow_n
 			action = v.action;
 	}
 	if (!sure && !natflow_url_blocks(action))
-		action = natflow_inspection_without(in->ul, doubt);
+		action = natflow_names_without(in->ul, doubt);
 	if (sure && !natflow_url_blocks(action))
 		conclude_request(in, &name->said, NATFLOW_NAME_KNOWN);
 	else
@@ -280,7 +279,7 @@ static bool is_late(const struct natflow_inspection *in)
 
 static bool is_spent(const struct natflow_inspection *in)
 {
-	return in->packets >= READ_ONCE(in->ul->packets) || is_late(in);
+	return in->packets >= natflow_names_setting(in->ul, NATFLOW_NAMES_PACKETS) || is_late(in);
 }
 
 /* -- bytes to names */
@@ -488,7 +487,8 @@ static enum natflow_reason take_payload(struct natflow_inspection *in,
 		return NATFLOW_OK;
 	}
 	/* With inspect_fail=closed what is in doubt is dropped, so that it comes again. */
-	if (at < NATFLOW_STREAM_MAX || in->chunks || !READ_ONCE(in->ul->closed))
+	if (at < NATFLOW_STREAM_MAX || in->chunks ||
+	    !natflow_names_setting(in->ul, NATFLOW_NAMES_CLOSED))
 		note_most(in, s, at);
 	if (at >= NATFLOW_STREAM_MAX) {
 		in->doubts += !in->chunks;
@@ -707,7 +707,7 @@ bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow
 	if (in->decided || !is_news(in, s))
 		return true;
 	look_into(in, s);
-	return in->doubts == doubts || !READ_ONCE(in->ul->closed);
+	return in->doubts == doubts || !natflow_names_setting(in->ul, NATFLOW_NAMES_CLOSED);
 }
 
 /**

@@ -6,12 +6,11 @@
 #include <linux/rhashtable-types.h>
 #include <linux/spinlock.h>
 #include "../core/base/stats.h"
-#include "../include/uapi/linux/natflow_urllogger.h"
 #include "../lib/names/gather.h"
 #include "../lib/names/quic.h"
 #include "../lib/text/site.h"
-#include "../natflow_urllogger.h"
 #include "../policy/acl.h"
+#include "names.h"
 
 struct natflow_segment;
 struct nf_conn;
@@ -54,19 +53,6 @@ struct natflow_inspection {
 	char *host;			/* once named: for rules that come later */
 	struct natflow_site_client client;	/* for these, too; from the first payload on */
 };
-
-static inline bool natflow_url_blocks(u8 action)
-{
-	return action != NATFLOW_URL_RECORD;
-}
-
-/* What is done, and why, with a flow that has no name to rely on: an enum natflow_url_action. */
-static inline u8 natflow_inspection_without(const struct natflow_urllogger *ul,
-					    enum natflow_reason outcome)
-{
-	return outcome != NATFLOW_NAME_NONE && READ_ONCE(ul->closed) ? NATFLOW_URL_DROP :
-								       NATFLOW_URL_RECORD;
-}
 
 bool natflow_inspection_sync(struct natflow_inspection *in, const struct natflow_segment *s,
 			     u8 ttl);

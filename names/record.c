@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What of a name goes into the log. */
 #include "../lib/names/name.h"
-#include "../natflow_urllogger.h"
 #include "../core/base/ct.h"
 #include "hints.h"
+#include "names.h"
 #include "record.h"
 
 static u16 kept_uri(const struct natflow_urllogger *ul, const struct natflow_said *said)
@@ -11,9 +11,9 @@ static u16 kept_uri(const struct natflow_urllogger *ul, const struct natflow_sai
 	const char *query;
 	u16 len = said->uri_len;
 
-	if (READ_ONCE(ul->level) < NATFLOW_URL_LEVEL_URL || !len)
+	if (!len || natflow_names_setting(ul, NATFLOW_NAMES_LEVEL) < NATFLOW_URL_LEVEL_URL)
 		return 0;
-	query = READ_ONCE(ul->query) ? NULL : memchr(said->uri, '?', len);
+	query = natflow_names_setting(ul, NATFLOW_NAMES_QUERY) ? NULL : memchr(said->uri, '?', len);
 	if (query)
 		len = query - said->uri;
 	return min_t(u16, len, NATFLOW_RING_URI_MAX);
@@ -34,7 +34,7 @@ void natflow_record_name(struct natflow_urllogger *ul, const struct nf_conn *ct,
 			 const struct natflow_site_client *client, const struct natflow_said *said,
 			 struct natflow_acl_verdict verdict, u16 flags)
 {
-	u8 level = READ_ONCE(ul->level);
+	u8 level = natflow_names_setting(ul, NATFLOW_NAMES_LEVEL);
 	struct natflow_event e = {
 		.family = natflow_ct_family(ct), .proto = natflow_ct_proto(ct),
 		.source = said->source,

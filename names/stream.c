@@ -2,7 +2,7 @@
 /* The beginning of a stream, gathered within what a namespace may have for that. */
 #include <linux/slab.h>
 #include "../core/base/segment.h"
-#include "../natflow_urllogger.h"
+#include "names.h"
 #include "stream.h"
 
 #define BYTES_MAX	(16 << 20)	/* at any time in a namespace */

@@ -18,6 +18,7 @@
 #include <net/netns/generic.h>
 #include "stats.h"
 
+struct ctl_table_header;
 struct natflow_attach;
 struct natflow_table;
 struct natflow_urllogger;
@@ -127,6 +128,7 @@ struct natflow_net {
 
 	struct natflow_log *log;
 	struct natflow_door *door;	/* what open device files hold on to */
+	struct ctl_table_header *store;	/* see control/store.c */
 };
 
 extern unsigned int natflow_net_id __read_mostly;

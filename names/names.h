@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The names half's state of one network namespace. Private to names/ and
+ * natflow_urllogger.c; other files use the functions of natflow_urllogger.h.
+ */
+#ifndef _NATFLOW_NAMES_NAMES_H
+#define _NATFLOW_NAMES_NAMES_H
+
+#include <linux/hash.h>
+#include <linux/mutex.h>
+#include <linux/netfilter.h>
+#include <linux/rhashtable-types.h>
+#include <linux/workqueue.h>
+#include "../core/base/netns.h"
+#include "../core/base/ring.h"
+#include "../include/uapi/linux/natflow_urllogger.h"
+#include "settings.h"
+
+struct natflow_acl;
+struct natflow_hints;
+struct nf_conn;
+
+#define NATFLOW_URL_HOOKS 6
+#define NATFLOW_URL_SYNS 8192
+#define NATFLOW_URL_PASSING 8192
+
+/* TTL of a SYN, by its conntrack. Lossy: another SYN may take the slot. */
+struct natflow_syn {
+	u32 tag;
+	u8 ttl;
+};
+
+/* One per namespace; lives as long as its struct natflow_net. */
+struct natflow_urllogger {
+	struct natflow_net *nn;
+	u32 setting[NATFLOW_NAMES_SETTINGS];	/* natflow_names_setting() reads them */
+	bool enabled;			/* hooks are registered; under natflow_net.lock */
+	struct natflow_log_skip __rcu *skip;	/* NULL: every name is logged */
+
+	struct nf_hook_ops ops[NATFLOW_URL_HOOKS];
+	struct rhashtable flows;	/* struct natflow_inspection, by conntrack */
+	struct mutex walk;		/* one walker of @flows at a time; innermost */
+	struct natflow_hints *hints;	/* allocated when first enabled */
+	struct natflow_syn *syn;	/* NATFLOW_URL_SYNS slots; allocated when first enabled */
+	struct nf_conn **passing;	/* NATFLOW_URL_PASSING slots; likewise */
+	atomic_t count;			/* of @flows */
+	atomic_t bytes;			/* payload buffered for all of @flows */
+	struct delayed_work tick;	/* ages and ends inspections */
+	unsigned int minute;		/* of the week, at the last review by time; only @tick */
+	struct natflow_ring ring;
+	struct natflow_acl __rcu *acl;	/* never NULL; replaced by control/, one writer at a time */
+};
+
+static inline u32 natflow_names_setting(const struct natflow_urllogger *ul,
+					enum natflow_names_setting which)
+{
+	return READ_ONCE(ul->setting[which]);
+}
+
+static inline bool natflow_url_blocks(u8 action)
+{
+	return action != NATFLOW_URL_RECORD;
+}
+
+/* The action for a flow without a reliable name, by its outcome: an enum natflow_url_action. */
+static inline u8 natflow_names_without(const struct natflow_urllogger *ul,
+				       enum natflow_reason outcome)
+{
+	bool closed = natflow_names_setting(ul, NATFLOW_NAMES_CLOSED);
+
+	return outcome != NATFLOW_NAME_NONE && closed ? NATFLOW_URL_DROP : NATFLOW_URL_RECORD;
+}
+
+/*
+ * A slot of the lossy cache of conntracks whose inspection is finished. FORWARD
+ * accepts their packets without a lookup. A slot is set under inspection.lock.
+ * It is cleared under that lock, and before the conntrack is put.
+ */
+static inline struct nf_conn **natflow_url_passing(const struct natflow_urllogger *ul,
+						   const struct nf_conn *ct)
+{
+	return &ul->passing[hash_ptr(ct, ilog2(NATFLOW_URL_PASSING))];
+}
+
+#endif /* _NATFLOW_NAMES_NAMES_H */
