@@ -12,7 +12,7 @@
 #include <linux/random.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
-#include "../lib/text/site.h"
+#include "../lib/text/whom.h"
 #include "hints.h"
 
 #define PLACES		4096

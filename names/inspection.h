@@ -8,7 +8,7 @@
 #include "../core/base/stats.h"
 #include "../lib/names/gather.h"
 #include "../lib/names/quic.h"
-#include "../lib/text/site.h"
+#include "../lib/text/whom.h"
 #include "../policy/acl.h"
 #include "names.h"
 

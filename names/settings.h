@@ -4,8 +4,8 @@
 #define _NATFLOW_NAMES_SETTINGS_H
 
 #include <linux/types.h>
-#include "../lib/text/command.h"
-#include "../lib/text/site.h"
+#include "../lib/text/line.h"
+#include "../lib/text/whom.h"
 
 /* One u32 each, read one at a time: no two settings must be seen together. */
 enum natflow_names_setting {

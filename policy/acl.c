@@ -93,7 +93,7 @@ static void look_for_schedules(struct natflow_acl *acl)
 
 	acl->scheduled = false;
 	for (i = 0; i < acl->lists; i++)
-		acl->scheduled |= acl->list[i]->policy.days != 0;
+		acl->scheduled |= acl->list[i]->policy.schedule.days != 0;
 }
 
 /**
@@ -153,7 +153,7 @@ unsigned int natflow_acl_minute(void)
 	u32 rest;
 
 	/* 1970 began on a Thursday. */
-	div_u64_rem(minutes + 3 * NATFLOW_SITE_DAY, 7 * NATFLOW_SITE_DAY, &rest);
+	div_u64_rem(minutes + 3 * NATFLOW_DAY, 7 * NATFLOW_DAY, &rest);
 	return rest;
 }
 

@@ -4,7 +4,7 @@
 #define _NATFLOW_POLICY_CLIENT_H
 
 #include "../core/base/segment.h"
-#include "../lib/text/site.h"
+#include "../lib/text/whom.h"
 
 void natflow_client_of(struct natflow_site_client *client, const struct nf_conn *ct);
 void natflow_client_note(struct natflow_site_client *client, const struct natflow_segment *s,

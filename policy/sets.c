@@ -13,7 +13,7 @@
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/ipset/ip_set.h>
-#include "../lib/text/site.h"
+#include "../lib/text/whom.h"
 #include "sets.h"
 
 #if IS_ENABLED(CONFIG_IP_SET)

@@ -4,8 +4,8 @@
 #define _NATFLOW_POLICY_SITES_H
 
 #include <linux/refcount.h>
-#include "../lib/text/command.h"
 #include "../lib/names/domains.h"
+#include "../lib/text/line.h"
 #include "../lib/text/listline.h"
 #include "../lib/text/site.h"
 

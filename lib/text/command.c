@@ -5,54 +5,6 @@
 
 const char * const natflow_level_words[4] = { "counters", "domain", "host", "url" };
 
-/**
- * natflow_line_push() - add one byte
- * @line: collector, zeroed before first use
- * @c: the byte
- *
- * Return: 1 when @line->text holds a whole line, NUL-terminated and without its
- * newline; 0 when more is needed; -EINVAL at the end of a line that was too
- * long or held a control character. After 1 or -EINVAL the next byte begins
- * the next line.
- */
-int natflow_line_push(struct natflow_line *line, char c)
-{
-	bool bad = line->bad;
-
-	if (!line->len && !bad)
-		line->number++;
-	if (c == '\n') {
-		line->text[line->len] = '\0';
-		line->len = 0;
-		line->bad = false;
-		return bad ? -EINVAL : 1;
-	}
-	if (c == '\t' || c == '\r')
-		c = ' ';
-	if (line->len == NATFLOW_LINE_MAX - 1 || (unsigned char)c < ' ' || c == 0x7f) {
-		/* Not the first byte of the next line, so that it is counted once. */
-		line->bad = true;
-		return 0;
-	}
-	line->text[line->len++] = c;
-	return 0;
-}
-
-/**
- * natflow_prefix_match() - is an address inside a prefix
- * @addr: network order
- * @prefix: network order
- * @bits: prefix length
- */
-bool natflow_prefix_match(const u8 *addr, const u8 *prefix, unsigned int bits)
-{
-	unsigned int bytes = bits / 8, rest = bits % 8;
-
-	if (memcmp(addr, prefix, bytes))
-		return false;
-	return !rest || !((addr[bytes] ^ prefix[bytes]) >> (8 - rest));
-}
-
 /* What a verb takes after its "=". */
 struct verb {
 	const char *name;	/* with its "=" if it takes a value */
@@ -96,18 +48,6 @@ static int parse_number(char *value, const struct verb *verb, struct natflow_com
 static int parse_nothing(char *value, const struct verb *verb, struct natflow_command *cmd)
 {
 	return *value ? fail(cmd, value, verb->expected, -EINVAL) : 0;
-}
-
-/**
- * natflow_name_valid() - can a device, or a list, be called so
- * @name: as the kernel takes them (net/core/dev.c:dev_valid_name())
- */
-bool natflow_name_valid(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len && len < NATFLOW_NAME_MAX && !strpbrk(name, "/: ,") &&
-	       strcmp(name, ".") && strcmp(name, "..");
 }
 
 static int parse_name(char *value, const struct verb *verb, struct natflow_command *cmd)
@@ -262,33 +202,6 @@ static int parse_url(char *value, const struct verb *verb, struct natflow_comman
 	return 0;
 }
 
-/**
- * natflow_mark_parse() - read VALUE[/MASK], VALUE inside MASK
- * @text: is taken apart
- * @mark: VALUE
- * @mask: MASK, all bits if there is none
- * @word: what is not understood, on error
- *
- * Return: 0, -EINVAL or -ERANGE.
- */
-int natflow_mark_parse(char *text, u32 *mark, u32 *mask, const char **word)
-{
-	char *slash = strchr(text, '/');
-	int err;
-
-	*mask = 0xffffffff;
-	if (slash) {
-		*slash = '\0';
-		*word = slash + 1;
-		err = kstrtou32(slash + 1, 0, mask);
-		if (err || !*mask)
-			return err ?: -EINVAL;
-	}
-	*word = text;
-	err = kstrtou32(text, 0, mark);
-	return !err && *mark & ~*mask ? -EINVAL : err;
-}
-
 /* auto | rules | all | mark:V[/M]; the order of the names is that of enum natflow_select. */
 static int parse_select(char *value, const struct verb *verb, struct natflow_command *cmd)
 {
@@ -308,39 +221,6 @@ static int parse_select(char *value, const struct verb *verb, struct natflow_com
 	cmd->value = ARRAY_SIZE(modes);
 	err = natflow_mark_parse(value + 5, &cmd->mark, &cmd->mask, &word);
 	return err ? fail(cmd, word, verb->expected, err) : 0;
-}
-
-/**
- * natflow_prefix_parse() - read ADDR[/BITS], of either family
- * @text: is taken apart
- * @addr: where to; 16 bytes
- * @family: NFPROTO_IPV4 or NFPROTO_IPV6
- * @len: bits
- *
- * Return: 0, -EINVAL or -ERANGE.
- */
-int natflow_prefix_parse(char *text, u8 *addr, u8 *family, u8 *len)
-{
-	char *slash = strchr(text, '/');
-	u32 bits, most;
-	int err;
-
-	if (slash)
-		*slash = '\0';
-	if (in4_pton(text, -1, addr, -1, NULL) == 1)
-		*family = NFPROTO_IPV4;
-	else if (in6_pton(text, -1, addr, -1, NULL) == 1)
-		*family = NFPROTO_IPV6;
-	else
-		return -EINVAL;
-	most = *family == NFPROTO_IPV4 ? 32 : 128;
-	bits = most;
-	err = slash ? kstrtou32(slash + 1, 10, &bits) : 0;
-	if (!err && bits > most)
-		err = -ERANGE;
-	if (!err)
-		*len = bits;
-	return err;
 }
 
 static int parse_address(char *value, const struct verb *verb, struct natflow_command *cmd)

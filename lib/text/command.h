@@ -7,18 +7,9 @@
 #define _NATFLOW_LIB_TEXT_COMMAND_H
 
 #include "../names/hostname.h"
+#include "line.h"
 #include "site.h"
-
-#define NATFLOW_LINE_MAX 256	/* bytes, newline included */
-#define NATFLOW_NAME_MAX 16	/* an interface name with its NUL */
-
-/* Collects the bytes of one line; one per open file. */
-struct natflow_line {
-	char text[NATFLOW_LINE_MAX];
-	unsigned int len;
-	unsigned int number;	/* of the line being collected, from 1 */
-	bool bad;		/* too long or with a control character: skipped to its end */
-};
+#include "words.h"
 
 enum natflow_verb {
 	NATFLOW_CMD_NONE,	/* an empty line or a comment */
@@ -98,14 +89,9 @@ struct natflow_grammar;
 extern const char * const natflow_level_words[4];	/* by enum natflow_url_level */
 extern const struct natflow_grammar natflow_grammar_ctl, natflow_grammar_hostacl;
 
-int natflow_line_push(struct natflow_line *line, char c);
 int natflow_command_parse(const struct natflow_grammar *grammar, char *line,
 			  struct natflow_command *cmd);
 int natflow_command_refuse(struct natflow_command *cmd, const char *expected, const char *example,
 			   int err);
-bool natflow_name_valid(const char *name);
-int natflow_mark_parse(char *text, u32 *mark, u32 *mask, const char **word);
-int natflow_prefix_parse(char *text, u8 *addr, u8 *family, u8 *len);
-bool natflow_prefix_match(const u8 *addr, const u8 *prefix, unsigned int bits);
 
 #endif /* _NATFLOW_LIB_TEXT_COMMAND_H */

@@ -121,7 +121,7 @@ static void test_sources(void **state)
 	}
 }
 
-#define AT(day, hour, minute) ((day) * NATFLOW_SITE_DAY + (hour) * 60 + (minute))
+#define AT(day, hour, minute) ((day) * NATFLOW_DAY + (hour) * 60 + (minute))
 
 static void test_times(void **state)
 {
