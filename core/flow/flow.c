@@ -7,6 +7,7 @@
 #include "../base/clock.h"
 #include "../base/ct.h"
 #include "../topo/egress.h"
+#include "flow.h"
 #include "life.h"
 
 #define CREATE_TRACE_POINTS

@@ -3,7 +3,7 @@
 #ifndef _NATFLOW_CORE_FLOW_LIFE_H
 #define _NATFLOW_CORE_FLOW_LIFE_H
 
-#include "flow.h"
+#include "object.h"
 
 void natflow_flow_half_del(struct natflow_flow *flow);
 bool natflow_flow_unlink(struct natflow_flow *flow);

@@ -3,6 +3,7 @@
 #include "../base/clock.h"
 #include "../base/ct.h"
 #include "../topo/egress.h"
+#include "flow.h"
 #include "life.h"
 #include "seen.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Walks over all flows: to end those that match, to move them to another table. */
+#include "flow.h"
 #include "life.h"
 
 /*
