@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The lab: a client, a gateway and a server in namespaces, and ways to look at them.
+
+    c (c0 10.0.1.2, fd00:1::2) --- r (r0 | r1) --- s (s0 10.0.2.2, fd00:2::2)
+
+Runs as root inside the VM, in one thread, so that entering a namespace is a
+plain setns(). Waits are for conditions, never for time.
+"""
+from .programs import (AT_END, Failure, IPT, LIBC, LONG, PATIENCE, check, equal, insmod, kernel_wide, modprobe, ns,
+                       rmmod, run, sh, start, stop_all, sysctl, wait)
+from .doors import CTL, Delta, NET, ctl, flows, log, opened, published, read, refuses, settings, stats
+from .topology import (ADDR, ENDS, carriers_reported, gro, ip, mac, netns_add, netns_del, quiet, reachable, rule,
+                       select, up, wait_rules)
+from .traffic import Tcp, Udp, drain, drop, on_one_bridge, udp_socket
+from .packets import Capture, csum, frame, inet, inject, ip_packet, tcp, udp
+from .conntrack import conntrack, conntrack_entry, nft_counter
+from .kernel import Queue, attribute, cpu, no_memory, on_each_cpu, trouble
+from .claims import ROUNDS, bare, both, exchange, fast, hits, learned, second_link, slow

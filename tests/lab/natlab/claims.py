@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Slow or fast, exactly."""
+from .programs import equal, wait
+from .doors import Delta
+from .topology import ip, quiet, reachable
+
+ROUNDS = 5
+
+
+def bare(case):
+    """A case that makes its own namespaces and links."""
+    case.bare = True
+    return case
+
+
+def both(test):
+    """A case for each family."""
+    return (lambda: test(4)), (lambda: test(6))
+
+
+def exchange(flow, rounds=ROUNDS):
+    for i in range(rounds):
+        flow.send(b"forth %d" % i)
+        flow.reply(b"back %d" % i)
+
+
+def slow(flow, reason, forth=1, back=0):
+    """Each datagram is counted so often, none goes fast, all arrive."""
+    d = Delta()
+    exchange(flow)
+    equal(d[reason], ROUNDS * (forth + back), f"{reason}: {d.changed()}")
+    equal(d["hits"], 0, f"hits {d.changed()}")
+
+
+def fast(flow):
+    d = Delta()
+    exchange(flow)
+    equal(d["hits"], 2 * ROUNDS, f"hits {d.changed()}")
+
+
+def learned(flow):
+    """Learned only now, and then fast."""
+    flow.learn()
+    fast(flow)
+    return flow
+
+
+def second_link(where, dev, net, r_dev="r2"):
+    """One more link to the gateway: 10.0.NET.1 and fd00:NET::1 are the gateway's end."""
+    quiet(where)
+    ip(None, f"link add {dev} index {1100 + net} netns {where} type veth peer name {r_dev} netns r")
+    for n, d, host in ((where, dev, 2), ("r", r_dev, 1)):
+        ip(n, f"""addr add 10.0.{net}.{host}/24 dev {d}
+            addr add fd00:{net}::{host}/64 dev {d}
+            link set {d} up""")
+    for family, address in ((4, f"10.0.{net}.1"), (6, f"fd00:{net}::1")):
+        wait(lambda: reachable(where, family, address), f"{address} reachable")
+
+
+def hits(flow, want=1, count=5, where="r"):
+    """Round trips with right bytes; all of them are hits, or none."""
+    d = Delta(where)
+    for i in range(count):
+        flow.send(b"there %d" % i)
+        flow.reply(b"back %d" % i)
+    equal(d["hits"], 2 * count * want, f"hits of {count} round trips: {d.changed()}")
+    return flow

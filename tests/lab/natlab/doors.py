@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""natflow's doors: what is written to its devices, what it counts."""
+import contextlib
+import errno
+import os
+import re
+
+from .programs import check, equal, ns
+
+CTL = "/dev/natflow_ctl"
+NET = "/proc/net/"
+
+
+def ctl(text, where="r"):
+    """Write to natflow_ctl, in one write; OSError as the kernel says."""
+    with ns(where):
+        fd = os.open(CTL, os.O_WRONLY)
+    try:
+        data = (text if text.endswith("\n") else text + "\n").encode()
+        equal(os.write(fd, data), len(data), "bytes written")
+    finally:
+        os.close(fd)
+
+
+def read(path, where="r"):
+    with ns(where), open(path) as f:
+        return f.read()
+
+
+def stats(where="r"):
+    out = {}
+    for line in read("/proc/net/natflow", where).splitlines():
+        key, value = line.split(" ", 1)
+        out[key] = int(value) if value.isdigit() else value
+    return out
+
+
+class Delta:
+    """Counters since the object was made."""
+
+    def __init__(self, where="r"):
+        self.where = where
+        self.before = stats(where)
+
+    def __getitem__(self, key):
+        return stats(self.where)[key] - self.before[key]
+
+    def changed(self):
+        now = stats(self.where)
+        return {k: now[k] - v for k, v in self.before.items()
+                if isinstance(v, int) and now[k] != v}
+
+
+def flows(where="r"):
+    return read("/proc/net/natflow_flows", where).splitlines()
+
+
+def published(where="r"):
+    return [f for f in flows(where) if " state=published " in f]
+
+
+@contextlib.contextmanager
+def opened(path=CTL, flags=os.O_RDWR, where="r"):
+    with ns(where):
+        fd = os.open(path, flags)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def refuses(call, *numbers):
+    """call() fails with one of these errnos."""
+    try:
+        call()
+    except OSError as e:
+        check(e.errno in numbers, f"{e}, want {[errno.errorcode[n] for n in numbers]}")
+        return
+    check(False, f"succeeded, want {[errno.errorcode[n] for n in numbers]}")
+
+
+def settings(where="r"):
+    return [line for line in read(CTL, where).splitlines() if not line.startswith("#")]
+
+
+def log(where="r"):
+    with ns(where), open(NET + "natflow_log", "rb") as f:
+        return [re.sub(r"^\[\d+\.\d{3}\] ", "", line.decode("latin1")) for line in f.read().splitlines()]
