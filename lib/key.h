@@ -69,16 +69,19 @@ natflow_key_equal(const u64 *a, const u64 *b, const u8 family)
 }
 
 /* High and low half of the 128-bit product, folded: every input bit reaches every output bit. */
+#ifdef __SIZEOF_INT128__
 static __always_inline u64 natflow_mulfold(u64 a, u64 b)
 {
-#ifdef __SIZEOF_INT128__
 	__uint128_t p = (__uint128_t)a * b;
 
 	return (u64)p ^ (u64)(p >> 64);
-#else
-	return (a * b) ^ mul_u64_u64_shr(a, b, 64);
-#endif
 }
+#else
+static __always_inline u64 natflow_mulfold(u64 a, u64 b)
+{
+	return (a * b) ^ mul_u64_u64_shr(a, b, 64);
+}
+#endif
 
 /* @seed: 4 words, random at boot; without them collisions cannot be computed. */
 static __always_inline u64

@@ -7,7 +7,6 @@ tests/lab/setup.sh tools check kernel:6.1 kernel:6.12 kernel:newest kernel:debug
 	headers:arm64 headers:mipsel headers:s390x >&2 || exit 1
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/natflow
 SOURCE=$CACHE/k/debug/source
-C_FILES=$(git ls-files '*.c' '*.h' | grep -v '^tests/')
 N=0
 # point NAME COMMAND...: ok if it succeeds and prints nothing.
 point() {
@@ -47,40 +46,7 @@ kernel_doc() {
 	true
 }
 
-# Who may know whom: a file includes only rooms at or below its own level.
-layers() {
-	awk '
-	function level(p) {
-		if (p ~ /uapi/) return 0; if (p ~ /^lib\//) return 1; if (p ~ /^core\//) return 2
-		if (p ~ /^policy\// || p ~ /^natflow_urllogger/) return 3; if (p ~ /^natflowctl\//) return 6
-		if (p ~ /^natflow_path/) return 4; if (p ~ /^control\//) return 5; if (p ~ /^xt_FLOWOFFLOAD\//) return 6
-		if (p ~ /^natflow_main/) return 7; return -1
-	}
-	/^#include "/ {
-		dir = FILENAME; sub(/[^\/]*$/, "", dir)
-		split($0, q, "\""); p = dir q[2]
-		while (sub(/[^\/]+\/\.\.\//, "", p)) ;
-		if (level(p) > level(FILENAME) || (level(p) < 0))
-			print FILENAME " must not include " p
-	}' $(git ls-files '*.c' '*.h' | grep -vE '^(tests|compat)/')
-}
-
-budgets() {
-	local f n
-	for f in $C_FILES; do
-		n=$(wc -l <"$f")
-		[ "$n" -le 800 ] || echo "$f: $n lines (800)"
-	done
-	ctags -x --c-kinds=f --fields=+ne --_xformat='%{end} %n %F %N' $C_FILES |
-		awk '$1 - $2 > 100 { print $3 ": " $4 " has " $1 - $2 + 1 " lines (100)" }'
-	ctags -x --c-kinds=f --fields=+ne --_xformat='%{end} %n %F %N' natflow_path.c |
-		awk '$1 - $2 > 60 { print $3 ": " $4 " has " $1 - $2 + 1 " lines (60)" }'
-	grep -nE 'LINUX_VERSION_CODE|KERNEL_VERSION\(' $(printf '%s\n' $C_FILES | grep -v '^compat/')
-	grep -nE '\b(TO''DO|FIX''ME|X''XX|HA''CK)\b' $C_FILES
-	grep -nE '(^|[^a-z_.])sleep [0-9]' $(git ls-files tests | grep -v check.sh)
-	awk 'length($0) > 100 { print FILENAME ":" FNR ": over 100 columns" }' $(grep -v natflow_reason <<<"$C_FILES")
-	true
-}
+sleeps() { ! grep -nE '(^|[^a-z_.])sleep [0-9]' $(git ls-files tests | grep -v check.sh); }
 
 licences() { git ls-files '*.c' '*.h' '*.sh' '*.py' Makefile Kbuild | xargs grep -L 'SPDX-License-Identifier'; true; }
 
@@ -116,8 +82,8 @@ for k in 6.1 6.12 newest 6.1-arm64 6.1-mipsel 6.1-s390x debug; do point "builds 
 point "sparse" sparse_clean
 point "checkpatch" checkpatch
 point "kernel-doc" kernel_doc
-point "layers" layers
-point "budgets" budgets
+for rule in layers circles sizes columns conditions prefixes versions windows; do point "$rule" tests/house.py $rule; done
+point "sleeps" sleeps
 point "licences" licences
 point "uapi headers stand alone" uapi_alone
 point "every reason has a case" reasons_tested

@@ -43,7 +43,7 @@ struct natflow_pcpu {
 	u64_stats_t reason[NATFLOW_REASON_MAX + 1];
 	/* A packet that a rule selected in vain; may be gone, only compared; see core/learn.c. */
 	const struct sk_buff *refused_of;
-	/* The route clock when a packet last went up the stack on this CPU; see core/base/clock.h. */
+	/* The route clock when a packet last went up the stack here; see core/base/clock.h. */
 	u32 clock[NATFLOW_FAMILIES];
 	const struct sk_buff *clock_of;	/* that packet; may be gone, only compared */
 	struct natflow_trail trail;

@@ -1,0 +1,170 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""house.py RULE: print what breaks a rule of the source tree, one a line. RULE is the name of a function in RULES."""
+import collections
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+os.chdir(TOP)
+
+# From below: a file includes files of its own room and of rooms before it.
+ROOMS = ("include/uapi", "lib", "lib/names", "lib/text", "core/base", "core/topo", "core/flow", "core", "natflow_path", "policy",
+         "names", "natflow_urllogger", "control", "natflow_main", "xt_FLOWOFFLOAD", "natflowctl")
+# These know less than their place in the order allows.
+ONLY = {"natflow_path": r"lib/|include/uapi|core/", "xt_FLOWOFFLOAD": r"control/api\.h|core/rules\.h|include/uapi", "natflowctl": "lib/"}
+
+FILE_LINES = 800
+FUNCTION_LINES = 100
+HOOK_LINES = 60             # functions of natflow_path.c
+COLUMNS = 100               # a tab reaches to the next multiple of 8
+IFS_IN_FUNCTIONS = 5        # in all of the module
+WINDOW = 8                  # lines that stand in two places
+
+
+def listed(*patterns):
+    return subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", *patterns], text=True).split()
+
+
+def sources():
+    """The product's C files, without what stands between it and kernels, and between lib/ and the host."""
+    return [f for f in listed("*.c", "*.h") if not f.startswith(("tests/", "compat/")) and f != "lib/host.h"]
+
+
+def text(file):
+    return pathlib.Path(file).read_text(encoding="utf-8")
+
+
+def room(file):
+    """The innermost room that a file is in."""
+    return max((r for r in ROOMS if file == r or file.startswith((r + "/", r + "."))), key=len, default=None)
+
+
+def includes(file):
+    for name in re.findall(r'^#include "([^"]+)"', text(file), re.M):
+        path = os.path.normpath(os.path.join(os.path.dirname(file), name))
+        if os.path.exists(path):
+            yield path
+
+
+def functions():
+    """(file, name, first line, last line, is it static) of each function."""
+    out = subprocess.check_output(["ctags", "-f", "-", "--output-format=json", "--fields=+nef", "--kinds-C=f", *sources()], text=True)
+    for line in out.splitlines():
+        tag = json.loads(line)
+        yield tag["path"], tag["name"], tag["line"], tag.get("end", tag["line"]), tag.get("file", False)
+
+
+def layers():
+    for file in sources():
+        mine = room(file)
+        if mine is None:
+            yield f"{file} is in no room of ROOMS"
+            continue
+        for other in includes(file):
+            theirs = room(other)
+            if theirs == mine:
+                continue
+            if theirs is None or ROOMS.index(theirs) > ROOMS.index(mine) or not re.match(ONLY.get(mine, ""), other):
+                yield f"{file} must not include {other}"
+
+
+def circles():
+    """Files that need one another; NAME.c and NAME.h count as one."""
+    needs = collections.defaultdict(set)
+    for file in sources():
+        needs[file[:-2]] |= {other[:-2] for other in includes(file)} - {file[:-2]}
+    reach = {}
+    for file in needs:
+        seen, todo = set(), [file]
+        while todo:
+            for other in needs.get(todo.pop(), ()):
+                if other not in seen:
+                    seen.add(other)
+                    todo.append(other)
+        reach[file] = seen
+    for ring in {tuple(sorted(other for other in reach[f] if f in reach.get(other, ()))) for f in needs if f in reach[f]}:
+        yield "a circle of includes: " + ", ".join(ring)
+
+
+def sizes():
+    for file in sources() + [f for f in listed("tests") if f.endswith((".c", ".h", ".py", ".sh"))]:
+        if text(file).count("\n") > FILE_LINES:
+            yield f"{file}: {text(file).count(chr(10))} lines ({FILE_LINES})"
+    for file, name, first, last, _ in functions():
+        most = HOOK_LINES if file == "natflow_path.c" else FUNCTION_LINES
+        if last - first >= most:
+            yield f"{file}: {name} has {last - first + 1} lines ({most})"
+
+
+def columns():
+    """Lists of X-macros and strings that users see may be wider: they cannot be broken."""
+    for file in sources():
+        if file.endswith("natflow_reason.h"):
+            continue
+        for number, line in enumerate(text(file).splitlines(), 1):
+            if len(line.expandtabs(8)) > COLUMNS and not re.search(r'"[^"]*"[,;)]* ?\\?$|^\s*X\(|^\s*"', line):
+                yield f"{file}:{number}: {len(line.expandtabs(8))} columns ({COLUMNS})"
+
+
+def conditions():
+    """Preprocessor conditions within functions."""
+    found = []
+    ranges = collections.defaultdict(list)
+    for file, _, first, last, _ in functions():
+        ranges[file].append((first, last))
+    for file, spans in ranges.items():
+        for number, line in enumerate(text(file).splitlines(), 1):
+            if line.startswith("#if") and any(a <= number <= b for a, b in spans):
+                found.append(f"{file}:{number}: {line}")
+    if len(found) > IFS_IN_FUNCTIONS:
+        yield from found
+
+
+def prefixes():
+    for file, name, _, _, static in functions():
+        if not static and not re.match(r"natflow_|init_module|cleanup_module", name) and not file.startswith("natflowctl/"):
+            yield f"{file}: {name}() has no prefix natflow_"
+
+
+def versions():
+    for file in sources():
+        for number, line in enumerate(text(file).splitlines(), 1):
+            if re.search(r"LINUX_VERSION_CODE|KERNEL_VERSION\(", line):
+                yield f"{file}:{number}: kernel versions belong into compat/"
+            if re.search(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK)\b", line):
+                yield f"{file}:{number}: unfinished"
+
+
+def windows():
+    """Lines that mean something, WINDOW of them in a row, in two places."""
+    seen = {}
+    for file in sources():
+        lines = [(n, re.sub(r"\s+", " ", line).strip()) for n, line in enumerate(text(file).splitlines(), 1)]
+        lines = [(n, line) for n, line in lines if re.search(r"\w", line) and not re.match(r"(/?\*|//|#include|[{}]$)", line)]
+        last = None
+        for i in range(len(lines) - WINDOW + 1):
+            key = tuple(line for _, line in lines[i:i + WINDOW])
+            if key not in seen:
+                seen[key] = file, lines[i][0]
+            elif last != i - 1:
+                yield f"{file}:{lines[i][0]} stands again at {seen[key][0]}:{seen[key][1]}"
+                last = i
+            else:
+                last = i
+
+
+RULES = {rule.__name__: rule for rule in (layers, circles, sizes, columns, conditions, prefixes, versions, windows)}
+
+
+def main(names):
+    for name in names or RULES:
+        for problem in sorted(RULES[name]()):
+            print(problem)
+
+
+main(sys.argv[1:])
