@@ -68,6 +68,15 @@ words_documented() {
 	done
 }
 
+# A row of a table behind a blank line has lost its header: Markdown shows it as text.
+tables() {
+	git ls-files '*.md' | while read -r f; do
+		{ cat "$f"; echo; } | awk -v f="$f" '
+			begun && !/^\|[-| :]+\|$/ { print f ": no header above: " begun }
+			{ begun = /^\|/ && !in_table ? $0 : ""; in_table = /^\|/ }'
+	done
+}
+
 uapi_alone() {
 	local f
 	for f in $(git ls-files include/uapi); do
@@ -88,5 +97,6 @@ point "licences" licences
 point "uapi headers stand alone" uapi_alone
 point "every reason has a case" reasons_tested
 point "every word is documented" words_documented
+point "tables" tables
 point "mutants fit the sources" tests/mutants.py --stale
 echo "1..$N"
