@@ -9,6 +9,7 @@
 #include <net/dst.h>
 #include <net/xfrm.h>
 #include "core/ageing.h"
+#include "core/base/attach.h"
 #include "core/base/clock.h"
 #include "core/base/ct.h"
 #include "core/topo/egress.h"
@@ -213,6 +214,8 @@ look_behind(const struct natflow_way *way, struct natflow_flow *flow, struct nat
 	if (!natflow_egress_mtu_holds(eg))
 		return NATFLOW_PMTU;
 	reason = glance(way, meta);
+	if (!reason)
+		reason = natflow_attach_recheck(flow->nn, flow);
 	if (reason)
 		return reason;
 	if (!natflow_flat_holds(&way->over) || !natflow_flat_holds(&eg->down.over)) {

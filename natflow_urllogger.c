@@ -317,7 +317,7 @@ static unsigned int local(void *priv, struct sk_buff *skb, const struct nf_hook_
 	return verdict;
 }
 
-/* For natflow_attach: a flow whose name is sought, or that is blocked, takes the stack. */
+/* For natflow_attach.check: a flow whose name is sought, or that is blocked, takes the stack. */
 static enum natflow_reason check(struct natflow_net *nn, const struct nf_conn *ct,
 				 struct natflow_watch *watch)
 {
@@ -544,15 +544,21 @@ static int switch_on(struct natflow_urllogger *ul)
 		err = natflow_ct_track(nn->net);
 	if (err)
 		return err;
+	err = natflow_attach_add(nn, NATFLOW_SLOT_NAMES, &attachment);
+	if (err)
+		goto err_untrack;
 	err = hook(ul);
-	if (err) {
-		natflow_ct_untrack(nn->net);
-		return err;
-	}
-	natflow_attach_set(nn, &attachment);
+	if (err)
+		goto err_remove;
 	schedule_delayed_work(&ul->tick, TICK);
 	WRITE_ONCE(ul->enabled, true);
 	return 0;
+
+err_remove:
+	natflow_attach_remove(nn, NATFLOW_SLOT_NAMES);
+err_untrack:
+	natflow_ct_untrack(nn->net);
+	return err;
 }
 
 static void switch_off(struct natflow_urllogger *ul)
@@ -560,10 +566,9 @@ static void switch_off(struct natflow_urllogger *ul)
 	struct natflow_net *nn = ul->nn;
 
 	WRITE_ONCE(ul->enabled, false);
-	natflow_attach_set(nn, NULL);
 	nf_unregister_net_hooks(nn->net, ul->ops, NATFLOW_URL_HOOKS);
 	natflow_ct_untrack(nn->net);
-	synchronize_net();	/* packets in a hook, and in natflow_attach_check() */
+	natflow_attach_remove(nn, NATFLOW_SLOT_NAMES);	/* waits for packets in a hook, too */
 	cancel_delayed_work_sync(&ul->tick);
 	while (atomic_read(&ul->count))
 		for_each(ul, forget);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The exported door of rules. */
+/* What other modules call. */
 #include <linux/module.h>
 #include "api.h"
+#include "../core/base/attach.h"
 #include "../core/base/clock.h"
 #include "../core/hooks.h"
 #include "../core/learn.h"
@@ -103,3 +104,44 @@ void natflow_flow_offload(struct net *net, struct sk_buff *skb, bool hw)
 	local_bh_enable();
 }
 EXPORT_SYMBOL_GPL(natflow_flow_offload);
+
+/**
+ * natflow_feature_attach() - plug in a feature that is a module of its own
+ * @net: namespace; the feature detaches before it goes
+ * @slot: which
+ * @ops: its calls; stay as they are until natflow_feature_detach() has returned
+ *
+ * Context: process, may sleep.
+ * Return: 0, -EBUSY if the slot is taken, -ENODEV if the namespace goes.
+ */
+int natflow_feature_attach(struct net *net, enum natflow_slot slot,
+			   const struct natflow_attach *ops)
+{
+	struct natflow_net *nn = natflow_net(net);
+	int err;
+
+	mutex_lock(&nn->lock);
+	err = natflow_attach_add(nn, slot, ops);
+	mutex_unlock(&nn->lock);
+	return err;
+}
+EXPORT_SYMBOL_GPL(natflow_feature_attach);
+
+/**
+ * natflow_feature_detach() - empty a slot
+ * @net: namespace
+ * @slot: which
+ *
+ * No CPU is in a call of the feature when this returns, and none will be.
+ *
+ * Context: process, may sleep.
+ */
+void natflow_feature_detach(struct net *net, enum natflow_slot slot)
+{
+	struct natflow_net *nn = natflow_net(net);
+
+	mutex_lock(&nn->lock);
+	natflow_attach_remove(nn, slot);
+	mutex_unlock(&nn->lock);
+}
+EXPORT_SYMBOL_GPL(natflow_feature_detach);

@@ -1,44 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where features above the engine plug in. The engine knows this and nothing
- * else of them; nobody pays while nothing is attached.
+ * The engine's side of the slots: it asks and tells the attached features, in
+ * the order of their slots. Context and locks of each call: see slot.h.
  */
 #ifndef _NATFLOW_CORE_BASE_ATTACH_H
 #define _NATFLOW_CORE_BASE_ATTACH_H
 
-#include <linux/jump_label.h>
 #include "netns.h"
 
-struct natflow_watch;
-struct nf_conn;
+/* @number: natflow_flow.number */
+enum natflow_reason natflow_attach_check(struct natflow_net *nn, const struct nf_conn *ct,
+					 struct natflow_watch *watch);
+enum natflow_reason natflow_attach_recheck(struct natflow_net *nn, struct natflow_flow *flow);
+void natflow_attach_bind(struct natflow_net *nn, struct natflow_flow *flow, u64 number);
+void natflow_attach_fold(struct natflow_net *nn, struct natflow_flow *flow, u64 number,
+			 unsigned int dir, u64 packets, u64 bytes);
+void natflow_attach_end(struct natflow_net *nn, struct natflow_flow *flow, u64 number,
+			enum natflow_reason reason);
+void natflow_attach_egress_changed(struct natflow_net *nn, struct natflow_egress *eg);
 
-/* True while a namespace has something attached. */
-DECLARE_STATIC_KEY_FALSE(natflow_attached);
-
-/* Written under natflow_net.lock, read under RCU. */
-struct natflow_attach {
-	/*
-	 * May a packet of this conntrack be learned from? NATFLOW_OK or the
-	 * learn reason that speaks against it now, and whether the client's
-	 * packets are watched nevertheless.
-	 * Context: RCU, BH disabled.
-	 */
-	enum natflow_reason (*check)(struct natflow_net *nn, const struct nf_conn *ct,
-				     struct natflow_watch *watch);
-};
-
-static __always_inline enum natflow_reason
-natflow_attach_check(struct natflow_net *nn, const struct nf_conn *ct,
-		     struct natflow_watch *watch)
-{
-	const struct natflow_attach *attach;
-
-	if (!static_branch_unlikely(&natflow_attached))
-		return NATFLOW_OK;
-	attach = READ_ONCE(nn->attach);
-	return attach ? attach->check(nn, ct, watch) : NATFLOW_OK;
-}
-
-void natflow_attach_set(struct natflow_net *nn, const struct natflow_attach *attach);
+int natflow_attach_add(struct natflow_net *nn, enum natflow_slot slot,
+		       const struct natflow_attach *ops);
+void natflow_attach_remove(struct natflow_net *nn, enum natflow_slot slot);
 
 #endif /* _NATFLOW_CORE_BASE_ATTACH_H */

@@ -16,10 +16,10 @@
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
+#include "slot.h"
 #include "stats.h"
 
 struct ctl_table_header;
-struct natflow_attach;
 struct natflow_table;
 struct natflow_urllogger;
 
@@ -123,7 +123,7 @@ struct natflow_net {
 	nf_hookfn *ingress;		/* natflow_path's hook, for ports */
 	nf_hookfn *arrival;		/* natflow_path's hook, for @pre_ops */
 
-	const struct natflow_attach *attach;	/* see core/base/attach.h */
+	struct natflow_attached attached[NATFLOW_SLOTS];	/* features, by slot */
 	struct natflow_urllogger *urllogger;	/* a feature above; lives as long as this */
 
 	struct natflow_log *log;

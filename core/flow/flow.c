@@ -4,6 +4,7 @@
  * state machine in object.h.
  */
 #include <linux/slab.h>
+#include "../base/attach.h"
 #include "../base/clock.h"
 #include "../base/ct.h"
 #include "../topo/egress.h"
@@ -148,6 +149,7 @@ void natflow_flow_retire(struct natflow_flow *flow, enum natflow_reason reason)
 	natflow_stats_reason(flow->nn->pcpu, reason);
 	if (test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits)) {
 		natflow_flow_fold(flow);
+		natflow_attach_end(flow->nn, flow, flow->number, reason);
 		natflow_ct_return(flow->ct);
 	}
 	natflow_flow_put(flow);
@@ -191,12 +193,14 @@ void natflow_flow_fold(struct natflow_flow *flow)
 	for (i = 0; i < 2; i++) {
 		struct natflow_dir *dir = natflow_flow_dir(flow, i, family);
 		u64 count = atomic64_read(&dir->count) ? atomic64_xchg(&dir->count, 0) : 0;
+		u64 packets = count >> 40, bytes = count & (BIT_ULL(40) - 1);
 
 		if (!count)
 			continue;
-		atomic64_add(count >> 40, &flow->packets[i]);
-		atomic64_add(count & (BIT_ULL(40) - 1), &flow->bytes[i]);
-		natflow_ct_account(flow->ct, i, count >> 40, count & (BIT_ULL(40) - 1));
+		atomic64_add(packets, &flow->packets[i]);
+		atomic64_add(bytes, &flow->bytes[i]);
+		natflow_ct_account(flow->ct, i, packets, bytes);
+		natflow_attach_fold(flow->nn, flow, flow->number, i, packets, bytes);
 		WRITE_ONCE(flow->used, jiffies);
 	}
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What learning found out is written into a flow; with both directions known it is published. */
+#include "../base/attach.h"
 #include "../base/clock.h"
 #include "../base/ct.h"
 #include "../topo/egress.h"
@@ -121,6 +122,7 @@ static enum natflow_reason publish(struct natflow_flow *flow, struct natflow_flo
 	}
 	natflow_flow_half_del(flow);
 	set_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits);
+	natflow_attach_bind(nn, flow, flow->number);
 	return NATFLOW_OK;
 }
 
