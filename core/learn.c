@@ -16,6 +16,7 @@
 #include "base/attach.h"
 #include "base/clock.h"
 #include "base/ct.h"
+#include "topo/device.h"
 #include "topo/egress.h"
 #include "flow/flow.h"
 #include "learn.h"
@@ -260,7 +261,7 @@ static enum natflow_reason check_ports(struct ctx *c)
 
 	if (!in)
 		return NATFLOW_LEARN_IN_DEVICE;
-	if (!natflow_egress_device_ok(c->out))
+	if (!natflow_device_ok(c->out))
 		return NATFLOW_LEARN_OUT_DEVICE;
 	if (group_excludes(c->nn, in, natflow_port_find(c->nn, c->out->ifindex)))
 		return NATFLOW_LEARN_GROUP;

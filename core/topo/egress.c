@@ -1,46 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Shared next hops: made from neighbours, rewritten by their events. */
 #include <linux/etherdevice.h>
-#include <linux/if_arp.h>
 #include <linux/hash.h>
 #include <linux/slab.h>
-#include <linux/string.h>
 #include <net/addrconf.h>
-#include <net/rtnetlink.h>
 #include "../base/clock.h"
 #include "egress.h"
-
-/*
- * Does every packet given to @dev go, as it is, to one peer? True for PPP, for
- * a modem that speaks raw IP, and for the kinds that are named here; other
- * devices without an L2 header are tunnels, which look at the route again.
- */
-static bool is_point_to_point(const struct net_device *dev)
-{
-	static const char *const kinds[] = { "ppp", "rmnet", "tun", "wireguard" };
-
-	if (dev->type != ARPHRD_PPP && dev->type != ARPHRD_NONE && dev->type != ARPHRD_RAWIP)
-		return false;
-	return !dev->rtnl_link_ops ||
-	       match_string(kinds, ARRAY_SIZE(kinds), dev->rtnl_link_ops->kind) >= 0;
-}
-
-/**
- * natflow_egress_device_ok() - can natflow send to this device itself
- * @dev: the device a route points to
- *
- * Ethernet-like devices build the whole L2 header in header_ops, point-to-point
- * devices need none; tunnels are left to the stack.
- *
- * Return: true if flows may leave, and come in, by @dev.
- */
-bool natflow_egress_device_ok(const struct net_device *dev)
-{
-	if (dev->flags & IFF_LOOPBACK || netif_is_l3_master(dev))
-		return false;
-	return dev->type == ARPHRD_ETHER ? dev->header_ops && dev->header_ops->create :
-					   is_point_to_point(dev);
-}
 
 static u32 mtu6_of(const struct net_device *dev)
 {
@@ -235,7 +200,7 @@ static struct natflow_egress *create(struct natflow_net *nn, struct neighbour *n
 /**
  * natflow_egress_get() - find or make the egress of a next hop
  * @nn: namespace
- * @neigh: resolved next hop on a natflow_egress_device_ok(); a reference is
+ * @neigh: resolved next hop on a natflow_device_ok(); a reference is
  *	taken if a new egress is made
  * @mtu: L3 bytes a packet may have
  * @priority: of its packets, for VLANs' egress maps

@@ -74,7 +74,6 @@ static __always_inline void natflow_egress_header(const struct natflow_egress *e
 }
 
 bool natflow_egress_mtu_holds(const struct natflow_egress *eg);
-bool natflow_egress_device_ok(const struct net_device *dev);
 struct natflow_egress *natflow_egress_get(struct natflow_net *nn, struct neighbour *neigh,
 					  u32 mtu, u32 priority, __be16 ethertype);
 void natflow_egress_put(struct natflow_egress *eg);

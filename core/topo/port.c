@@ -7,8 +7,8 @@
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include "../base/clock.h"
-#include "egress.h"
 #include "../base/log.h"
+#include "device.h"
 #include "port.h"
 #include "way.h"
 
@@ -46,7 +46,7 @@ bool natflow_port_device_ok(struct net_device *dev)
 	struct net_device *master;
 
 	ASSERT_RTNL();
-	if (!natflow_egress_device_ok(dev) || dev->reg_state != NETREG_REGISTERED)
+	if (!natflow_device_ok(dev) || dev->reg_state != NETREG_REGISTERED)
 		return false;
 	master = netdev_master_upper_dev_get(dev);
 	return !master || netif_is_l3_master(master) || netif_is_bridge_master(master);
