@@ -18,7 +18,7 @@
 #include "core/topo/port.h"
 #include "core/rules.h"
 #include "core/flow/seen.h"
-#include "core/topo/way.h"
+#include "core/topo/path_in.h"
 #include "core/base/trace.h"
 #include "core/xmit.h"
 #include "lib/pkt.h"
@@ -41,7 +41,7 @@ static __always_inline enum natflow_reason
 check_skb(const struct sk_buff *skb, const struct natflow_way *way)
 {
 	/* A way through other devices was found by the address of the last. */
-	if (unlikely(skb->pkt_type != PACKET_HOST && !way->over.count))
+	if (unlikely(skb->pkt_type != PACKET_HOST && !way->bypass.count))
 		return NATFLOW_NOT_FOR_US;
 	if (unlikely(skb->_nfct | skb->_skb_refdst))
 		return skb->_nfct ? NATFLOW_CONNTRACKED : NATFLOW_DST_ATTACHED;
@@ -218,7 +218,7 @@ look_behind(const struct natflow_way *way, struct natflow_flow *flow, struct nat
 		reason = natflow_attach_recheck(flow->nn, flow);
 	if (reason)
 		return reason;
-	if (!natflow_flat_holds(&way->over) || !natflow_flat_holds(&eg->down.over)) {
+	if (!natflow_bypass_holds(&way->bypass) || !natflow_bypass_holds(&eg->down.bypass)) {
 		natflow_way_check(flow->nn, false);
 		return NATFLOW_PATH;
 	}
@@ -243,11 +243,11 @@ static __always_inline enum natflow_reason admit(struct ctx *c, const u8 family)
 static noinline void surface(struct sk_buff *skb, unsigned int len, const struct natflow_way *way,
 			     const u8 family)
 {
-	natflow_flat_count(&way->over, len, false);
+	natflow_bypass_count(&way->bypass, len, false);
 	__vlan_hwaccel_clear_tag(skb);
 	skb->protocol = family == NFPROTO_IPV4 ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
 	skb->pkt_type = PACKET_HOST;
-	skb->skb_iif = way->surface;
+	skb->skb_iif = way->l3_ifindex;
 }
 
 /* The last step that may refuse is its first: from the trim on the packet is ours. */
@@ -263,7 +263,7 @@ static __always_inline enum natflow_reason rewrite(struct ctx *c, const u8 famil
 	c->skb = skb;
 	if (skb->len > c->pkt.len && unlikely(pskb_trim_rcsum(skb, c->pkt.len)))
 		return NATFLOW_NO_MEMORY;
-	if (unlikely(c->way->over.count))
+	if (unlikely(c->way->bypass.count))
 		surface(skb, came, c->way, family);
 	natflow_nat_rewrite(skb->data, natflow_dir_rewrite(c->dir, family), c->pkt.l4, udp,
 			    skb->ip_summed == CHECKSUM_PARTIAL, family);

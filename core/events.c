@@ -8,7 +8,7 @@
 #include "topo/egress.h"
 #include "events.h"
 #include "topo/port.h"
-#include "topo/way.h"
+#include "topo/path_in.h"
 
 /* Context: RTNL. */
 static int netdev_event(struct notifier_block *nb, unsigned long event, void *ptr)

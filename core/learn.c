@@ -24,7 +24,7 @@
 #include "base/note.h"
 #include "topo/port.h"
 #include "base/trace.h"
-#include "topo/way.h"
+#include "topo/path_in.h"
 
 /* One packet on its way out, and what it teaches. */
 struct ctx {

@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "topo/port.h"
 #include "watch.h"
-#include "topo/way.h"
+#include "topo/path_in.h"
 
 /* Is this about a port of a bridge that forwards? */
 static bool says_forwarding(const struct nlmsghdr *nlh)

@@ -33,16 +33,16 @@ struct sk_buff *natflow_xmit_copy_headers(struct sk_buff *skb, unsigned int head
  */
 void natflow_xmit_flat(struct sk_buff *skb, const struct natflow_egress *eg)
 {
-	const struct natflow_tag *beside = &eg->down.tag[eg->down.inside];
+	const struct natflow_tag *beside = &eg->down.tag[eg->down.inband];
 	unsigned int l3 = skb->len;
 	int sent;
 
 	natflow_egress_header(eg, skb);
-	if (eg->down.inside)
+	if (eg->down.inband)
 		skb->protocol = ((struct ethhdr *)skb->data)->h_proto;
-	if (eg->down.tags > eg->down.inside)
+	if (eg->down.tags > eg->down.inband)
 		__vlan_hwaccel_put_tag(skb, beside->proto, beside->tci);
 	sent = dev_queue_xmit(skb);
 	if (likely(sent == NET_XMIT_SUCCESS || sent == NET_XMIT_CN))
-		natflow_flat_count(&eg->down.over, l3, true);
+		natflow_bypass_count(&eg->down.bypass, l3, true);
 }

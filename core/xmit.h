@@ -55,7 +55,7 @@ static __always_inline void natflow_xmit(struct sk_buff *skb, const struct natfl
 	skb->offload_l3_fwd_mark = 0;
 #endif
 	skb->dev = eg->dev;
-	if (unlikely(eg->flat)) {
+	if (unlikely(eg->bypassing)) {
 		natflow_xmit_flat(skb, eg);
 		return;
 	}

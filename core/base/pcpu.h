@@ -27,7 +27,7 @@ struct natflow_note {
 	u16 len;			/* L3 bytes, at most NATFLOW_LENGTH_MAX */
 };
 
-/* The hooks that the packet last seen on this CPU met, lowest first; see core/topo/way.c. */
+/* The hooks that the packet last seen on this CPU met, lowest first; see core/topo/path_in.c. */
 struct natflow_trail {
 	const struct sk_buff *of;	/* may be gone, only compared */
 	u32 tags;			/* at the first hook */

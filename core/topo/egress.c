@@ -42,7 +42,7 @@ static void push_tags(const struct natflow_egress *eg, struct sk_buff *skb)
 	__be16 type = eg->ethertype;
 	unsigned int i;
 
-	for (i = 0; i < eg->down.inside; i++) {
+	for (i = 0; i < eg->down.inband; i++) {
 		const struct natflow_tag *tag = &eg->down.tag[i];
 		__be16 words[2] = { htons(tag->tci), type };
 
@@ -72,7 +72,7 @@ static struct sk_buff *header_of(const struct natflow_egress *eg)
 	neigh_ha_snapshot(ha, eg->neigh, dev);
 	if (dev_hard_header(skb, dev, ntohs(eg->ethertype), ha, NULL, 0) >= 0 &&
 	    skb->len + eg->down.tags * VLAN_HLEN <= NATFLOW_L2_MAX) {
-		if (eg->down.inside)
+		if (eg->down.inband)
 			push_tags(eg, skb);
 		return skb;
 	}
@@ -133,12 +133,12 @@ static void kill(struct natflow_egress *eg)
 /* A path that could go further down by now does no harm as it is. */
 static bool same_path(const struct natflow_egress *eg)
 {
-	const unsigned int count = eg->down.over.count;
+	const unsigned int count = eg->down.bypass.count;
 	struct natflow_down now;
 
-	natflow_flat_down(eg->nn, eg->neigh, eg->priority, &now);
-	if (now.over.count > count)
-		return !memcmp(now.over.dev, eg->down.over.dev, count * sizeof(now.over.dev[0]));
+	natflow_descend(eg->nn, eg->neigh, eg->priority, &now);
+	if (now.bypass.count > count)
+		return !memcmp(now.bypass.dev, eg->down.bypass.dev, count * sizeof(now.bypass.dev[0]));
 	return !memcmp(&now, &eg->down, sizeof(now));
 }
 
@@ -182,8 +182,8 @@ static struct natflow_egress *create(struct natflow_net *nn, struct neighbour *n
 	eg->ethertype = ethertype;
 	memcpy(&eg->down, down, sizeof(*down));
 	eg->dev = down->dev;
-	eg->headroom = LL_RESERVED_SPACE(eg->dev) + down->inside * VLAN_HLEN;
-	eg->flat = down->over.count;
+	eg->headroom = LL_RESERVED_SPACE(eg->dev) + down->inband * VLAN_HLEN;
+	eg->bypassing = down->bypass.count;
 	eg->alive = true;
 	seqcount_spinlock_init(&eg->seq, &nn->egress_lock);
 	refcount_set(&eg->ref, 2);	/* the hash, the caller */
@@ -218,7 +218,7 @@ struct natflow_egress *natflow_egress_get(struct natflow_net *nn, struct neighbo
 	struct natflow_down down;
 
 	spin_lock_bh(&nn->egress_lock);
-	natflow_flat_down(nn, neigh, priority, &down);
+	natflow_descend(nn, neigh, priority, &down);
 	mtu = min(mtu, down.dev->mtu);
 	if (ethertype == htons(ETH_P_IPV6))
 		mtu = min(mtu, mtu6);	/* it may have shrunk since the caller looked */
@@ -313,7 +313,7 @@ void natflow_egress_dev_gone(struct natflow_net *nn, const struct net_device *de
 
 	spin_lock_bh(&nn->egress_lock);
 	hash_for_each_safe(nn->egresses, i, tmp, eg, node)
-		if (!dev || eg->dev == dev || natflow_flat_has(&eg->down.over, dev))
+		if (!dev || eg->dev == dev || natflow_bypass_has(&eg->down.bypass, dev))
 			kill(eg);
 	spin_unlock_bh(&nn->egress_lock);
 }

@@ -18,8 +18,8 @@
 #include <linux/refcount.h>
 #include <linux/seqlock.h>
 #include <net/neighbour.h>
-#include "flat.h"
 #include "../base/netns.h"
+#include "descend.h"
 
 /* Ethernet, and VLAN tags that are not left to the device. */
 #define NATFLOW_L2_MAX 32
@@ -35,7 +35,7 @@ struct natflow_egress {
 	bool suspect;			/* differed from its neighbour a second ago; @egress_lock */
 	u8 header[NATFLOW_L2_MAX];
 	u16 used;			/* natflow_tick_now() of the last hit, for the neighbour */
-	bool flat;			/* devices are skipped, see @down */
+	bool bypassing;			/* @down.bypass is not empty */
 	struct natflow_down down;	/* from @out to @dev, as it was when this was made */
 
 	/* Under natflow_net.egress_lock. */

@@ -10,7 +10,7 @@
 #include "../base/log.h"
 #include "device.h"
 #include "port.h"
-#include "way.h"
+#include "path_in.h"
 
 /**
  * natflow_port_find() - the port of a device
@@ -127,7 +127,7 @@ int natflow_port_add(struct natflow_net *nn, struct net_device *dev)
 		return -ENOMEM;
 	port->nn = nn;
 	port->own.id = natflow_way_new_id(nn);
-	port->own.surface = dev->ifindex;
+	port->own.l3_ifindex = dev->ifindex;
 	port->ifindex = dev->ifindex;
 	port->dev = dev;
 	port->upper = is_vlan_dev(dev) || netif_is_bridge_master(dev);

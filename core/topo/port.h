@@ -12,23 +12,8 @@
 
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
-#include "flat.h"
 #include "../base/netns.h"
-
-#define NATFLOW_WAY_BUCKETS	8
-#define NATFLOW_WAYS_MAX	256	/* of one port; more VLANs than that are not flattened */
-
-/* See core/topo/way.h. What is hashed does not change. */
-struct natflow_way {
-	u32 id;				/* in keys: even, never given out twice in a namespace */
-	u32 tags;			/* natflow_way_tags() */
-	u8 mac[ETH_ALEN + 2] __aligned(8);	/* of the device where packets surface */
-	int surface;			/* its ifindex */
-	bool bridged;			/* by a bridge, which should see its stations */
-	struct natflow_flat over;
-	struct hlist_node node;
-	struct rcu_head rcu;
-};
+#include "way.h"
 
 struct natflow_port {
 	struct natflow_net *nn;

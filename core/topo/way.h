@@ -1,26 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A way is how packets come in: the device whose hook sees them first, and
- * the device where they surface for IP. Where these are one it is the port's
- * own way. Others are learned from packets that went up the stack, past the
- * hooks of all devices in between, and are forgotten when one of these changes.
+ * A way is an ingress path: the device whose hook sees the frame first, and the
+ * L3 device that the packet is delivered to. They are the same for a plain
+ * port. core/topo/path_in.c learns the others.
  */
 #ifndef _NATFLOW_CORE_TOPO_WAY_H
 #define _NATFLOW_CORE_TOPO_WAY_H
 
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
-#include "../base/clock.h"
-#include "flat.h"
-#include "port.h"
+#include "../base/netns.h"
+#include "bypass.h"
 
-/*
- * How long a station behind a bridge may be fast without the bridge seeing it:
- * below the shortest ageing time that IEEE 802.1D-2004 allows (table 7-5: 10 s).
- */
-#define NATFLOW_STATION_TICKS (5 * HZ >> NATFLOW_TICK_SHIFT)
+#define NATFLOW_WAY_BUCKETS	8
+#define NATFLOW_WAYS_MAX	256	/* per port; packets of further VLANs take the stack */
 
-/* A tag in 16 bits: the VLAN id, and what kind of tag; two of them in a word, the outer one low. */
+/* The members that natflow_way_find() hashes do not change. */
+struct natflow_way {
+	u32 id;				/* part of flow keys: even, unique in the namespace */
+	u32 tags;			/* natflow_way_tags() */
+	u8 mac[ETH_ALEN + 2] __aligned(8);	/* of the L3 device */
+	int l3_ifindex;			/* of the device the packet is delivered to */
+	bool bridged;			/* through a bridge, which must refresh its FDB */
+	struct natflow_bypass bypass;
+	struct hlist_node node;
+	struct rcu_head rcu;
+};
+
+/* A VLAN tag in 16 bits: id and protocol. Two in a word, the outer tag in the low half. */
 #define NATFLOW_TAG_PRESENT	0x2000
 #define NATFLOW_TAG_8021AD	0x1000
 
@@ -31,8 +38,8 @@ static inline u32 natflow_tag_pack(__be16 proto, u16 tci)
 }
 
 /*
- * The tags of a packet at its ingress hook: the outer one beside it, the next
- * in front of it; and the protocol behind these.
+ * The tags of a packet at the ingress hook: the outer tag is offloaded to the skb,
+ * the inner one is in-band at skb->data. @protocol is the ethertype behind both.
  */
 static inline u32 natflow_way_tags(const struct sk_buff *skb, __be16 *protocol)
 {
@@ -63,55 +70,5 @@ static inline unsigned int natflow_way_hash(u32 tags)
 {
 	return (tags ^ tags >> 16) % NATFLOW_WAY_BUCKETS;
 }
-
-/*
- * The way of a packet that carries @tags or is a bridge's.
- * Context: RCU read side. Return: the way or NULL.
- */
-static inline const struct natflow_way *
-natflow_way_find(const struct natflow_port *port, const struct sk_buff *skb, u32 tags)
-{
-	const struct natflow_way *way;
-
-	hlist_for_each_entry_rcu(way, &port->ways[natflow_way_hash(tags)], node)
-		if (way->tags == tags &&
-		    ether_addr_equal_64bits(way->mac, eth_hdr(skb)->h_dest))
-			return way;
-	return NULL;
-}
-
-/*
- * Was @skb redirected at ingress, to an ifb say, and has no hook of natflow seen it since?
- *
- * The kernel sets this bit when it redirects (skb_set_redirected()) and never clears it.
- * natflow clears it on every packet that it sends up the stack. The kernel reads it in
- * ifb alone, behind another redirect, which sets it again.
- */
-#ifdef CONFIG_NET_REDIRECT
-static inline bool natflow_way_unseen(const struct sk_buff *skb)
-{
-	return skb->from_ingress;
-}
-
-static inline void natflow_way_seen(struct sk_buff *skb)
-{
-	skb->from_ingress = 0;
-}
-#else
-static inline bool natflow_way_unseen(const struct sk_buff *skb)
-{
-	return false;
-}
-
-static inline void natflow_way_seen(struct sk_buff *skb)
-{
-}
-#endif
-
-void natflow_way_note(const struct natflow_port *port, const struct sk_buff *skb);
-const struct natflow_way *natflow_way_learn(struct natflow_net *nn, const struct sk_buff *skb,
-					    struct natflow_port *in);
-void natflow_way_forget(struct natflow_net *nn, const struct net_device *dev);
-void natflow_way_check(struct natflow_net *nn, bool bridges);
 
 #endif /* _NATFLOW_CORE_TOPO_WAY_H */

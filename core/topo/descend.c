@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which devices can be skipped, and the way down through them. */
+/* Which devices may be bypassed, and the forward path through them on egress. */
 #include <linux/etherdevice.h>
 #include <linux/if_bridge.h>
 #include <net/sch_generic.h>
-#include "flat.h"
+#include "descend.h"
 #include "port.h"
 
 static bool has_taps(const struct net_device *dev)
@@ -24,7 +24,7 @@ static bool has_qdisc(const struct net_device *dev)
 	return false;
 }
 
-/* Hooks of others: at ingress ours may be one. */
+/* True if another module or the user has a hook. At ingress natflow may have one. */
 static bool has_hooks(const struct net_device *dev)
 {
 	const struct nf_hook_entries *in = rcu_dereference(dev->nf_hooks_ingress);
@@ -39,7 +39,7 @@ static bool has_hooks(const struct net_device *dev)
 	return natflow_compat_has_tc(dev) || rcu_access_pointer(dev->xdp_prog);
 }
 
-/* Would anybody but the bridge itself see a bridge's packets? */
+/* True if a netfilter chain of the bridge family sees bridged packets. */
 static bool bridge_has_hooks(const struct net *net)
 {
 #ifdef CONFIG_NETFILTER_FAMILY_BRIDGE
@@ -53,10 +53,10 @@ static bool bridge_has_hooks(const struct net *net)
 }
 
 /*
- * Did the user take offloads away from the device (ethtool -K, ip link set
- * gso_max_size or gso_max_segs)? Then the stack finishes checksums and cuts
- * super-packets above it (net/core/dev.c:validate_xmit_skb()). What it cannot do
- * because of the devices below does not count: these are asked themselves.
+ * True if the user disabled an offload of @dev (ethtool -K, ip link set
+ * gso_max_size or gso_max_segs). The stack then completes checksums and segments
+ * GSO packets before @dev (net/core/dev.c:validate_xmit_skb()). Limits that @dev
+ * inherits from a lower device do not count: the lower device has them too.
  */
 static bool is_limited(const struct net_device *dev)
 {
@@ -70,7 +70,7 @@ static bool is_limited(const struct net_device *dev)
 
 static bool is_plain(const struct net_device *dev)
 {
-	/* A VLAN that leaves its tag in the packet gives the stack more than an IP packet. */
+	/* Without REORDER_HDR the VLAN device delivers frames that still have the tag. */
 	if (is_vlan_dev(dev) && !(vlan_dev_priv(dev)->flags & VLAN_FLAG_REORDER_HDR))
 		return false;
 	return netif_running(dev) && !has_qdisc(dev) && !has_hooks(dev) && !has_taps(dev) &&
@@ -79,57 +79,42 @@ static bool is_plain(const struct net_device *dev)
 }
 
 /**
- * natflow_flat_holds() - may these devices still be skipped
- * @flat: devices in between
+ * natflow_bypass_holds() - may these devices still be bypassed
+ * @bypass: bypassed devices
  *
  * Context: RCU read side.
  */
-bool natflow_flat_holds(const struct natflow_flat *flat)
+bool natflow_bypass_holds(const struct natflow_bypass *bypass)
 {
 	unsigned int i;
 
-	for (i = 0; i < flat->count; i++)
-		if (!is_plain(flat->dev[i].dev))
+	for (i = 0; i < bypass->count; i++)
+		if (!is_plain(bypass->dev[i].dev))
 			return false;
 	return true;
 }
 
 /**
- * natflow_flat_has() - is a device among those in between
- * @flat: devices in between
- * @dev: device
- */
-bool natflow_flat_has(const struct natflow_flat *flat, const struct net_device *dev)
-{
-	unsigned int i;
-
-	for (i = 0; i < flat->count; i++)
-		if (flat->dev[i].dev == dev)
-			return true;
-	return false;
-}
-
-/**
- * natflow_flat_skip() - one more device in between
- * @flat: devices in between
+ * natflow_bypass_add() - append a device
+ * @bypass: bypassed devices
  * @dev: VLAN or bridge device
- * @extra: bytes beyond L3 that it counts
+ * @extra: bytes per packet that @dev counts beyond L3
  *
  * Context: RCU read side.
  * Return: false if packets must go through @dev.
  */
-bool natflow_flat_skip(struct natflow_flat *flat, struct net_device *dev, unsigned int extra)
+bool natflow_bypass_add(struct natflow_bypass *bypass, struct net_device *dev, unsigned int extra)
 {
-	struct natflow_between *b = &flat->dev[flat->count];
+	struct natflow_bypassed *b = &bypass->dev[bypass->count];
 
-	if (flat->count == NATFLOW_FLAT_MAX || !is_plain(dev))
+	if (bypass->count == NATFLOW_BYPASS_MAX || !is_plain(dev))
 		return false;
 	b->dev = dev;
 	b->extra = extra;
 	b->vlan = is_vlan_dev(dev);
 	b->stats = b->vlan ? (void __percpu *)vlan_dev_priv(dev)->vlan_pcpu_stats :
 			     (void __percpu *)dev->tstats;
-	flat->count++;
+	bypass->count++;
 	return b->stats;
 }
 
@@ -141,13 +126,13 @@ static bool push_tag(struct natflow_down *down, __be16 proto, u16 tci)
 	return true;
 }
 
-/* Below a VLAN device. It counts tags that are in the packet, not its own, which is beside it. */
+/* Below a VLAN device, which counts in-band tags, but not its own offloaded one. */
 static struct net_device *below_vlan(struct natflow_down *down, struct net_device *dev,
 				     u32 priority)
 {
 	const struct vlan_dev_priv *vlan = vlan_dev_priv(dev);
 
-	if (!natflow_flat_skip(&down->over, dev, ETH_HLEN + down->tags * VLAN_HLEN))
+	if (!natflow_bypass_add(&down->bypass, dev, ETH_HLEN + down->tags * VLAN_HLEN))
 		return NULL;
 	if (!push_tag(down, vlan->vlan_proto,
 		      vlan->vlan_id | vlan_dev_get_egress_qos_mask(dev, priority)))
@@ -156,20 +141,19 @@ static struct net_device *below_vlan(struct natflow_down *down, struct net_devic
 }
 
 /*
- * Below a bridge: the port that its table has for the station, if that is one
- * to forward to. A bridge that filters VLANs knows more of its ports than it
- * tells: whether one is in forwarding state for this VLAN.
+ * Below a bridge: the forwarding port that its FDB has for station @ha. NULL if
+ * the bridge filters VLANs, because it does not export a port's state per VLAN.
  */
 static struct net_device *below_bridge(struct natflow_net *nn, struct natflow_down *down,
 				       struct net_device *dev, const u8 *ha)
 {
 	struct net_device_path_ctx ctx = { .dev = dev };
 	struct net_device_path path = {};
-	unsigned int inside = down->tags ? (down->tags - 1) * VLAN_HLEN : 0;
+	unsigned int inband = down->tags ? (down->tags - 1) * VLAN_HLEN : 0;
 	const struct natflow_port *port;
 
 	if (!dev->netdev_ops->ndo_fill_forward_path ||
-	    !natflow_flat_skip(&down->over, dev, ETH_HLEN + inside))
+	    !natflow_bypass_add(&down->bypass, dev, ETH_HLEN + inband))
 		return NULL;
 	ether_addr_copy(ctx.daddr, ha);
 	if (dev->netdev_ops->ndo_fill_forward_path(&ctx, &path) < 0 || path.bridge.vlan_id)
@@ -186,24 +170,24 @@ static bool writes_tag(const struct net_device *dev, const struct natflow_tag *t
 }
 
 /**
- * natflow_flat_down() - how far down can packets be sent
+ * natflow_descend() - resolve the lowest device that packets can be sent to
  * @nn: namespace
  * @neigh: next hop, on the device of the route
- * @priority: that the packets have, for VLANs' egress maps
- * @down: the answer, the route's device itself if nothing can be skipped
+ * @priority: of the packets, for egress maps of VLAN devices
+ * @down: result; the device of the route itself if none can be bypassed
  *
  * Context: RCU read side.
  */
-void natflow_flat_down(struct natflow_net *nn, struct neighbour *neigh, u32 priority,
-		       struct natflow_down *down)
+void natflow_descend(struct natflow_net *nn, struct neighbour *neigh, u32 priority,
+		     struct natflow_down *down)
 {
 	char ha[ALIGN(MAX_ADDR_LEN, sizeof(unsigned long))];
 	struct net_device *dev = neigh->dev;
 	struct natflow_down next;
 
 	neigh_ha_snapshot(ha, neigh, dev);
-	memset(&next, 0, sizeof(next));		/* answers are compared as memory */
-	/* What happens to another namespace's devices is not heard here. */
+	memset(&next, 0, sizeof(next));		/* callers compare results with memcmp() */
+	/* This namespace gets no events of devices in another one. */
 	while (dev && net_eq(dev_net(dev), nn->net)) {
 		next.dev = dev;
 		memcpy(down, &next, sizeof(next));
@@ -216,6 +200,6 @@ void natflow_flat_down(struct natflow_net *nn, struct neighbour *neigh, u32 prio
 		else
 			break;
 	}
-	down->inside = down->tags && writes_tag(down->dev, &down->tag[down->tags - 1]) ?
+	down->inband = down->tags && writes_tag(down->dev, &down->tag[down->tags - 1]) ?
 		       down->tags - 1 : down->tags;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ways in, learned from packets on their way up. */
 #include <linux/slab.h>
+#include "descend.h"
 #include "egress.h"
-#include "way.h"
+#include "path_in.h"
 
 /**
  * natflow_way_note() - a packet goes up the stack from a hook
@@ -70,7 +71,7 @@ static bool follow(const struct natflow_trail *t, struct net_device *below,
 			inside = tags ? tags - 1 : 0;
 			way->bridged = true;
 		}
-		if (!natflow_flat_skip(&way->over, dev, inside * VLAN_HLEN))
+		if (!natflow_bypass_add(&way->bypass, dev, inside * VLAN_HLEN))
 			return false;
 		below = dev;
 	}
@@ -85,7 +86,7 @@ static const struct natflow_way *find_known(const struct natflow_port *bottom, u
 
 	lockdep_assert_held(&bottom->nn->egress_lock);
 	hlist_for_each_entry(way, &bottom->ways[natflow_way_hash(tags)], node)
-		if (way->tags == tags && way->surface == in->ifindex)
+		if (way->tags == tags && way->l3_ifindex == in->ifindex)
 			return way;
 	return NULL;
 }
@@ -100,7 +101,7 @@ static const struct natflow_way *create(struct natflow_port *bottom, const struc
 	if (!way)
 		return NULL;
 	way->tags = t->tags;
-	way->surface = in->ifindex;
+	way->l3_ifindex = in->ifindex;
 	if (bottom->way_count == NATFLOW_WAYS_MAX || !follow(t, bottom->dev, way)) {
 		kfree(way);
 		return NULL;
@@ -160,12 +161,12 @@ static bool holds(struct natflow_port *port, const struct natflow_way *way)
 	struct net_device *below = port->dev;
 	unsigned int i;
 
-	if (!natflow_flat_holds(&way->over))
+	if (!natflow_bypass_holds(&way->bypass))
 		return false;
-	for (i = 0; i < way->over.count; i++) {
-		if (!is_above(way->over.dev[i].dev, below))
+	for (i = 0; i < way->bypass.count; i++) {
+		if (!is_above(way->bypass.dev[i].dev, below))
 			return false;
-		below = way->over.dev[i].dev;
+		below = way->bypass.dev[i].dev;
 	}
 	return ether_addr_equal(way->mac, below->dev_addr);
 }
@@ -183,7 +184,7 @@ static void forget_some(struct natflow_net *nn, const struct net_device *dev, bo
 	hash_for_each_rcu(nn->ports, i, port, node) {
 		for (b = 0; b < NATFLOW_WAY_BUCKETS; b++) {
 			hlist_for_each_entry_safe(way, tmp, &port->ways[b], node) {
-				if (dev ? port->dev == dev || natflow_flat_has(&way->over, dev) :
+				if (dev ? port->dev == dev || natflow_bypass_has(&way->bypass, dev) :
 					  (bridges && way->bridged) || !holds(port, way))
 					forget(port, way);
 			}
