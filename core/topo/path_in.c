@@ -142,22 +142,13 @@ const struct natflow_way *natflow_way_learn(struct natflow_net *nn, const struct
 	return way ?: &in->own;
 }
 
-static void free_rcu(struct rcu_head *rcu)
-{
-	kfree(container_of(rcu, struct natflow_way, rcu));
-}
-
-static void forget(struct natflow_port *port, struct natflow_way *way)
-{
-	lockdep_assert_held(&port->nn->egress_lock);
-	port->way_count--;
-	hlist_del_rcu(&way->node);
-	call_rcu(&way->rcu, free_rcu);
-}
-
-/* Are the devices of a way still there as they were, one above the other? */
+/*
+ * True if each device of @way is still a port above the one below it, and the
+ * last one still delivers to L3.
+ */
 static bool holds(struct natflow_port *port, const struct natflow_way *way)
 {
+	const struct natflow_port *upper = port;
 	struct net_device *below = port->dev;
 	unsigned int i;
 
@@ -167,8 +158,11 @@ static bool holds(struct natflow_port *port, const struct natflow_way *way)
 		if (!is_above(way->bypass.dev[i].dev, below))
 			return false;
 		below = way->bypass.dev[i].dev;
+		upper = natflow_port_find(port->nn, below->ifindex);
+		if (!upper)
+			return false;
 	}
-	return ether_addr_equal(way->mac, below->dev_addr);
+	return !READ_ONCE(upper->member) && ether_addr_equal(way->mac, below->dev_addr);
 }
 
 /* Ways that lead by @dev, or if that is NULL those that do not hold, or by @bridges. */
@@ -186,7 +180,7 @@ static void forget_some(struct natflow_net *nn, const struct net_device *dev, bo
 			hlist_for_each_entry_safe(way, tmp, &port->ways[b], node) {
 				if (dev ? port->dev == dev || natflow_bypass_has(&way->bypass, dev) :
 					  (bridges && way->bridged) || !holds(port, way))
-					forget(port, way);
+					natflow_port_way_del(port, way);
 			}
 		}
 	}

@@ -10,7 +10,6 @@
 #include "../base/log.h"
 #include "device.h"
 #include "port.h"
-#include "path_in.h"
 
 /**
  * natflow_port_find() - the port of a device
@@ -52,7 +51,42 @@ bool natflow_port_device_ok(struct net_device *dev)
 	return !master || netif_is_l3_master(master) || netif_is_bridge_master(master);
 }
 
-/* The bridge module is asked late: it need not be there. */
+static void free_way_rcu(struct rcu_head *rcu)
+{
+	kfree(container_of(rcu, struct natflow_way, rcu));
+}
+
+/**
+ * natflow_port_way_del() - remove an ingress path
+ * @port: lowest device of the path
+ * @way: path, freed one RCU grace period later
+ *
+ * Context: natflow_net.egress_lock held.
+ */
+void natflow_port_way_del(struct natflow_port *port, struct natflow_way *way)
+{
+	lockdep_assert_held(&port->nn->egress_lock);
+	port->way_count--;
+	hlist_del_rcu(&way->node);
+	call_rcu(&way->rcu, free_way_rcu);
+}
+
+/* Remove all ingress paths whose lowest device is @port's; @gone: no new one is added. */
+static void empty(struct natflow_port *port, bool gone)
+{
+	struct hlist_node *tmp;
+	struct natflow_way *way;
+	unsigned int b;
+
+	spin_lock_bh(&port->nn->egress_lock);
+	port->gone = gone;
+	for (b = 0; b < NATFLOW_WAY_BUCKETS; b++)
+		hlist_for_each_entry_safe(way, tmp, &port->ways[b], node)
+			natflow_port_way_del(port, way);
+	spin_unlock_bh(&port->nn->egress_lock);
+}
+
+/* symbol_get(): natflow loads without the bridge module. */
 static bool is_forwarding(const struct net_device *dev)
 {
 	bool yes = false;
@@ -70,8 +104,9 @@ static bool is_forwarding(const struct net_device *dev)
 }
 
 /*
- * What a port is to a bridge may change. Its state changes without RTNL, and
- * natflow_port_forwards() is told afterwards: what we write must not be older.
+ * Read the bridge membership and state of a port. The bridge changes the state
+ * without RTNL and reports it to natflow_port_forwards() afterwards. The loop
+ * keeps an older state from overwriting the reported one.
  */
 static void update(struct natflow_port *port)
 {
@@ -79,7 +114,7 @@ static void update(struct natflow_port *port)
 
 	ASSERT_RTNL();
 	if (port->member != member)
-		natflow_way_forget(port->nn, port->dev);
+		empty(port, false);
 	WRITE_ONCE(port->member, member);
 	do {
 		forwards = member && is_forwarding(port->dev);
@@ -155,10 +190,7 @@ static void port_free_rcu(struct rcu_head *rcu)
 
 static void unhook(struct natflow_port *port)
 {
-	spin_lock_bh(&port->nn->egress_lock);
-	port->gone = true;
-	spin_unlock_bh(&port->nn->egress_lock);
-	natflow_way_forget(port->nn, port->dev);
+	empty(port, true);
 	hash_del_rcu(&port->node);
 	nf_unregister_net_hook(port->nn->net, &port->ops);
 	call_rcu(&port->rcu, port_free_rcu);
@@ -169,7 +201,8 @@ static void unhook(struct natflow_port *port)
  * @nn: namespace
  * @dev: device, with or without a port
  *
- * Flows that came in by it keep its id, which no packet carries any more.
+ * Flows that came in by it keep its id, which no packet carries any more. The
+ * caller forgets paths of other ports through @dev, see natflow_way_forget().
  *
  * Context: RTNL.
  */
@@ -184,10 +217,14 @@ void natflow_port_remove(struct natflow_net *nn, const struct net_device *dev)
 }
 
 /**
- * natflow_port_sync() - hook exactly what should be hooked
- * @nn: namespace; its @forwarding says whether anything should
+ * natflow_port_sync() - register and unregister RX hooks to fit the devices
+ * @nn: namespace; no device is hooked unless @forwarding is set
  *
- * Context: RTNL, may sleep. A device that cannot be hooked stays slow.
+ * The caller checks paths afterwards, see natflow_way_check(): they may lead
+ * through a device that is no port any more or that joined a bridge. Packets of
+ * a device whose hook cannot be registered take the stack.
+ *
+ * Context: RTNL, may sleep.
  */
 void natflow_port_sync(struct natflow_net *nn)
 {

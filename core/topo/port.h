@@ -32,6 +32,7 @@ struct natflow_port {
 	struct rcu_head rcu;
 };
 
+void natflow_port_way_del(struct natflow_port *port, struct natflow_way *way);
 struct natflow_port *natflow_port_find(struct natflow_net *nn, int ifindex);
 bool natflow_port_device_ok(struct net_device *dev);
 int natflow_port_add(struct natflow_net *nn, struct net_device *dev);
