@@ -6,12 +6,12 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/poll.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "ctl.h"
 #include "door.h"
+#include "file.h"
 #include "hostacl.h"
 #include "settings.h"
 #include "../core/base/log.h"
@@ -29,9 +29,9 @@ struct ctl_device {
 };
 
 struct ctl_file {
+	struct natflow_file file;	/* its lock: one writer at a time, so that lines stay whole */
 	const struct ctl_device *device;
-	struct natflow_door *door;
-	struct mutex lock;	/* one writer at a time, so that lines stay whole */
+	struct natflow_net *nn;		/* while the door's lock is held */
 	struct natflow_line line;
 	struct natflow_command cmd;	/* of the line in hand, too large for the stack */
 	struct natflow_command *held;	/* between begin and commit, else NULL */
@@ -55,18 +55,18 @@ static void complain(struct ctl_file *file, u32 line, const struct natflow_comma
 	const char *name = file->device->misc.name;
 
 	if (cmd->absent)
-		natflow_log(file->door->nn, NATFLOW_LOG_ERROR,
+		natflow_log(file->nn, NATFLOW_LOG_ERROR,
 			    "%s line %u: '%.40s' is of the original natflow: %s",
 			    name, line, cmd->word, cmd->expected);
 	else
-		natflow_log(file->door->nn, NATFLOW_LOG_ERROR,
+		natflow_log(file->nn, NATFLOW_LOG_ERROR,
 			    "%s line %u: '%.40s': expected %s, as in: %s",
 			    name, line, cmd->word, cmd->expected, cmd->example);
 }
 
 static void complain_memory(struct ctl_file *file, u32 line)
 {
-	natflow_log(file->door->nn, NATFLOW_LOG_ERROR,
+	natflow_log(file->nn, NATFLOW_LOG_ERROR,
 		    "%s line %u: no memory, nothing was changed; write it again",
 		    file->device->misc.name, line);
 }
@@ -82,7 +82,7 @@ static int refuse(struct ctl_file *file, struct natflow_command *cmd, const char
 
 static int apply(struct ctl_file *file, struct natflow_command *cmd, unsigned int count, u32 line)
 {
-	int err = file->device->apply(file->door->nn, cmd, count);
+	int err = file->device->apply(file->nn, cmd, count);
 	unsigned int i;
 
 	for (i = 0; err && i < count; i++) {
@@ -143,7 +143,7 @@ static int begin_load(struct ctl_file *file, struct natflow_command *cmd)
 
 	if (file->held)
 		return refuse(file, cmd, "no load between begin and commit", "commit", -EBUSY);
-	load = natflow_hostacl_load(file->door->nn, cmd);
+	load = natflow_hostacl_load(file->nn, cmd);
 	if (IS_ERR(load)) {
 		if (cmd->expected)
 			complain(file, cmd->line, cmd);
@@ -182,11 +182,11 @@ static void log_load(struct ctl_file *file, const char *expected)
 	const char *name = file->device->misc.name, *list = natflow_site_load_name(file->load);
 
 	if (line)
-		natflow_log(file->door->nn, NATFLOW_LOG_ERROR,
+		natflow_log(file->nn, NATFLOW_LOG_ERROR,
 			    "%s list %s line %u: '%.60s': expected %s; the list stays as it was",
 			    name, list, line->number, line->text, expected);
 	else
-		natflow_log(file->door->nn, NATFLOW_LOG_ERROR,
+		natflow_log(file->nn, NATFLOW_LOG_ERROR,
 			    "%s list %s: expected %s; the list stays as it was",
 			    name, list, expected);
 }
@@ -196,7 +196,7 @@ static void log_skipped(struct ctl_file *file)
 	u32 first, skipped = natflow_site_load_skipped(file->load, &first);
 
 	if (skipped)
-		natflow_log(file->door->nn, NATFLOW_LOG_ERROR,
+		natflow_log(file->nn, NATFLOW_LOG_ERROR,
 			    "%s list %s: %u lines skipped that have no host name, first: line %u",
 			    file->device->misc.name, natflow_site_load_name(file->load), skipped,
 			    first);
@@ -211,7 +211,7 @@ static ssize_t take_names(struct ctl_file *file, const char *text, size_t len)
 	if (!err)
 		return used;
 	if (err > 0)
-		err = natflow_hostacl_loaded(file->door->nn, file->load);
+		err = natflow_hostacl_loaded(file->nn, file->load);
 	if (err)
 		log_load(file, load_problem(natflow_site_load_line(file->load), err));
 	else
@@ -247,7 +247,7 @@ static int run_line(struct ctl_file *file, int complete)
 	if (file->refused && !strcmp(line->text, "end"))
 		return -ECANCELED;	/* the log says already why */
 	if (complete < 0) {
-		natflow_log(file->door->nn, NATFLOW_LOG_ERROR,
+		natflow_log(file->nn, NATFLOW_LOG_ERROR,
 			    "%s line %u: expected at most %u printable bytes, as in: # a comment",
 			    file->device->misc.name, line->number, NATFLOW_LINE_MAX - 1);
 	} else {
@@ -268,8 +268,8 @@ static int feed(struct ctl_file *file, const char *text, size_t len)
 	size_t i;
 	int err = 0;
 
-	mutex_lock(&file->door->lock);
-	if (!file->door->nn)
+	file->nn = natflow_file_enter(&file->file);
+	if (!file->nn)
 		err = natflow_door_gone(file->device->misc.name);
 	for (i = 0; i < len && !err; ) {
 		if (file->load) {
@@ -284,7 +284,7 @@ static int feed(struct ctl_file *file, const char *text, size_t len)
 				err = run_line(file, complete);
 		}
 	}
-	mutex_unlock(&file->door->lock);
+	natflow_file_leave(&file->file);
 	return err;
 }
 
@@ -300,7 +300,7 @@ static ssize_t ctl_write(struct file *filp, const char __user *user, size_t len,
 	size_t done = 0;
 	int err = 0;
 
-	mutex_lock(&file->lock);
+	mutex_lock(&file->file.lock);
 	while (done < len && !err) {
 		size_t n = min(len - done, sizeof(chunk));
 
@@ -313,60 +313,49 @@ static ssize_t ctl_write(struct file *filp, const char __user *user, size_t len,
 		if (!err && signal_pending(current) && done < len)
 			break;
 	}
-	mutex_unlock(&file->lock);
+	mutex_unlock(&file->file.lock);
 	return err ?: done;
 }
 
 static int ctl_show(struct seq_file *m, void *v)
 {
 	struct ctl_file *file = m->private;
+	struct natflow_net *nn = natflow_file_enter(&file->file);
 	int err = 0;
 
-	mutex_lock(&file->door->lock);
-	if (file->door->nn)
-		file->device->show(file->door->nn, m);
+	if (nn)
+		file->device->show(nn, m);
 	else
 		err = natflow_door_gone(file->device->misc.name);
-	mutex_unlock(&file->door->lock);
+	natflow_file_leave(&file->file);
 	return err;
+}
+
+static __poll_t always_ready(struct natflow_file *file, struct natflow_net *nn)
+{
+	return EPOLLIN | EPOLLOUT;
 }
 
 static __poll_t ctl_poll(struct file *filp, poll_table *table)
 {
 	struct ctl_file *file = ((struct seq_file *)filp->private_data)->private;
-	__poll_t events = EPOLLIN | EPOLLOUT;
 
-	poll_wait(filp, &file->door->wait, table);
-	mutex_lock(&file->door->lock);
-	if (!file->door->nn)
-		events = EPOLLHUP | EPOLLERR;
-	mutex_unlock(&file->door->lock);
-	return events;
+	return natflow_file_poll(&file->file, filp, table, always_ready);
 }
 
 static int ctl_open(struct inode *inode, struct file *filp)
 {
-	struct natflow_door *door = natflow_door_get();
-	struct ctl_file *file;
+	struct ctl_file *file = natflow_file_alloc(sizeof(*file));
 	int err;
 
-	if (IS_ERR(door))
-		return PTR_ERR(door);
-	file = kzalloc(sizeof(*file), GFP_KERNEL);
-	if (!file) {
-		natflow_door_put(door);
-		return -ENOMEM;
-	}
-	mutex_init(&file->lock);
-	file->door = door;
-	/* misc_open() left it there, where single_open() would take it for a seq_file. */
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	/* misc_open() stores the miscdevice there; single_open() expects NULL or a seq_file. */
 	file->device = container_of(filp->private_data, struct ctl_device, misc);
 	filp->private_data = NULL;
 	err = single_open(filp, ctl_show, file);
-	if (err) {
-		natflow_door_put(door);
-		kfree(file);
-	}
+	if (err)
+		natflow_file_free(&file->file);
 	return err;
 }
 
@@ -388,15 +377,14 @@ static int ctl_release(struct inode *inode, struct file *filp)
 	if (is_in_line(file))
 		feed(file, "\n", 1);
 	drop_held(file);	/* never committed */
-	mutex_lock(&file->door->lock);
-	if (file->load && file->door->nn)
+	file->nn = natflow_file_enter(&file->file);
+	if (file->load && file->nn)
 		log_load(file, natflow_site_load_line(file->load) ?
 			 "\"end\" as a line of its own before the device is closed" :
 			 "as many bytes as load= says");
-	mutex_unlock(&file->door->lock);
+	natflow_file_leave(&file->file);
 	drop_load(file);
-	natflow_door_put(file->door);
-	kfree(file);
+	natflow_file_free(&file->file);
 	return single_release(inode, filp);
 }
 

@@ -3,21 +3,19 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/poll.h>
-#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "../core/base/log.h"
 #include "../core/base/netns.h"
 #include "../include/uapi/linux/natflow_urllogger.h"
 #include "../natflow_urllogger.h"
 #include "door.h"
+#include "file.h"
 #include "queue.h"
 
 #define NAME "natflow_urllogger_queue"
 
 struct queue_file {
-	struct natflow_door *door;
-	struct mutex lock;	/* all below; outside the door's */
+	struct natflow_file file;	/* its lock protects all below */
 	struct natflow_ring_cursor cursor;
 	bool v3;
 	char record[4096] __aligned(8);	/* one, on its way out */
@@ -122,8 +120,7 @@ static int next_record(struct queue_file *file, size_t room)
 	struct natflow_net *nn;
 	int len = -ENODEV;
 
-	mutex_lock(&file->door->lock);
-	nn = file->door->nn;
+	nn = natflow_file_enter(&file->file);
 	if (nn) {
 		ring = natflow_urllogger_ring(nn);
 		spin_lock_bh(&ring->lock);
@@ -136,19 +133,20 @@ static int next_record(struct queue_file *file, size_t room)
 			natflow_ring_pass(&file->cursor, e);
 		spin_unlock_bh(&ring->lock);
 	}
-	mutex_unlock(&file->door->lock);
+	natflow_file_leave(&file->file);
 	return len < 0 || len <= room ? len : -EMSGSIZE;
 }
 
-/* A reader may well try this for ever: once is enough. */
+/* Logged once, because a reader may repeat such a read for ever. */
 static void complain_room(struct queue_file *file, size_t room)
 {
-	mutex_lock(&file->door->lock);
-	if (file->door->nn)
-		natflow_log_once(file->door->nn, NATFLOW_LOG_ERROR,
+	struct natflow_net *nn = natflow_file_enter(&file->file);
+
+	if (nn)
+		natflow_log_once(nn, NATFLOW_LOG_ERROR,
 				 NAME ": a read of %zu bytes: expected at least %zu, as in: 65536",
 				 room, sizeof(file->record));
-	mutex_unlock(&file->door->lock);
+	natflow_file_leave(&file->file);
 }
 
 /* The door's lock is not held while user memory is written. */
@@ -158,7 +156,7 @@ static ssize_t queue_read(struct file *filp, char __user *user, size_t room, lof
 	size_t done = 0;
 	int len;
 
-	mutex_lock(&file->lock);
+	mutex_lock(&file->file.lock);
 	while ((len = next_record(file, room - done)) > 0) {
 		if (copy_to_user(user + done, file->record, len)) {
 			len = -EFAULT;
@@ -167,7 +165,7 @@ static ssize_t queue_read(struct file *filp, char __user *user, size_t room, lof
 		done += len;
 		cond_resched();
 	}
-	mutex_unlock(&file->lock);
+	mutex_unlock(&file->file.lock);
 	if (len == -EFAULT)
 		return len;
 	if (!done && len == -EMSGSIZE)
@@ -181,9 +179,8 @@ static ssize_t queue_read(struct file *filp, char __user *user, size_t room, lof
  * and N records then. Here only "cache=0" means something: what has come so far
  * is not wanted. "clear" has the log forget all of it, for every reader.
  */
-static int command(struct queue_file *file, const char *line)
+static int command(struct queue_file *file, struct natflow_net *nn, const char *line)
 {
-	struct natflow_net *nn = file->door->nn;
 	struct natflow_ring *ring = natflow_urllogger_ring(nn);
 	unsigned int n;
 
@@ -213,9 +210,8 @@ bad_number:
 	return -EINVAL;
 }
 
-static int commands(struct queue_file *file, char *text, size_t len)
+static int commands(struct queue_file *file, struct natflow_net *nn, char *text, size_t len)
 {
-	struct natflow_net *nn = file->door->nn;
 	char *line;
 	int err = 0;
 
@@ -228,7 +224,7 @@ static int commands(struct queue_file *file, char *text, size_t len)
 	}
 	while (!err && (line = strsep(&text, "\n")))
 		if (*line)
-			err = command(file, line);
+			err = command(file, nn, line);
 	return err;
 }
 
@@ -240,68 +236,53 @@ static ssize_t queue_write(struct file *filp, const char __user *user, size_t le
 
 	if (copy_from_user(text, user, min(len, sizeof(text) - 1)))
 		return -EFAULT;
-	/* Of a longer one strlen() is another. */
+	/* If the write is longer, strlen() of this differs from @len. */
 	text[min(len, sizeof(text) - 1)] = '\0';
-	mutex_lock(&file->lock);
-	mutex_lock(&file->door->lock);
-	err = commands(file, text, len);
-	mutex_unlock(&file->door->lock);
-	mutex_unlock(&file->lock);
+	mutex_lock(&file->file.lock);
+	err = commands(file, natflow_file_enter(&file->file), text, len);
+	natflow_file_leave(&file->file);
+	mutex_unlock(&file->file.lock);
 	return err ?: len;
 }
 
-static bool is_ready(struct queue_file *file, struct natflow_ring *ring)
+static __poll_t ready_events(struct natflow_file *base, struct natflow_net *nn)
 {
-	bool ready;
+	struct queue_file *file = container_of(base, struct queue_file, file);
+	struct natflow_ring *ring = natflow_urllogger_ring(nn);
+	__poll_t events = EPOLLOUT | EPOLLWRNORM;
 
 	spin_lock_bh(&ring->lock);
-	ready = next_event(file, ring);
+	if (next_event(file, ring))
+		events |= EPOLLIN | EPOLLRDNORM;
 	spin_unlock_bh(&ring->lock);
-	return ready;
+	return events;
 }
 
 static __poll_t queue_poll(struct file *filp, poll_table *table)
 {
 	struct queue_file *file = filp->private_data;
-	__poll_t events = EPOLLOUT | EPOLLWRNORM;
+	__poll_t events;
 
-	poll_wait(filp, &file->door->wait, table);
-	mutex_lock(&file->lock);
-	mutex_lock(&file->door->lock);
-	if (!file->door->nn)
-		events = EPOLLHUP | EPOLLERR;
-	else if (is_ready(file, natflow_urllogger_ring(file->door->nn)))
-		events |= EPOLLIN | EPOLLRDNORM;
-	mutex_unlock(&file->door->lock);
-	mutex_unlock(&file->lock);
+	mutex_lock(&file->file.lock);
+	events = natflow_file_poll(&file->file, filp, table, ready_events);
+	mutex_unlock(&file->file.lock);
 	return events;
 }
 
 static int queue_open(struct inode *inode, struct file *filp)
 {
-	struct natflow_door *door = natflow_door_get();
-	struct queue_file *file;
-	int err = -ENODEV;
+	struct queue_file *file = natflow_file_alloc(sizeof(*file));
+	struct natflow_net *nn;
 
-	if (IS_ERR(door))
-		return PTR_ERR(door);
-	file = kzalloc(sizeof(*file), GFP_KERNEL);
-	if (!file) {
-		natflow_door_put(door);
-		return -ENOMEM;
-	}
-	mutex_init(&file->lock);
-	file->door = door;
-	mutex_lock(&door->lock);
-	if (door->nn) {
-		natflow_ring_begin(natflow_urllogger_ring(door->nn), &file->cursor, false);
-		err = 0;
-	}
-	mutex_unlock(&door->lock);
-	if (err) {
-		natflow_door_put(door);
-		kfree(file);
-		return err;
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	nn = natflow_file_enter(&file->file);
+	if (nn)
+		natflow_ring_begin(natflow_urllogger_ring(nn), &file->cursor, false);
+	natflow_file_leave(&file->file);
+	if (!nn) {
+		natflow_file_free(&file->file);
+		return -ENODEV;
 	}
 	filp->private_data = file;
 	return stream_open(inode, filp);
@@ -311,8 +292,7 @@ static int queue_release(struct inode *inode, struct file *filp)
 {
 	struct queue_file *file = filp->private_data;
 
-	natflow_door_put(file->door);
-	kfree(file);
+	natflow_file_free(&file->file);
 	return 0;
 }
 
