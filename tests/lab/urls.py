@@ -12,7 +12,8 @@ import socket
 import ssl
 import struct
 
-from natlab import AT_END, PATIENCE, check, equal, ns, sysctl, wait
+import natlab
+from natlab import AT_END, PATIENCE, Tcp, check, equal, ns, sysctl, wait
 
 QUEUE = "/dev/natflow_urllogger_queue"
 ACL = "/dev/hostacl_ctl"
@@ -280,3 +281,33 @@ def initial(frames, number=0, dcid=b"natflow!", version=1, size=1200, token=b"",
     mask = Aes(hp).encrypt(sealed[:16])
     head = bytes([head[0] ^ mask[0] & 15]) + head[1:-4] + bytes(a ^ b for a, b in zip(head[-4:], mask[1:]))
     return head + sealed
+
+
+def begin(**kw):
+    natlab.select()
+    enable(**kw)
+    return Log(version=3)
+
+
+def connect(family=4, **kw):
+    conn = Tcp(family, established=False, **kw)
+    conn.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return conn
+
+
+def get(conn, data):
+    """The server has got exactly this."""
+    got = b""
+    while len(got) < len(data):
+        piece = conn.server.recv(65536)
+        check(piece, "connection closed early")
+        got += piece
+    equal(got, data, "bytes at the server")
+
+
+def say(conn, data, pieces=1):
+    """The client says it, in so many segments; all of it arrives."""
+    size = -(-len(data) // pieces)
+    for at in range(0, len(data), size):
+        conn.client.send(data[at:at + size])
+        get(conn, data[at:at + size])
