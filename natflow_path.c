@@ -12,6 +12,7 @@
 #include "core/base/attach.h"
 #include "core/base/clock.h"
 #include "core/base/ct.h"
+#include "core/doubt.h"
 #include "core/topo/egress.h"
 #include "core/flow/flow.h"
 #include "core/base/note.h"
@@ -219,7 +220,7 @@ look_behind(const struct natflow_way *way, struct natflow_flow *flow, struct nat
 	if (reason)
 		return reason;
 	if (!natflow_bypass_holds(&way->bypass) || !natflow_bypass_holds(&eg->down.bypass)) {
-		natflow_way_check(flow->nn, false);
+		natflow_doubt(flow->nn, NATFLOW_DOUBT_PATHS, NULL);
 		return NATFLOW_PATH;
 	}
 	WRITE_ONCE(dir->tick, natflow_tick_now());

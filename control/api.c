@@ -3,7 +3,7 @@
 #include <linux/module.h>
 #include "api.h"
 #include "../core/base/attach.h"
-#include "../core/base/clock.h"
+#include "../core/doubt.h"
 #include "../core/hooks.h"
 #include "../core/learn.h"
 #include "../core/base/log.h"
@@ -74,7 +74,7 @@ void natflow_rule_remove(struct net *net)
 	atomic_dec(&nn->rules);
 	/* iptables replaces a whole table: its old rules go when the new ones are in force. */
 	if (READ_ONCE(nn->config.revalidate))
-		natflow_clock_bump_all(nn);
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
 	natflow_hooks_kick(nn);
 }
 EXPORT_SYMBOL_GPL(natflow_rule_remove);

@@ -3,7 +3,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/seq_file.h>
 #include "settings.h"
-#include "../core/base/clock.h"
+#include "../core/doubt.h"
 #include "../core/base/ct.h"
 #include "../core/topo/egress.h"
 #include "../core/hooks.h"
@@ -54,7 +54,8 @@ static void set_revalidate(struct natflow_net *nn, bool revalidate)
 static void set_group(struct natflow_net *nn, const struct natflow_group *group)
 {
 	rtnl_lock();
-	natflow_port_regroup(nn, group);
+	if (natflow_port_regroup(nn, group))
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
 	rtnl_unlock();
 }
 
@@ -218,7 +219,7 @@ static void apply(struct natflow_net *nn, const struct natflow_command *cmd)
 		break;
 	case NATFLOW_CMD_GROUP_TYPE:
 		WRITE_ONCE(nn->config.group_type, cmd->value);
-		natflow_clock_bump_all(nn);
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
 		break;
 	case NATFLOW_CMD_DEBUG:
 		WRITE_ONCE(nn->config.debug, cmd->value);
@@ -242,7 +243,7 @@ static void apply(struct natflow_net *nn, const struct natflow_command *cmd)
 		natflow_urllogger_set(nn, NATFLOW_NAMES_QUERY, cmd->value);
 		break;
 	case NATFLOW_CMD_UPDATE_MAGIC:
-		natflow_clock_bump_all(nn);
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
 		break;
 	case NATFLOW_CMD_FLUSH:
 		natflow_flow_flush(nn, NATFLOW_END_FLUSH, flow_matches, &cmd->filter);

@@ -4,11 +4,9 @@
 #include <linux/rtnetlink.h>
 #include <net/addrconf.h>
 #include <net/netevent.h>
-#include "base/clock.h"
-#include "topo/egress.h"
+#include "doubt.h"
 #include "events.h"
 #include "topo/port.h"
-#include "topo/path_in.h"
 
 /* Context: RTNL. */
 static int netdev_event(struct notifier_block *nb, unsigned long event, void *ptr)
@@ -24,28 +22,27 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 	case NETDEV_DOWN:
 	case NETDEV_CHANGEMTU:
 	case NETDEV_CHANGEADDR:
-		natflow_way_forget(nn, dev);
-		/* fib6_ifdown() and fib6_ifup() may be silent (net/ipv6/route.c). */
-		natflow_egress_dev_gone(nn, dev);
-		natflow_clock_bump(nn, NFPROTO_IPV6);
+		/* fib6_ifdown() may remove routes without a message (net/ipv6/route.c). */
+		natflow_doubt(nn, NATFLOW_DOUBT_DEVICE | NATFLOW_DOUBT_IP6, dev);
 		break;
 	case NETDEV_CHANGE:
-		if (!netif_carrier_ok(dev))
-			natflow_egress_dev_gone(nn, dev);
-		natflow_clock_bump(nn, NFPROTO_IPV6);
+		/* So may fib6_ifup() add them. */
+		natflow_doubt(nn, NATFLOW_DOUBT_CARRIER | NATFLOW_DOUBT_IP6, dev);
 		break;
 	case NETDEV_UP:
-		natflow_clock_bump(nn, NFPROTO_IPV6);
-		fallthrough;
+		natflow_port_sync(nn);
+		natflow_doubt(nn, NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_IP6, NULL);
+		break;
 	case NETDEV_REGISTER:
 	case NETDEV_CHANGEUPPER:
 		natflow_port_sync(nn);
 		fallthrough;
 	case NETDEV_FEAT_CHANGE:
-		natflow_way_check(nn, false);
+		natflow_doubt(nn, NATFLOW_DOUBT_PATHS, NULL);
 		break;
 	case NETDEV_CHANGENAME:
-		natflow_port_renamed(nn, dev);
+		if (natflow_port_renamed(nn, dev))
+			natflow_doubt(nn, NATFLOW_DOUBT_ROUTES, NULL);
 		break;
 	}
 	return NOTIFY_DONE;
@@ -57,7 +54,7 @@ static int neigh_event(struct notifier_block *nb, unsigned long event, void *ptr
 	struct neighbour *neigh = ptr;
 
 	if (event == NETEVENT_NEIGH_UPDATE)
-		natflow_egress_neigh_update(natflow_net(dev_net(neigh->dev)), neigh);
+		natflow_doubt_neigh(natflow_net(dev_net(neigh->dev)), neigh);
 	return NOTIFY_DONE;
 }
 
@@ -66,7 +63,7 @@ static int addr6_event(struct notifier_block *nb, unsigned long event, void *ptr
 {
 	struct inet6_ifaddr *ifa = ptr;
 
-	natflow_clock_bump(natflow_net(dev_net(ifa->idev->dev)), NFPROTO_IPV6);
+	natflow_doubt_routes(natflow_net(dev_net(ifa->idev->dev)), NATFLOW_DOUBT_IP6);
 	return NOTIFY_DONE;
 }
 

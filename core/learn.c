@@ -22,6 +22,7 @@
 #include "learn.h"
 #include "base/log.h"
 #include "base/note.h"
+#include "doubt.h"
 #include "topo/port.h"
 #include "base/trace.h"
 #include "topo/path_in.h"
@@ -150,7 +151,7 @@ static void become_strict(struct natflow_net *nn)
 	if (xchg(&nn->strict, true))
 		return;
 	/* xchg() is a barrier: who samples the new clock sees that the namespace is strict. */
-	natflow_clock_bump_all(nn);
+	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
 	natflow_log(nn, NATFLOW_LOG_INFO, "rules classify packets: their lengths are compared");
 }
 

@@ -15,7 +15,7 @@
 #include <linux/export.h>
 #include <linux/mutex.h>
 #include <linux/netfilter/x_tables.h>
-#include "base/clock.h"
+#include "doubt.h"
 #include "rules.h"
 
 static DEFINE_MUTEX(reader_lock);
@@ -63,7 +63,7 @@ static unsigned long compare(struct natflow_net *nn)
 	if (unlikely(READ_ONCE(nn->rules_sum) != sum)) {
 		WRITE_ONCE(nn->rules_sum, sum);
 		WRITE_ONCE(nn->rules_new, true);	/* maybe a table whose hook is not known */
-		natflow_clock_bump_all(nn);
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
 	}
 	return sum;
 }
@@ -113,7 +113,7 @@ void natflow_rules_tick(struct natflow_net *nn, bool full)
 			if (found.hook[f][i])
 				WRITE_ONCE(legacy.hook[f][i], found.hook[f][i]);
 	if (compare(nn) == nn->rules_content_at && content != nn->rules_content)
-		natflow_clock_bump_all(nn);
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
 	nn->rules_content_at = READ_ONCE(nn->rules_sum);
 	nn->rules_content = content;
 	mutex_unlock(&reader_lock);

@@ -19,10 +19,9 @@
 #include <linux/rtnetlink.h>
 #include <net/netlink.h>
 #include <net/sock.h>
-#include "base/clock.h"
+#include "doubt.h"
 #include "topo/port.h"
 #include "watch.h"
-#include "topo/path_in.h"
 
 /* Is this about a port of a bridge that forwards? */
 static bool says_forwarding(const struct nlmsghdr *nlh)
@@ -33,12 +32,6 @@ static bool says_forwarding(const struct nlmsghdr *nlh)
 	return nlh->nlmsg_type == RTM_NEWLINK && state && nla_len(state) == sizeof(u8) &&
 	       nla_get_u8(state) == BR_STATE_FORWARDING;
 }
-
-/* What may not be true any more; bits. */
-enum doubt {
-	DOUBT_PATHS = 1,	/* which devices may be skipped, where stations are */
-	DOUBT_BRIDGES = 2,	/* where packets surface that come in by a bridge's port */
-};
 
 /* A device's settings, or a bridge's word about a port. */
 static unsigned int hear_link(struct natflow_net *nn, const struct nlmsghdr *nlh)
@@ -51,13 +44,13 @@ static unsigned int hear_link(struct natflow_net *nn, const struct nlmsghdr *nlh
 		return 0;
 	if (info->ifi_family == AF_BRIDGE) {
 		natflow_port_forwards(nn, info->ifi_index, says_forwarding(nlh));
-		return DOUBT_PATHS | DOUBT_BRIDGES;
+		return NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_BRIDGES;
 	}
 	rcu_read_lock();
 	dev = dev_get_by_index_rcu(nn->net, info->ifi_index);
 	bridge = dev && netif_is_bridge_master(dev);
 	rcu_read_unlock();
-	return bridge ? DOUBT_PATHS | DOUBT_BRIDGES : DOUBT_PATHS;
+	return bridge ? NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_BRIDGES : NATFLOW_DOUBT_PATHS;
 }
 
 /* A bridge's word about a station is among other neighbours'. */
@@ -68,8 +61,8 @@ static unsigned int hear_neighbour(struct natflow_net *nn, const struct nlmsghdr
 	if (nlmsg_len(nlh) < (int)sizeof(*info) || info->ndm_family != AF_BRIDGE)
 		return 0;
 	if (nlh->nlmsg_type == RTM_DELNEIGH)
-		natflow_clock_bump_all(nn);	/* its packets tell the bridge again */
-	return DOUBT_PATHS;
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);	/* its packets refresh the FDB */
+	return NATFLOW_DOUBT_PATHS;
 }
 
 static unsigned int hear_route(struct natflow_net *nn, const struct nlmsghdr *nlh)
@@ -83,19 +76,19 @@ static unsigned int hear_route(struct natflow_net *nn, const struct nlmsghdr *nl
 		return hear_link(nn, nlh);
 	case RTM_NEWVLAN:
 	case RTM_DELVLAN:
-		return DOUBT_PATHS | DOUBT_BRIDGES;
+		return NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_BRIDGES;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 	case RTM_NEWRULE:
 	case RTM_DELRULE:
-		natflow_clock_bump(nn, NFPROTO_IPV6);
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_IP6);
 		return 0;
 	case RTM_NEWNEXTHOP:
 	case RTM_DELNEXTHOP:
-		natflow_clock_bump_all(nn);
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
 		return 0;
 	default:
-		return DOUBT_PATHS;	/* tc's */
+		return NATFLOW_DOUBT_PATHS;	/* tc's */
 	}
 }
 
@@ -107,8 +100,8 @@ static unsigned int hear(struct natflow_net *nn, int protocol, const struct sk_b
 	if (protocol == NETLINK_ROUTE)
 		return hear_route(nn, nlmsg_hdr(skb));
 	if (READ_ONCE(nn->config.revalidate))
-		natflow_clock_bump_all(nn);
-	return DOUBT_PATHS;		/* a hook of a device may have come or gone */
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
+	return NATFLOW_DOUBT_PATHS;		/* a hook of a device may have come or gone */
 }
 
 /*
@@ -130,18 +123,18 @@ static void heard(struct sock *sk)
 	__skb_queue_head_init(&done);
 	spin_lock_irqsave(&sk->sk_receive_queue.lock, flags);
 	if (skb_queue_empty(&sk->sk_receive_queue))
-		doubt = DOUBT_PATHS | (atomic_read_acquire(&nn->bridge_checks) ? DOUBT_BRIDGES : 0);
+		doubt = NATFLOW_DOUBT_PATHS | (atomic_read_acquire(&nn->bridge_checks) ? NATFLOW_DOUBT_BRIDGES : 0);
 	skb_queue_walk(&sk->sk_receive_queue, skb)
 		doubt |= hear(nn, sk->sk_protocol, skb);
 	skb_queue_splice_init(&sk->sk_receive_queue, &done);
-	if (doubt & DOUBT_BRIDGES)
+	if (doubt & NATFLOW_DOUBT_BRIDGES)
 		atomic_inc(&nn->bridge_checks);
 	spin_unlock_irqrestore(&sk->sk_receive_queue.lock, flags);
 	__skb_queue_purge(&done);
 	if (!doubt)
 		return;
-	natflow_way_check(nn, doubt & DOUBT_BRIDGES);
-	if (doubt & DOUBT_BRIDGES)
+	natflow_doubt(nn, doubt, NULL);
+	if (doubt & NATFLOW_DOUBT_BRIDGES)
 		atomic_dec_return_release(&nn->bridge_checks);
 }
 
@@ -150,7 +143,7 @@ static void lost(struct sock *sk)
 {
 	struct natflow_net *nn = sk->sk_user_data;
 
-	natflow_clock_bump_all(nn);
+	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
 	WRITE_ONCE(nn->incomplete, true);
 }
 
@@ -200,7 +193,7 @@ static bool listen(struct natflow_net *nn, struct socket **sock, int protocol, c
 		hang_up(sock);
 		return false;
 	}
-	natflow_clock_bump_all(nn);	/* what happened until now was not heard */
+	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);	/* no message told what changed before */
 	return true;
 }
 

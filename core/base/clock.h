@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Is what was learned still true? One compare on each hit.
+ * The route clock: each hit compares it with the flow's stamp. A flow whose stamp
+ * differs takes the stack and is learned again.
  *
- * The clock of a family is the kernel's own change counter plus a bias of ours
- * for what that counter misses and for update_magic:
+ * The clock of a family is the kernel's change counter plus natflow's bias, for
+ * changes that the counter misses and for update_magic:
  *   IPv4  rt_genid_ipv4(), bumped by rt_cache_flush() after every FIB, rule,
  *         address and policy change
  *   IPv6  fib6_sernum, bumped by fib6_add() and rt_genid_bump_ipv6(); deletions
- *         and rules do not move it, core/watch does
+ *         and rules do not move it, core/watch.c does
  *
- * Sample before you look up: a flow is stamped not with the clock at the time
- * it is learned but with the one this CPU saw when the packet entered the RX
- * hook, before the stack looked up its route. A change in between leaves a
- * stamp that is already wrong, and the next packet takes the stack again.
+ * Sample before you look up: the stamp of a flow is the clock that this CPU read
+ * when the packet entered the RX hook, before the stack looked up the route. A
+ * change in between makes the stamp stale, and the next packet takes the stack.
  */
 #ifndef _NATFLOW_CORE_BASE_CLOCK_H
 #define _NATFLOW_CORE_BASE_CLOCK_H
@@ -40,17 +40,10 @@ static inline u32 natflow_clock_sampled(const struct natflow_net *nn, const u8 f
 	return this_cpu_read(nn->pcpu->clock[natflow_family_index(family)]);
 }
 
-/* Everything of @family learned so far is doubtful. Context: any. */
+/* Invalidate what was learned of @family; called by core/doubt.c only. Context: any. */
 static inline void natflow_clock_bump(struct natflow_net *nn, const u8 family)
 {
 	atomic_inc(&nn->clock_bias[natflow_family_index(family)]);
-}
-
-/* Everything learned so far is doubtful. Context: any. */
-static inline void natflow_clock_bump_all(struct natflow_net *nn)
-{
-	natflow_clock_bump(nn, NFPROTO_IPV4);
-	natflow_clock_bump(nn, NFPROTO_IPV6);
 }
 
 /*

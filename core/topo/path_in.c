@@ -2,7 +2,6 @@
 /* Ways in, learned from packets on their way up. */
 #include <linux/slab.h>
 #include "descend.h"
-#include "egress.h"
 #include "path_in.h"
 
 /**
@@ -165,7 +164,7 @@ static bool holds(struct natflow_port *port, const struct natflow_way *way)
 	return !READ_ONCE(upper->member) && ether_addr_equal(way->mac, below->dev_addr);
 }
 
-/* Ways that lead by @dev, or if that is NULL those that do not hold, or by @bridges. */
+/* Forget paths through @dev. NULL: those that do not hold, with @bridges those through bridges. */
 static void forget_some(struct natflow_net *nn, const struct net_device *dev, bool bridges)
 {
 	struct natflow_port *port;
@@ -189,12 +188,12 @@ static void forget_some(struct natflow_net *nn, const struct net_device *dev, bo
 }
 
 /**
- * natflow_way_forget() - a device goes down or away, or out of a port's hands
+ * natflow_way_forget() - forget ingress paths through a device
  * @nn: namespace
- * @dev: device
+ * @dev: device that goes down, changes or disappears
  *
- * Context: any but hard interrupts. When it returns, packets come in where
- * they surface.
+ * Context: any but hard interrupts. When it returns, received packets go up to
+ * their L3 device.
  */
 void natflow_way_forget(struct natflow_net *nn, const struct net_device *dev)
 {
@@ -202,15 +201,14 @@ void natflow_way_forget(struct natflow_net *nn, const struct net_device *dev)
 }
 
 /**
- * natflow_way_check() - something about devices changed: look at ways in and paths out
+ * natflow_way_check() - forget ingress paths that may not be used any more
  * @nn: namespace
- * @bridges: bridges may lead packets to other devices now
+ * @bridges: forget every path through a bridge
  *
- * Context: any but hard interrupts. When it returns, no packet skips a device
- * that must not be skipped.
+ * Context: any but hard interrupts. When it returns, no received packet
+ * bypasses a device that it must not bypass.
  */
 void natflow_way_check(struct natflow_net *nn, bool bridges)
 {
 	forget_some(nn, NULL, bridges);
-	natflow_egress_check_paths(nn);
 }

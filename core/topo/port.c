@@ -6,7 +6,6 @@
 #include <linux/netfilter_netdev.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
-#include "../base/clock.h"
 #include "../base/log.h"
 #include "device.h"
 #include "port.h"
@@ -263,7 +262,6 @@ void natflow_port_forwards(struct natflow_net *nn, int ifindex, bool yes)
 	rcu_read_unlock();
 }
 
-/* Group membership decides at learn time: let every flow pass there once. */
 static void regroup(struct natflow_net *nn)
 {
 	struct natflow_port *port;
@@ -272,23 +270,24 @@ static void regroup(struct natflow_net *nn)
 	ASSERT_RTNL();
 	hash_for_each(nn->ports, i, port, node)
 		WRITE_ONCE(port->in_group, natflow_port_named(&nn->group, port->dev->name));
-	natflow_clock_bump_all(nn);
 }
 
 /**
- * natflow_port_regroup() - another group of interfaces
+ * natflow_port_regroup() - replace the group of interfaces
  * @nn: namespace
  * @group: copied
  *
  * Context: RTNL.
+ * Return: true if the group changed: every flow must be learned again.
  */
-void natflow_port_regroup(struct natflow_net *nn, const struct natflow_group *group)
+bool natflow_port_regroup(struct natflow_net *nn, const struct natflow_group *group)
 {
 	ASSERT_RTNL();
 	if (!memcmp(&nn->group, group, sizeof(*group)))
-		return;
+		return false;
 	nn->group = *group;
 	regroup(nn);
+	return true;
 }
 
 /**
@@ -297,9 +296,12 @@ void natflow_port_regroup(struct natflow_net *nn, const struct natflow_group *gr
  * @dev: device
  *
  * Context: RTNL.
+ * Return: true if @dev is a port: every flow must be learned again.
  */
-void natflow_port_renamed(struct natflow_net *nn, struct net_device *dev)
+bool natflow_port_renamed(struct natflow_net *nn, struct net_device *dev)
 {
-	if (natflow_port_find(nn, dev->ifindex))
-		regroup(nn);
+	if (!natflow_port_find(nn, dev->ifindex))
+		return false;
+	regroup(nn);
+	return true;
 }

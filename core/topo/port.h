@@ -40,7 +40,7 @@ void natflow_port_remove(struct natflow_net *nn, const struct net_device *dev);
 void natflow_port_sync(struct natflow_net *nn);
 void natflow_port_forwards(struct natflow_net *nn, int ifindex, bool yes);
 bool natflow_port_named(const struct natflow_group *group, const char *name);
-void natflow_port_regroup(struct natflow_net *nn, const struct natflow_group *group);
-void natflow_port_renamed(struct natflow_net *nn, struct net_device *dev);
+bool natflow_port_regroup(struct natflow_net *nn, const struct natflow_group *group);
+bool natflow_port_renamed(struct natflow_net *nn, struct net_device *dev);
 
 #endif /* _NATFLOW_CORE_TOPO_PORT_H */
