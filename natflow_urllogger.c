@@ -223,14 +223,14 @@ static unsigned int inspect_flow(struct natflow_urllogger *ul, struct natflow_se
 		}
 	}
 	spin_lock(&in->lock);
-	was_decided = in->decided;
+	was_decided = natflow_inspection_decided(in);
 	if (is_answer(s) && natflow_inspection_sync(in, s, ttl_of(ul, s->ct)))
 		over = NATFLOW_END_TCP;
-	else if (in->decided && natflow_inspection_again(in, s))
+	else if (natflow_inspection_decided(in) && natflow_inspection_again(in, s))
 		over = NATFLOW_END_INSPECT;
-	if (!in->decided)
+	if (!natflow_inspection_decided(in))
 		believed = natflow_inspection_seek(in, s);
-	action = in->decided ? in->action : NATFLOW_URL_RECORD;
+	action = natflow_inspection_decided(in) ? in->action : NATFLOW_URL_RECORD;
 	natflow_inspection_pass(in);
 	spin_unlock(&in->lock);
 	if (over)
@@ -322,13 +322,14 @@ static enum natflow_reason check(struct natflow_net *nn, const struct nf_conn *c
 				 struct natflow_watch *watch)
 {
 	const struct natflow_inspection *in = find(nn->urllogger, ct);
+	u8 state = in ? smp_load_acquire(&in->state) : NATFLOW_INSPECTION_DECIDED;
 
 	if (natflow_ct_proto(ct) == IPPROTO_UDP && natflow_dns_is(ct))
 		return NATFLOW_LEARN_INSPECT;	/* each question is looked at */
-	/* What else is read here is written first. */
-	if (in && (!smp_load_acquire(&in->decided) || natflow_url_blocks(READ_ONCE(in->action))))
+	/* @from and @action are written before the state. */
+	if (state < NATFLOW_INSPECTION_DECIDED || (in && natflow_url_blocks(READ_ONCE(in->action))))
 		return NATFLOW_LEARN_INSPECT;
-	watch->on = in && READ_ONCE(in->watched);
+	watch->on = state == NATFLOW_INSPECTION_WATCHED;
 	watch->from = in ? READ_ONCE(in->from) : 0;
 	return NATFLOW_OK;
 }

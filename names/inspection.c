@@ -91,13 +91,24 @@ static void count(struct natflow_inspection *in, enum natflow_reason outcome)
 		natflow_stats_reason(in->ul->nn->pcpu, outcome);
 }
 
-static void conclude(struct natflow_inspection *in, enum natflow_reason outcome, u8 action)
+static void set_state(struct natflow_inspection *in, enum natflow_inspection_state state)
 {
 	lockdep_assert_held(&in->lock);
+	smp_store_release(&in->state, state);	/* pairs with natflow_urllogger.c:check() */
+}
+
+static void close(struct natflow_inspection *in, enum natflow_inspection_state state,
+		  enum natflow_reason outcome, u8 action)
+{
 	drop_gather(in);
 	WRITE_ONCE(in->action, action);
-	smp_store_release(&in->decided, true);	/* pairs with natflow_urllogger.c:check() */
+	set_state(in, state);
 	count(in, outcome);
+}
+
+static void conclude(struct natflow_inspection *in, enum natflow_reason outcome, u8 action)
+{
+	close(in, NATFLOW_INSPECTION_DECIDED, outcome, action);
 }
 
 /* Did what comes @next pass when there was no room to gather it? */
@@ -137,20 +148,17 @@ static void begin_request(struct natflow_inspection *in, u32 at, u16 packets)
 		at -= done;
 	}
 	in->at = at;
-	in->heard = false;
 	in->doubts = 0;
 	in->packets = packets;
 	in->born = jiffies;
-	WRITE_ONCE(in->watched, false);
-	WRITE_ONCE(in->decided, false);
+	set_state(in, NATFLOW_INSPECTION_GATHERING);
 }
 
 /* The client may say more, @next behind where this request began. */
 static void watch(struct natflow_inspection *in, u32 next, enum natflow_reason outcome)
 {
-	WRITE_ONCE(in->watched, true);
 	WRITE_ONCE(in->from, in->base + in->at + next);
-	conclude(in, outcome, NATFLOW_URL_RECORD);
+	close(in, NATFLOW_INSPECTION_WATCHED, outcome, NATFLOW_URL_RECORD);
 }
 
 /* More came at once than there is room for, so what follows is not known; that ends no body. */
@@ -351,9 +359,9 @@ static enum natflow_reason read_stream(struct natflow_inspection *in, struct wor
 		*(said ? &other : &said) = &w->other;
 	if (!said && parsed == NATFLOW_PARSE_MORE)
 		return g->prefix == NATFLOW_STREAM_MAX ? NATFLOW_NAME_BUDGET : NATFLOW_OK;
-	if (!in->heard)
+	if (!natflow_inspection_complete(in))
 		in->end = g->prefix;
-	in->heard = true;
+	set_state(in, NATFLOW_INSPECTION_COMPLETE);
 	if (heard == NOT_YET && said && !g->last && !blocks(in, said) && blocks_later(in, w))
 		said = &w->other;
 	if (heard <= NOT_YET && !blocks(in, said) && !blocks(in, other))
@@ -433,8 +441,8 @@ static bool is_trusted(struct natflow_inspection *in, const struct natflow_segme
 	if (s->ttl > in->ttl) {
 		if (in->gather.first) {
 			drop_gather(in);
-			in->heard = false;
 			in->doubts++;
+			set_state(in, NATFLOW_INSPECTION_GATHERING);
 		}
 		in->ttl = s->ttl;
 	}
@@ -543,7 +551,7 @@ static bool is_blank(const struct natflow_inspection *in, const struct natflow_s
 /* Has the server what holds the name? */
 static bool is_answered(const struct natflow_inspection *in, const struct natflow_segment *s)
 {
-	if (!in->heard)
+	if (!natflow_inspection_complete(in))
 		return false;
 	return s->proto == IPPROTO_UDP ||
 	       (s->flags & NATFLOW_TCP_ACK && (s32)(s->ack - in->base - in->end) >= 0);
@@ -561,10 +569,10 @@ static enum natflow_reason hear(struct natflow_inspection *in, const struct natf
 		return s->proto == IPPROTO_TCP && s->len && !in->packets ? NATFLOW_NAME_NONE :
 									   NATFLOW_OK;
 	/* Behind one request there may be more: some now, the others with packets that follow. */
-	while (n < REQUESTS_AT_ONCE && !reason && !in->decided && is_answered(in, s)) {
+	while (n < REQUESTS_AT_ONCE && !reason && is_answered(in, s)) {
 		n += !in->chunks;
 		reason = read_stream(in, w, BY_SERVER);
-		if (reason || in->decided || in->heard)
+		if (reason || in->state != NATFLOW_INSPECTION_GATHERING)
 			break;
 		reason = read_stream(in, w, NO_NEWS);
 	}
@@ -617,7 +625,8 @@ static enum natflow_reason seek_quic(struct natflow_inspection *in, const struct
 		in->doubts++;
 		return NATFLOW_OK;
 	}
-	for (at = 0; at < s->len && step && !reason && !in->decided && !is_spent(in); at += step) {
+	for (at = 0; at < s->len && step && !reason && !natflow_inspection_decided(in) &&
+	     !is_spent(in); at += step) {
 		in->packets++;
 		reason = seek_datagram(in, s, at, min(step, s->len - at), w);
 	}
@@ -630,8 +639,8 @@ static enum natflow_reason seek_quic(struct natflow_inspection *in, const struct
 static bool is_news(const struct natflow_inspection *in, const struct natflow_segment *s)
 {
 	if (s->dir == IP_CT_DIR_REPLY)
-		return in->heard || (s->proto == IPPROTO_TCP && s->len);
-	return s->len || (in->gather.prefix > in->at && !in->heard);
+		return natflow_inspection_complete(in) || (s->proto == IPPROTO_TCP && s->len);
+	return s->len || (in->gather.prefix > in->at && !natflow_inspection_complete(in));
 }
 
 static void look_into(struct natflow_inspection *in, const struct natflow_segment *s)
@@ -644,7 +653,7 @@ static void look_into(struct natflow_inspection *in, const struct natflow_segmen
 		in->born = jiffies;
 		natflow_client_note(&in->client, s, NULL);
 	}
-	if (tcp && said && !in->heard)
+	if (tcp && said && !natflow_inspection_complete(in))
 		in->packets++;
 	w = kmalloc(tcp ? offsetof(struct workspace, quic) : sizeof(*w),
 		    GFP_ATOMIC | __GFP_NOWARN);
@@ -656,10 +665,11 @@ static void look_into(struct natflow_inspection *in, const struct natflow_segmen
 		reason = hear(in, s, w);
 	else
 		reason = tcp ? seek_tcp(in, s, w) : seek_quic(in, s, w);
-	if (!in->decided && !reason && is_spent(in))
-		reason = in->heard ? read_stream(in, w, BY_NOBODY) : give_up(in);
+	if (!natflow_inspection_decided(in) && !reason && is_spent(in))
+		reason = natflow_inspection_complete(in) ? read_stream(in, w, BY_NOBODY) :
+							   give_up(in);
 	kfree(w);
-	if (!in->decided && reason)
+	if (!natflow_inspection_decided(in) && reason)
 		conclude_without(in, reason);
 }
 
@@ -673,7 +683,7 @@ static void look_into(struct natflow_inspection *in, const struct natflow_segmen
 bool natflow_inspection_again(struct natflow_inspection *in, const struct natflow_segment *s)
 {
 	lockdep_assert_held(&in->lock);
-	if (!in->watched || natflow_url_blocks(in->action) || !s->len ||
+	if (in->state != NATFLOW_INSPECTION_WATCHED || natflow_url_blocks(in->action) || !s->len ||
 	    s->dir != IP_CT_DIR_ORIGINAL ||
 	    (s32)(s->seq + s->len - in->from) <= 0)
 		return false;
@@ -704,7 +714,7 @@ bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow
 		note_base(in, s->seq);
 	if (is_blank(in, s))
 		watch(in, in->gather.prefix - in->at, NATFLOW_OK);
-	if (in->decided || !is_news(in, s))
+	if (natflow_inspection_decided(in) || !is_news(in, s))
 		return true;
 	look_into(in, s);
 	return in->doubts == doubts || !natflow_names_setting(in->ul, NATFLOW_NAMES_CLOSED);
@@ -721,7 +731,7 @@ void natflow_inspection_pass(struct natflow_inspection *in)
 	struct nf_conn **place = natflow_url_passing(in->ul, in->ct);
 
 	lockdep_assert_held(&in->lock);
-	if (!in->decided || in->watched || natflow_url_blocks(in->action))
+	if (in->state != NATFLOW_INSPECTION_DECIDED || natflow_url_blocks(in->action))
 		look_again(in);
 	else if (READ_ONCE(*place) != in->ct)
 		WRITE_ONCE(*place, in->ct);
@@ -730,14 +740,16 @@ void natflow_inspection_pass(struct natflow_inspection *in)
 /* Nobody says any more. */
 static void time_out(struct natflow_inspection *in)
 {
-	struct workspace *w = in->heard ? kmalloc(sizeof(*w), GFP_ATOMIC | __GFP_NOWARN) : NULL;
 	enum natflow_reason reason = NATFLOW_OK;
+	struct workspace *w = NULL;
 
 	lockdep_assert_held(&in->lock);
+	if (natflow_inspection_complete(in))
+		w = kmalloc(sizeof(*w), GFP_ATOMIC | __GFP_NOWARN);
 	if (w)
 		reason = read_stream(in, w, BY_NOBODY);
 	kfree(w);
-	if (!in->decided)
+	if (!natflow_inspection_decided(in))
 		conclude_without(in, reason ?: give_up(in));
 }
 
@@ -749,10 +761,10 @@ static void time_out(struct natflow_inspection *in)
  */
 void natflow_inspection_age(struct natflow_inspection *in)
 {
-	if (READ_ONCE(in->decided) || !is_late(in))
+	if (READ_ONCE(in->state) >= NATFLOW_INSPECTION_DECIDED || !is_late(in))
 		return;
 	spin_lock_bh(&in->lock);
-	if (!in->decided)
+	if (!natflow_inspection_decided(in))
 		time_out(in);
 	spin_unlock_bh(&in->lock);
 }
@@ -772,7 +784,7 @@ bool natflow_inspection_review(struct natflow_inspection *in)
 	bool blocked;
 
 	spin_lock_bh(&in->lock);
-	before = in->decided ? in->action : NATFLOW_URL_RECORD;
+	before = natflow_inspection_decided(in) ? in->action : NATFLOW_URL_RECORD;
 	if (in->host) {
 		v = natflow_acl_decide(acl, &in->client, in->host, strlen(in->host));
 		/* Its request is over; it cannot be answered any more. */
@@ -780,10 +792,10 @@ bool natflow_inspection_review(struct natflow_inspection *in)
 			v.action = NATFLOW_URL_RESET;
 		WRITE_ONCE(in->action, v.action);
 		/* What is sought is in the body of a request that is not to be. */
-		if (!in->decided && in->chunks && natflow_url_blocks(v.action))
+		if (!natflow_inspection_decided(in) && in->chunks && natflow_url_blocks(v.action))
 			conclude(in, NATFLOW_OK, v.action);
 	}
-	blocked = in->decided && natflow_url_blocks(in->action);
+	blocked = natflow_inspection_decided(in) && natflow_url_blocks(in->action);
 	/* A connection that had passed is cut: that is an event of its own. */
 	if (blocked && in->host && in->action != before && natflow_ct_open(in->ct))
 		natflow_record_cut(in->ul, in->ct, &in->client, in->host, in->source, v);

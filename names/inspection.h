@@ -15,23 +15,43 @@
 struct natflow_segment;
 struct nf_conn;
 
+/*
+ *     GATHERING <--+    payload is buffered; it is not a whole request yet
+ *         |        |
+ *         v        |    the client's TTL rises: the buffered bytes did not reach
+ *     COMPLETE ----+    the server; or the next request is in the buffer already
+ *         |
+ *         +--> DECIDED  one outcome was counted, and one action holds for the rest
+ *         |             of the connection
+ *         +--> WATCHED  as DECIDED, but payload at or beyond @from opens the next
+ *                       request: back to GATHERING
+ *
+ * GATHERING goes to DECIDED or WATCHED directly if the budget is spent, if the bytes
+ * cannot hold a name, or for blank lines behind a request. Any state goes back to
+ * GATHERING when another connection begins on the same conntrack.
+ */
+enum natflow_inspection_state {
+	NATFLOW_INSPECTION_GATHERING,
+	NATFLOW_INSPECTION_COMPLETE,	/* parsed; the server has not acknowledged the bytes */
+	NATFLOW_INSPECTION_DECIDED,
+	NATFLOW_INSPECTION_WATCHED,
+};
+
 struct natflow_inspection {
 	struct rhash_head node;		/* natflow_urllogger.flows */
 	struct nf_conn *ct;		/* key of @node; one reference */
 	struct natflow_urllogger *ul;
 	struct rcu_head rcu;
 	spinlock_t lock;		/* all below; BH disabled */
-	bool decided;			/* until another connection begins on this conntrack */
-	bool heard;			/* a name, which the server has not acknowledged yet */
+	u8 state;			/* enum natflow_inspection_state; learning reads it bare */
 	bool based;			/* @base is known */
 	bool early;			/* what is gathered came in a SYN */
 	bool answered;			/* @answer is known */
-	bool watched;			/* decided, and another request may come @from there on */
 	bool chunks;			/* a chunk of the last request's body is what begins */
 	bool judged_chunks;		/* the same behind @judged */
 	bool losing;			/* @lost is set */
 	bool stamped;			/* @stamp is known */
-	u8 action;			/* enum natflow_url_action, once decided */
+	u8 action;			/* enum natflow_url_action, from DECIDED on; likewise */
 	u8 source;			/* enum natflow_url_source, of @host */
 	u8 ttl;				/* the highest of the client's so far */
 	u16 packets;			/* of the client's, with payload */
@@ -40,7 +60,7 @@ struct natflow_inspection {
 	u32 end;			/* bytes of the stream that hold the name that was heard */
 	u32 at;				/* bytes of it that belong to requests before this one */
 	u32 judged;			/* requests up to here do not block */
-	u32 from;			/* once watched: sequence number of the next request */
+	u32 from;			/* WATCHED: sequence number of the next request */
 	u32 body;			/* bytes of a body in chunks so far */
 	u32 most;			/* sequence number behind all that is believed */
 	u32 lost;			/* from here to @most not all was gathered, if @losing */
@@ -53,6 +73,16 @@ struct natflow_inspection {
 	char *host;			/* once named: for rules that come later */
 	struct natflow_site_client client;	/* for these, too; from the first payload on */
 };
+
+static inline bool natflow_inspection_decided(const struct natflow_inspection *in)
+{
+	return in->state >= NATFLOW_INSPECTION_DECIDED;
+}
+
+static inline bool natflow_inspection_complete(const struct natflow_inspection *in)
+{
+	return in->state == NATFLOW_INSPECTION_COMPLETE;
+}
 
 bool natflow_inspection_sync(struct natflow_inspection *in, const struct natflow_segment *s,
 			     u8 ttl);
