@@ -28,7 +28,9 @@
 #include "names/hints.h"
 #include "names/inspection.h"
 #include "names/names.h"
+#include "names/quic.h"
 #include "names/record.h"
+#include "names/tcp.h"
 
 #define PACKETS_DEFAULT	64
 #define FLOWS_MAX	65536
@@ -93,37 +95,16 @@ err_count:
 
 /* -- a packet of a flow */
 
-static bool is_answer(const struct natflow_segment *s)
-{
-	const u8 both = NATFLOW_TCP_SYN | NATFLOW_TCP_ACK;
-
-	return s->dir == IP_CT_DIR_REPLY && (s->flags & both) == both;
-}
-
-/*
- * Does a flow begin here that may carry a name? QUIC is known by a long header
- * with a version (RFC 8999) and the fixed bit of RFC 9000; on its own port
- * whatever comes first, so that nothing else in front hides it.
- */
+/* May a flow that carries a name begin with this packet? */
 static bool may_begin(const struct natflow_segment *s)
 {
-	u8 buffer[5];
-	const u8 *head;
-
-	if (s->proto == IPPROTO_TCP) {
-		if (s->flags & NATFLOW_TCP_RST)
-			return false;
-		if (s->dir == IP_CT_DIR_REPLY)
-			return is_answer(s);
-		return !(s->flags & NATFLOW_TCP_SYN) || s->len;
-	}
-	if (s->dir == IP_CT_DIR_REPLY)
+	if (s->proto != IPPROTO_TCP)
+		return s->dir == IP_CT_DIR_ORIGINAL && natflow_quic_may_begin(s);
+	if (s->flags & NATFLOW_TCP_RST)
 		return false;
-	if (natflow_ct_serves(s->ct, 443))
-		return true;
-	head = skb_header_pointer(s->skb, s->data, sizeof(buffer), buffer);
-	return s->len >= NATFLOW_QUIC_DATAGRAM_MIN && head && (head[0] & 0xc0) == 0xc0 &&
-	       (head[1] | head[2] | head[3] | head[4]);
+	if (s->dir == IP_CT_DIR_REPLY)
+		return natflow_tcp_is_answer(s);
+	return !(s->flags & NATFLOW_TCP_SYN) || s->len;
 }
 
 /* What is done to each packet of a flow whose name is not to be visited. */
@@ -157,33 +138,6 @@ static unsigned int block(struct natflow_urllogger *ul, struct natflow_segment *
 	return natflow_answer_turn(s) ? NF_ACCEPT : NF_DROP;
 }
 
-/*
- * The TTL of a SYN is one that arrives, if it is answered; only then there is an
- * inspection to keep it. Meanwhile it is here, unless others' need the place.
- */
-static struct natflow_syn *syn_of(struct natflow_urllogger *ul, const struct nf_conn *ct)
-{
-	return &ul->syn[hash_ptr(ct, ilog2(NATFLOW_URL_SYNS))];
-}
-
-static void note_ttl(struct natflow_urllogger *ul, const struct natflow_segment *s)
-{
-	struct natflow_syn *syn = syn_of(ul, s->ct);
-
-	if (s->dir != IP_CT_DIR_ORIGINAL || !(s->flags & NATFLOW_TCP_SYN))
-		return;
-	WRITE_ONCE(syn->tag, (u32)(unsigned long)s->ct);
-	WRITE_ONCE(syn->ttl, s->ttl);
-}
-
-/* 0: not known. */
-static u8 ttl_of(struct natflow_urllogger *ul, const struct nf_conn *ct)
-{
-	struct natflow_syn *syn = syn_of(ul, ct);
-
-	return READ_ONCE(syn->tag) == (u32)(unsigned long)ct ? READ_ONCE(syn->ttl) : 0;
-}
-
 static void stop_flow(struct natflow_net *nn, const struct nf_conn *ct, enum natflow_reason reason)
 {
 	struct natflow_flow *flow = natflow_flow_by_ct(nn, ct);
@@ -209,7 +163,7 @@ static unsigned int inspect_flow(struct natflow_urllogger *ul, struct natflow_se
 	u8 action;
 
 	if (!in) {
-		note_ttl(ul, s);
+		natflow_tcp_note_syn(ul, s);
 		if (!may_begin(s)) {
 			if (s->proto == IPPROTO_UDP && !natflow_ct_confirmed(s->ct))
 				tell_hint(ul, s);
@@ -224,9 +178,9 @@ static unsigned int inspect_flow(struct natflow_urllogger *ul, struct natflow_se
 	}
 	spin_lock(&in->lock);
 	was_decided = natflow_inspection_decided(in);
-	if (is_answer(s) && natflow_inspection_sync(in, s, ttl_of(ul, s->ct)))
+	if (natflow_tcp_is_answer(s) && natflow_tcp_sync(in, s))
 		over = NATFLOW_END_TCP;
-	else if (natflow_inspection_decided(in) && natflow_inspection_again(in, s))
+	else if (natflow_inspection_decided(in) && natflow_tcp_next(in, s))
 		over = NATFLOW_END_INSPECT;
 	if (!natflow_inspection_decided(in))
 		believed = natflow_inspection_seek(in, s);

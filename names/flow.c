@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The inspection of one flow: its buffer, its budget and the transitions of its state. */
+#include <linux/slab.h>
+#include "flow.h"
+#include "stream.h"
+
+#define SECONDS_MAX	8		/* from a request's first payload to its outcome */
+
+static void set_state(struct natflow_inspection *in, enum natflow_inspection_state state)
+{
+	lockdep_assert_held(&in->lock);
+	/* Pairs with natflow_inspection_learn(): @from and @action are written before. */
+	smp_store_release(&in->state, state);
+}
+
+/**
+ * natflow_inspection_discard() - drop the buffered payload
+ * @in: inspection, its lock held
+ *
+ * The stream is gathered again from the beginning of the current request.
+ */
+void natflow_inspection_discard(struct natflow_inspection *in)
+{
+	natflow_stream_free(in->ul, &in->gather);
+	in->base += in->at;
+	in->at = 0;
+	in->judged = 0;
+}
+
+/**
+ * natflow_inspection_unname() - drop the name
+ * @in: inspection, its lock held
+ */
+void natflow_inspection_unname(struct natflow_inspection *in)
+{
+	kfree(in->host);
+	in->host = NULL;
+}
+
+/**
+ * natflow_inspection_count() - count an outcome
+ * @in: inspection
+ * @outcome: NATFLOW_OK if it was counted before
+ */
+void natflow_inspection_count(struct natflow_inspection *in, enum natflow_reason outcome)
+{
+	if (outcome)
+		natflow_stats_reason(in->ul->nn->pcpu, outcome);
+}
+
+/* -- transitions */
+
+/**
+ * natflow_inspection_fill() - the buffer parses: GATHERING becomes COMPLETE
+ * @in: inspection, its lock held
+ *
+ * What is buffered by now must be acknowledged before the server has the request.
+ */
+void natflow_inspection_fill(struct natflow_inspection *in)
+{
+	if (!natflow_inspection_complete(in))
+		in->end = in->gather.prefix;
+	set_state(in, NATFLOW_INSPECTION_COMPLETE);
+}
+
+/**
+ * natflow_inspection_distrust() - the buffered bytes did not reach the server
+ * @in: inspection, neither DECIDED nor WATCHED, its lock held
+ */
+void natflow_inspection_distrust(struct natflow_inspection *in)
+{
+	natflow_inspection_discard(in);
+	in->doubts++;
+	set_state(in, NATFLOW_INSPECTION_GATHERING);
+}
+
+/**
+ * natflow_inspection_reopen() - the connection's next request begins, or a new connection
+ * @in: inspection, its lock held
+ * @at: where in the buffer
+ * @packets: client packets of the request that have been seen
+ */
+void natflow_inspection_reopen(struct natflow_inspection *in, u32 at, u16 packets)
+{
+	u32 done = round_down(min(at, in->gather.prefix), 8);
+
+	if (done >= NATFLOW_STREAM_MAX / 2) {
+		natflow_gather_drop(&in->gather, done);
+		in->base += done;
+		in->judged -= min(done, in->judged);
+		at -= done;
+	}
+	in->at = at;
+	in->doubts = 0;
+	in->packets = packets;
+	in->born = jiffies;
+	set_state(in, NATFLOW_INSPECTION_GATHERING);
+}
+
+static void close(struct natflow_inspection *in, enum natflow_inspection_state state,
+		  enum natflow_reason outcome, u8 action)
+{
+	natflow_inspection_discard(in);
+	WRITE_ONCE(in->action, action);
+	set_state(in, state);
+	natflow_inspection_count(in, outcome);
+}
+
+/**
+ * natflow_inspection_conclude() - one action for the rest of the connection: DECIDED
+ * @in: inspection, its lock held
+ * @outcome: to count
+ * @action: enum natflow_url_action
+ */
+void natflow_inspection_conclude(struct natflow_inspection *in, enum natflow_reason outcome,
+				 u8 action)
+{
+	close(in, NATFLOW_INSPECTION_DECIDED, outcome, action);
+}
+
+/**
+ * natflow_inspection_watch() - pass the connection until its next request: WATCHED
+ * @in: inspection, its lock held
+ * @next: where the next request begins, counted from this one
+ * @outcome: to count
+ */
+void natflow_inspection_watch(struct natflow_inspection *in, u32 next,
+			      enum natflow_reason outcome)
+{
+	WRITE_ONCE(in->from, in->base + in->at + next);
+	close(in, NATFLOW_INSPECTION_WATCHED, outcome, NATFLOW_URL_RECORD);
+}
+
+/* -- the budget */
+
+/**
+ * natflow_inspection_give_up() - the outcome of a flow whose budget ended without a name
+ * @in: inspection, its lock held
+ */
+enum natflow_reason natflow_inspection_give_up(const struct natflow_inspection *in)
+{
+	if (in->doubts)
+		return NATFLOW_NAME_UNTRUSTED;
+	return in->packets ? NATFLOW_NAME_BUDGET : NATFLOW_NAME_NONE;
+}
+
+/**
+ * natflow_inspection_late() - is the time for this request over
+ * @in: inspection
+ */
+bool natflow_inspection_late(const struct natflow_inspection *in)
+{
+	return in->packets && time_after(jiffies, in->born + SECONDS_MAX * HZ);
+}
+
+/**
+ * natflow_inspection_spent() - is the time or the number of packets for this request spent
+ * @in: inspection
+ */
+bool natflow_inspection_spent(const struct natflow_inspection *in)
+{
+	return in->packets >= natflow_names_setting(in->ul, NATFLOW_NAMES_PACKETS) ||
+	       natflow_inspection_late(in);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The inspection of one flow: what its client sent, buffered until it yields a name.
+ *
+ *     GATHERING <--+    payload is buffered; it is not a whole request yet
+ *         |        |
+ *         v        |    the client's TTL rises: the buffered bytes did not reach
+ *     COMPLETE ----+    the server; or the next request is in the buffer already
+ *         |
+ *         +--> DECIDED  one outcome was counted, and one action holds for the rest
+ *         |             of the connection
+ *         +--> WATCHED  as DECIDED, but payload at or beyond @from opens the next
+ *                       request: back to GATHERING
+ *
+ * GATHERING goes to DECIDED or WATCHED directly if the budget is spent, if the bytes
+ * cannot hold a name, or for blank lines behind a request. Any state goes back to
+ * GATHERING when another connection begins on the same conntrack. flow.c has all
+ * transitions. "Request" stands for a TLS hello and a DNS question, too.
+ *
+ * The action is kept beside the state: rules that change block and unblock an
+ * inspection that is DECIDED or WATCHED. @chunks says that not a request but a chunk
+ * of the last request's body begins at @at; a body passes through the same states.
+ */
+#ifndef _NATFLOW_NAMES_FLOW_H
+#define _NATFLOW_NAMES_FLOW_H
+
+#include <linux/rhashtable-types.h>
+#include <linux/spinlock.h>
+#include "../core/base/stats.h"
+#include "../lib/names/gather.h"
+#include "../lib/names/quic.h"
+#include "../lib/text/whom.h"
+#include "names.h"
+
+/* In this order: all from DECIDED on have an action. */
+enum natflow_inspection_state {
+	NATFLOW_INSPECTION_GATHERING,
+	NATFLOW_INSPECTION_COMPLETE,	/* parsed; the server has not acknowledged the bytes */
+	NATFLOW_INSPECTION_DECIDED,
+	NATFLOW_INSPECTION_WATCHED,
+};
+
+struct natflow_inspection {
+	struct rhash_head node;		/* natflow_urllogger.flows */
+	struct nf_conn *ct;		/* key of @node; one reference */
+	struct natflow_urllogger *ul;
+	struct rcu_head rcu;
+	spinlock_t lock;		/* all below; BH disabled */
+	u8 state;			/* enum natflow_inspection_state; learning reads it bare */
+	u8 action;			/* enum natflow_url_action, from DECIDED on; likewise */
+	u8 source;			/* enum natflow_url_source, of @host */
+	u8 ttl;				/* highest TTL of the client's packets so far */
+	bool based;			/* @base is known */
+	bool early;			/* the buffer holds data of a SYN */
+	bool answered;			/* @answer is known */
+	bool chunks;			/* a chunk of the last request's body begins at @at */
+	bool judged_chunks;		/* a chunk begins at @judged */
+	bool losing;			/* @lost is set */
+	bool stamped;			/* @stamp is known */
+	u16 packets;			/* client packets with payload */
+	u16 doubts;			/* client packets that the server may not accept */
+	u32 base;			/* sequence number of the buffer's first byte */
+	u32 end;			/* buffered bytes when the state became COMPLETE */
+	u32 at;				/* where this request begins in the buffer */
+	u32 judged;			/* requests before this offset do not block */
+	u32 from;			/* WATCHED: sequence number of the next request */
+	u32 body;			/* bytes of a chunked body so far */
+	u32 most;			/* sequence number behind all trusted payload */
+	u32 lost;			/* payload from here to @most is incomplete, if @losing */
+	u32 isn;			/* client's initial sequence number plus one */
+	u32 answer;			/* server's initial sequence number */
+	u32 stamp;			/* TSval of the client's last segment in order */
+	unsigned long born;		/* jiffies; of the first payload of this request, if any */
+	struct natflow_gather gather;
+	struct natflow_quic *quic;	/* UDP only */
+	char *host;			/* the name, for rules that come later; or NULL */
+	struct natflow_site_client client;	/* for these rules; from the first payload on */
+};
+
+static inline bool natflow_inspection_decided(const struct natflow_inspection *in)
+{
+	return in->state >= NATFLOW_INSPECTION_DECIDED;
+}
+
+static inline bool natflow_inspection_complete(const struct natflow_inspection *in)
+{
+	return in->state == NATFLOW_INSPECTION_COMPLETE;
+}
+
+/* transitions */
+void natflow_inspection_fill(struct natflow_inspection *in);
+void natflow_inspection_distrust(struct natflow_inspection *in);
+void natflow_inspection_reopen(struct natflow_inspection *in, u32 at, u16 packets);
+void natflow_inspection_conclude(struct natflow_inspection *in, enum natflow_reason outcome,
+				 u8 action);
+void natflow_inspection_watch(struct natflow_inspection *in, u32 next,
+			      enum natflow_reason outcome);
+
+/* buffer, outcome, budget */
+void natflow_inspection_discard(struct natflow_inspection *in);
+void natflow_inspection_unname(struct natflow_inspection *in);
+void natflow_inspection_count(struct natflow_inspection *in, enum natflow_reason outcome);
+enum natflow_reason natflow_inspection_give_up(const struct natflow_inspection *in);
+bool natflow_inspection_late(const struct natflow_inspection *in);
+bool natflow_inspection_spent(const struct natflow_inspection *in);
+
+#endif /* _NATFLOW_NAMES_FLOW_H */

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A client's TCP stream, as its server receives it. */
+#include "../core/base/segment.h"
+#include "dns.h"
+#include "stream.h"
+#include "tcp.h"
+
+/* -- where a connection begins */
+
+static struct natflow_syn *syn_of(struct natflow_urllogger *ul, const struct nf_conn *ct)
+{
+	return &ul->syn[hash_ptr(ct, ilog2(NATFLOW_URL_SYNS))];
+}
+
+/**
+ * natflow_tcp_note_syn() - remember the TTL of a SYN
+ * @ul: the namespace's state
+ * @s: packet of a flow without an inspection, maybe a SYN
+ *
+ * If a SYN-ACK comes, packets with that TTL reach the server. The inspection that
+ * needs the TTL does not exist before.
+ *
+ * Context: BH disabled.
+ */
+void natflow_tcp_note_syn(struct natflow_urllogger *ul, const struct natflow_segment *s)
+{
+	struct natflow_syn *syn = syn_of(ul, s->ct);
+
+	if (s->dir != IP_CT_DIR_ORIGINAL || !(s->flags & NATFLOW_TCP_SYN))
+		return;
+	WRITE_ONCE(syn->tag, (u32)(unsigned long)s->ct);
+	WRITE_ONCE(syn->ttl, s->ttl);
+}
+
+/* 0: not known. */
+static u8 ttl_of(struct natflow_urllogger *ul, const struct nf_conn *ct)
+{
+	struct natflow_syn *syn = syn_of(ul, ct);
+
+	return READ_ONCE(syn->tag) == (u32)(unsigned long)ct ? READ_ONCE(syn->ttl) : 0;
+}
+
+/**
+ * natflow_tcp_is_answer() - is a packet a server's SYN-ACK
+ * @s: packet
+ */
+bool natflow_tcp_is_answer(const struct natflow_segment *s)
+{
+	const u8 both = NATFLOW_TCP_SYN | NATFLOW_TCP_ACK;
+
+	return s->dir == IP_CT_DIR_REPLY && (s->flags & both) == both;
+}
+
+/**
+ * natflow_tcp_note_base() - the client's stream begins
+ * @in: inspection, its lock held
+ * @seq: sequence number of the first payload byte
+ */
+void natflow_tcp_note_base(struct natflow_inspection *in, u32 seq)
+{
+	in->base = seq;
+	in->isn = seq;
+	in->most = seq;
+	in->losing = false;
+	in->at = 0;
+	in->based = true;
+}
+
+/**
+ * natflow_tcp_sync() - a server answered a SYN: a connection begins
+ * @in: inspection, its lock held
+ * @s: SYN-ACK
+ *
+ * Return: true if this is a later connection than the one inspected so far; the
+ * inspection begins anew.
+ */
+bool natflow_tcp_sync(struct natflow_inspection *in, const struct natflow_segment *s)
+{
+	bool known = in->based && (s->ack == in->isn || s->ack - in->base <= in->gather.prefix) &&
+		     !(in->answered && s->seq != in->answer);
+	bool again = in->based && !known;
+
+	lockdep_assert_held(&in->lock);
+	/* The server took the SYN's payload as far as it acknowledges it (RFC 7413). */
+	if (!known || (in->early && s->ack == in->base))
+		natflow_inspection_discard(in);
+	if (!known) {
+		natflow_inspection_unname(in);
+		natflow_inspection_reopen(in, 0, 0);
+		in->chunks = false;
+		natflow_tcp_note_base(in, s->ack);
+	}
+	if (!known || in->early) {
+		in->ttl = ttl_of(in->ul, s->ct);
+		in->stamped = s->stamped;
+		in->stamp = s->echo;
+	}
+	in->early = false;
+	in->answered = true;
+	in->answer = s->seq;
+	return again;
+}
+
+/**
+ * natflow_tcp_next() - does a packet of a WATCHED connection open the next request
+ * @in: inspection, DECIDED or WATCHED, its lock held
+ * @s: packet
+ *
+ * Return: true if so; the inspection is GATHERING again.
+ */
+bool natflow_tcp_next(struct natflow_inspection *in, const struct natflow_segment *s)
+{
+	lockdep_assert_held(&in->lock);
+	if (in->state != NATFLOW_INSPECTION_WATCHED || natflow_url_blocks(in->action) || !s->len ||
+	    s->dir != IP_CT_DIR_ORIGINAL ||
+	    (s32)(s->seq + s->len - in->from) <= 0)
+		return false;
+	in->base = in->from;
+	in->losing &= (s32)(in->most - in->from) > 0;
+	if (!in->losing)
+		in->most = in->from;
+	natflow_inspection_reopen(in, 0, 0);
+	return true;
+}
+
+/* -- payload */
+
+/*
+ * Will the server accept this segment? Only payload that every server accepts is
+ * read; the client retransmits the rest if it is genuine.
+ */
+static bool is_trusted(struct natflow_inspection *in, const struct natflow_segment *s)
+{
+	s32 at;
+
+	/* A segment with a lower TTL may expire between here and the server. */
+	if (s->ttl < in->ttl)
+		return false;
+	if (s->ttl > in->ttl) {
+		if (in->gather.first)
+			natflow_inspection_distrust(in);
+		in->ttl = s->ttl;
+	}
+	/* RFC 7323 section 5.3: dropped by PAWS. */
+	if (in->stamped && (!s->stamped || (s32)(s->stamp - in->stamp) < 0))
+		return false;
+	/* An out-of-band byte is not part of what the application reads. */
+	if (s->is_signed || s->extended || s->flags & NATFLOW_TCP_URG ||
+	    !(s->flags & NATFLOW_TCP_ACK))
+		return false;
+	if (!natflow_segment_sound(s))
+		return false;
+	at = s->seq - in->base;
+	if (s->stamped && at >= 0 && at <= (s32)in->gather.prefix) {
+		in->stamped = true;
+		in->stamp = s->stamp;
+	}
+	return true;
+}
+
+/* Note how far the client is, and from where on payload exceeds the buffer. */
+static void note_most(struct natflow_inspection *in, const struct natflow_segment *s, s32 at)
+{
+	u32 end = s->seq + s->len, lost = in->base + max(at, NATFLOW_STREAM_MAX);
+
+	if ((s32)(end - in->most) > 0)
+		in->most = end;
+	if ((s32)(end - lost) <= 0)
+		return;
+	if (!in->losing || (s32)(lost - in->lost) < 0)
+		in->lost = lost;
+	in->losing = true;
+}
+
+/* The client's payload. Return: NATFLOW_OK or the outcome. */
+static enum natflow_reason take_payload(struct natflow_inspection *in,
+					const struct natflow_segment *s)
+{
+	bool trusted = is_trusted(in, s);	/* may move the base */
+	s32 at = s->seq - in->base;
+	u32 from = at < 0 ? -at : 0;
+
+	if (!trusted) {
+		in->doubts++;
+		return NATFLOW_OK;
+	}
+	if (from >= s->len) {
+		/*
+		 * Retransmission of bytes already consumed; suspicious only
+		 * before the first request.
+		 */
+		in->doubts += in->base == in->isn;
+		return NATFLOW_OK;
+	}
+	/* With inspect_fail=closed a doubtful segment is dropped, and retransmitted. */
+	if (at < NATFLOW_STREAM_MAX || in->chunks ||
+	    !natflow_names_setting(in->ul, NATFLOW_NAMES_CLOSED))
+		note_most(in, s, at);
+	if (at >= NATFLOW_STREAM_MAX) {
+		in->doubts += !in->chunks;
+		return NATFLOW_OK;
+	}
+	return natflow_stream_put(in->ul, &in->gather, s, from, at < 0 ? 0 : at);
+}
+
+/**
+ * natflow_tcp_seek() - inspect a client's segment
+ * @in: inspection, neither DECIDED nor WATCHED, its lock held
+ * @s: segment
+ * @w: workspace
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: NATFLOW_OK, or the outcome for natflow_outcome_without().
+ */
+enum natflow_reason natflow_tcp_seek(struct natflow_inspection *in,
+				     const struct natflow_segment *s, struct natflow_workspace *w)
+{
+	enum natflow_reason reason = NATFLOW_OK;
+
+	if (s->flags & NATFLOW_TCP_RST)
+		return NATFLOW_OK;	/* if it arrives nothing else will */
+	if (s->flags & NATFLOW_TCP_SYN) {
+		/* Buffered, and read once the server says how much it took. */
+		if (in->based) {
+			in->doubts++;
+			return NATFLOW_OK;
+		}
+		natflow_tcp_note_base(in, s->seq + 1);
+		in->early = true;
+		return natflow_stream_put(in->ul, &in->gather, s, 0, 0);
+	}
+	if (!in->based)
+		natflow_tcp_note_base(in, s->seq);
+	if (s->len)
+		reason = take_payload(in, s);
+	if (!reason && in->gather.prefix && !in->early)
+		reason = natflow_reading_try(in, w, NATFLOW_ACK_PENDING);
+	return reason;
+}
+
+/**
+ * natflow_tcp_is_blank() - has the client sent nothing but line ends behind its last request
+ * @in: inspection, neither DECIDED nor WATCHED, its lock held
+ * @s: the server's packet, which must acknowledge all of it
+ */
+bool natflow_tcp_is_blank(const struct natflow_inspection *in, const struct natflow_segment *s)
+{
+	const struct natflow_gather *g = &in->gather;
+	u32 end = in->base + g->prefix, i;
+
+	if (s->proto != IPPROTO_TCP || s->dir != IP_CT_DIR_REPLY || !(s->flags & NATFLOW_TCP_ACK) ||
+	    in->base + in->at == in->isn || in->most != end || s->ack != end || in->doubts ||
+	    g->last || natflow_dns_is(in->ct))
+		return false;
+	for (i = in->at; i < g->prefix; i++)
+		if (g->first[i] != '\r' && g->first[i] != '\n')
+			return false;
+	return i > in->at;
+}
