@@ -1,113 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Names: which flows are looked into, and what becomes of them.
+ * Names: the netfilter hooks that see packets, on and off, what is done to blocked
+ * packets, and the tick. names/inspection.c owns the inspections.
  *
- *   SEEKING ── its client began to speak; not accelerated, within a budget of
- *      │       packets, bytes and seconds
- *   DECIDED ── one outcome, counted under its name, and one action for all
- *              packets from here on; this is kept as long as the conntrack lives,
- *              or until another connection begins on it
- *
- * Locks: natflow_net.lock for settings and hooks; inspection.lock for one
- * flow's, inside it the ring's. Packets and the tick find inspections under RCU.
+ * Locks: natflow_net.lock for settings and hooks.
  */
-#include <linux/hash.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include "core/base/attach.h"
-#include "core/flow/flow.h"
 #include "core/base/segment.h"
-#include "natflow_urllogger.h"
-#include "policy/acl.h"
+#include "core/flow/flow.h"
 #include "names/answer.h"
-#include "policy/client.h"
 #include "names/dns.h"
 #include "names/hints.h"
 #include "names/inspection.h"
 #include "names/names.h"
-#include "names/quic.h"
-#include "names/record.h"
-#include "names/tcp.h"
+#include "natflow_urllogger.h"
+#include "policy/acl.h"
 
 #define PACKETS_DEFAULT	64
-#define FLOWS_MAX	65536
 #define TICK		(HZ / 2)
-#define UNCONFIRMED_MAX	(8 * HZ)
-
-static const struct rhashtable_params flow_params = {
-	.key_len = sizeof(struct nf_conn *),
-	.key_offset = offsetof(struct natflow_inspection, ct),
-	.head_offset = offsetof(struct natflow_inspection, node),
-	.automatic_shrinking = true,
-};
-
-/* -- one flow's state */
-
-static struct natflow_inspection *find(struct natflow_urllogger *ul, const struct nf_conn *ct)
-{
-	return rhashtable_lookup(&ul->flows, &ct, flow_params);
-}
-
-/* Nobody finds @in from here on. Context: the tick, or nobody else is left. */
-static void forget(struct natflow_inspection *in)
-{
-	struct natflow_urllogger *ul = in->ul;
-
-	if (rhashtable_remove_fast(&ul->flows, &in->node, flow_params))
-		return;
-	atomic_dec(&ul->count);
-	call_rcu(&in->rcu, natflow_inspection_free);
-}
-
-/* Context: RCU read side, BH disabled. Return: NULL if there is no room. */
-static struct natflow_inspection *begin(struct natflow_urllogger *ul, struct nf_conn *ct)
-{
-	struct natflow_inspection *in, *old;
-
-	if (atomic_inc_return(&ul->count) > FLOWS_MAX)
-		goto err_count;
-	in = kzalloc(sizeof(*in), GFP_ATOMIC | __GFP_NOWARN);
-	if (!in)
-		goto err_count;
-	if (!natflow_ct_get(ct))
-		goto err_free;
-	in->ct = ct;
-	in->ul = ul;
-	in->born = jiffies;
-	spin_lock_init(&in->lock);
-	old = rhashtable_lookup_get_insert_fast(&ul->flows, &in->node, flow_params);
-	if (!old)
-		return in;
-	natflow_ct_put(ct);
-	kfree(in);
-	atomic_dec(&ul->count);
-	return IS_ERR(old) ? NULL : old;
-
-err_free:
-	kfree(in);
-err_count:
-	atomic_dec(&ul->count);
-	return NULL;
-}
 
 /* -- a packet of a flow */
 
-/* May a flow that carries a name begin with this packet? */
-static bool may_begin(const struct natflow_segment *s)
-{
-	if (s->proto != IPPROTO_TCP)
-		return s->dir == IP_CT_DIR_ORIGINAL && natflow_quic_may_begin(s);
-	if (s->flags & NATFLOW_TCP_RST)
-		return false;
-	if (s->dir == IP_CT_DIR_REPLY)
-		return natflow_tcp_is_answer(s);
-	return !(s->flags & NATFLOW_TCP_SYN) || s->len;
-}
-
-/* What is done to each packet of a flow whose name is not to be visited. */
+/* Answer, drop or turn a packet of a blocked flow. @first: the packet that decided it. */
 static unsigned int block(struct natflow_urllogger *ul, struct natflow_segment *s, u8 action,
 			  bool first)
 {
@@ -133,7 +52,7 @@ static unsigned int block(struct natflow_urllogger *ul, struct natflow_segment *
 	} else {
 		return NF_DROP;
 	}
-	/* Conntrack sees neither of these packets. */
+	/* Conntrack sees neither the answer nor this packet. */
 	natflow_ct_close(s->ct);
 	return natflow_answer_turn(s) ? NF_ACCEPT : NF_DROP;
 }
@@ -146,55 +65,18 @@ static void stop_flow(struct natflow_net *nn, const struct nf_conn *ct, enum nat
 		natflow_flow_end(flow, reason);
 }
 
-/* The first datagram of a flow that nobody looks into. */
-static void tell_hint(struct natflow_urllogger *ul, const struct natflow_segment *s)
-{
-	struct natflow_site_client client;
-
-	natflow_client_note(&client, s, NULL);
-	natflow_record_hint(ul, s->ct, &client, NATFLOW_URL_RECORD);
-}
-
 static unsigned int inspect_flow(struct natflow_urllogger *ul, struct natflow_segment *s)
 {
-	struct natflow_inspection *in = find(ul, s->ct);
-	enum natflow_reason over = NATFLOW_OK;
-	bool was_decided, believed = true;
-	u8 action;
+	struct natflow_inspection_verdict v = natflow_inspection_packet(ul, s);
 
-	if (!in) {
-		natflow_tcp_note_syn(ul, s);
-		if (!may_begin(s)) {
-			if (s->proto == IPPROTO_UDP && !natflow_ct_confirmed(s->ct))
-				tell_hint(ul, s);
-			return NF_ACCEPT;
-		}
-		in = begin(ul, s->ct);
-		if (!in) {
-			natflow_stats_reason(ul->nn->pcpu, NATFLOW_NAME_MEMORY);
-			return natflow_names_without(ul, NATFLOW_NAME_MEMORY) ? NF_DROP :
-										NF_ACCEPT;
-		}
-	}
-	spin_lock(&in->lock);
-	was_decided = natflow_inspection_decided(in);
-	if (natflow_tcp_is_answer(s) && natflow_tcp_sync(in, s))
-		over = NATFLOW_END_TCP;
-	else if (natflow_inspection_decided(in) && natflow_tcp_next(in, s))
-		over = NATFLOW_END_INSPECT;
-	if (!natflow_inspection_decided(in))
-		believed = natflow_inspection_seek(in, s);
-	action = natflow_inspection_decided(in) ? in->action : NATFLOW_URL_RECORD;
-	natflow_inspection_pass(in);
-	spin_unlock(&in->lock);
-	if (over)
-		stop_flow(ul->nn, s->ct, over);
-	if (natflow_url_blocks(action))
-		return block(ul, s, action, !was_decided);
-	return believed ? NF_ACCEPT : NF_DROP;
+	if (v.end)
+		stop_flow(ul->nn, s->ct, v.end);
+	if (natflow_url_blocks(v.action))
+		return block(ul, s, v.action, v.first);
+	return v.doubtful ? NF_DROP : NF_ACCEPT;
 }
 
-/* A packet of a flow, whichever conntrack it brings along. */
+/* Datagrams in flight before the first is confirmed bring conntracks of their own. */
 static unsigned int inspect(struct natflow_urllogger *ul, struct natflow_segment *s)
 {
 	struct nf_conn *first = s->proto == IPPROTO_UDP ? natflow_ct_get_first(s->ct) : NULL;
@@ -213,7 +95,7 @@ static bool is_dns(const struct natflow_segment *s)
 	return s->proto == IPPROTO_UDP && natflow_dns_is(s->ct);
 }
 
-/* Out of line, for forward() to need no stack. */
+/* Out of line: forward() needs no stack frame. */
 static noinline unsigned int look(struct natflow_urllogger *ul, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
@@ -228,9 +110,9 @@ static noinline unsigned int look(struct natflow_urllogger *ul, struct sk_buff *
 }
 
 /*
- * Might this begin another connection on its conntrack? Of that the state says
- * nothing: conntrack takes a SYN-ACK for one of the old connection's if another
- * SYN came in between (net/netfilter/nf_conntrack_proto_tcp.c).
+ * May this packet begin another connection on its conntrack? The conntrack state
+ * does not tell: if another SYN came in between, conntrack takes the SYN-ACK for
+ * the old connection's (net/netfilter/nf_conntrack_proto_tcp.c).
  */
 static bool may_sync(const struct sk_buff *skb, u8 pf)
 {
@@ -242,18 +124,18 @@ static bool may_sync(const struct sk_buff *skb, u8 pf)
 	return skb_headlen(skb) < at + sizeof(*th) || th->syn;
 }
 
-/* FORWARD, behind the firewall's own rules, both families. */
+/* FORWARD, after the firewall's rules, both families. */
 static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	const struct nf_conn *ct = (const struct nf_conn *)skb_nfct(skb);
 
-	if (READ_ONCE(*natflow_url_passing(priv, ct)) == ct && ct &&
+	if (natflow_inspection_passes(priv, ct) &&
 	    (natflow_ct_proto(ct) != IPPROTO_TCP || !may_sync(skb, state->pf)))
 		return NF_ACCEPT;
 	return look(priv, skb, state);
 }
 
-/* LOCAL_IN and LOCAL_OUT: questions to a server on this host, and its answers. */
+/* LOCAL_IN and LOCAL_OUT: questions to a DNS server on this host, and its answers. */
 static unsigned int local(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	const struct net_device *dev = state->in ?: state->out;
@@ -271,72 +153,20 @@ static unsigned int local(void *priv, struct sk_buff *skb, const struct nf_hook_
 	return verdict;
 }
 
-/* For natflow_attach.check: a flow whose name is sought, or that is blocked, takes the stack. */
+/* For natflow_attach.check: a flow that is undecided or blocked stays on the stack. */
 static enum natflow_reason check(struct natflow_net *nn, const struct nf_conn *ct,
 				 struct natflow_watch *watch)
 {
-	const struct natflow_inspection *in = find(nn->urllogger, ct);
-	u8 state = in ? smp_load_acquire(&in->state) : NATFLOW_INSPECTION_DECIDED;
-
 	if (natflow_ct_proto(ct) == IPPROTO_UDP && natflow_dns_is(ct))
-		return NATFLOW_LEARN_INSPECT;	/* each question is looked at */
-	/* @from and @action are written before the state. */
-	if (state < NATFLOW_INSPECTION_DECIDED || (in && natflow_url_blocks(READ_ONCE(in->action))))
-		return NATFLOW_LEARN_INSPECT;
-	watch->on = state == NATFLOW_INSPECTION_WATCHED;
-	watch->from = in ? READ_ONCE(in->from) : 0;
-	return NATFLOW_OK;
+		return NATFLOW_LEARN_INSPECT;	/* each question is inspected */
+	return natflow_inspection_learn(nn->urllogger, ct, watch);
 }
 
 static const struct natflow_attach attachment = { .check = check };
 
-/* -- all flows */
+/* -- the tick */
 
-/* Do @what to every inspection. Context: process, may sleep. */
-static void for_each(struct natflow_urllogger *ul, void (*what)(struct natflow_inspection *in))
-{
-	struct rhashtable_iter iter;
-	struct natflow_inspection *in;
-
-	/* A walker is put out of step when another one removes what it stands on. */
-	mutex_lock(&ul->walk);
-	rhashtable_walk_enter(&ul->flows, &iter);
-	do {
-		unsigned int n = 0;
-
-		rhashtable_walk_start(&iter);
-		while (n++ < 256 && (in = rhashtable_walk_next(&iter)) && !IS_ERR(in))
-			what(in);
-		rhashtable_walk_stop(&iter);
-		cond_resched();
-	} while (in);
-	rhashtable_walk_exit(&iter);
-	mutex_unlock(&ul->walk);
-}
-
-/* One that was never confirmed has no timeout yet: its packet is under way, or was dropped. */
-static bool is_over(const struct natflow_inspection *in)
-{
-	return natflow_ct_confirmed(in->ct) ? !natflow_ct_alive(in->ct) :
-		time_after(jiffies, in->born + UNCONFIRMED_MAX);
-}
-
-static void age(struct natflow_inspection *in)
-{
-	if (is_over(in))
-		forget(in);
-	else
-		natflow_inspection_age(in);
-}
-
-/* A flow that is blocked from now on is not accelerated any more. */
-static void review(struct natflow_inspection *in)
-{
-	if (natflow_inspection_review(in))
-		stop_flow(in->ul->nn, in->ct, NATFLOW_END_BLOCKED);
-}
-
-/* A minute is over: lists may begin or end to be for somebody. */
+/* Once a minute: schedules of lists may begin or end. */
 static void review_time(struct natflow_urllogger *ul)
 {
 	unsigned int minute = natflow_acl_minute();
@@ -346,7 +176,7 @@ static void review_time(struct natflow_urllogger *ul)
 	scheduled = rcu_dereference(ul->acl)->scheduled;
 	rcu_read_unlock();
 	if (scheduled && minute != ul->minute)
-		for_each(ul, review);
+		natflow_inspection_review(ul);
 	ul->minute = minute;
 }
 
@@ -355,7 +185,7 @@ static void tick(struct work_struct *work)
 	struct natflow_urllogger *ul = container_of(to_delayed_work(work),
 						    struct natflow_urllogger, tick);
 
-	for_each(ul, age);
+	natflow_inspection_age(ul);
 	review_time(ul);
 	schedule_delayed_work(&ul->tick, TICK);
 }
@@ -450,8 +280,8 @@ void natflow_urllogger_set_acl(struct natflow_net *nn, struct natflow_acl *acl)
 	struct natflow_urllogger *ul = nn->urllogger;
 	struct natflow_acl *old = rcu_replace_pointer(ul->acl, acl, true);
 
-	synchronize_rcu();	/* nobody decides by the old rules any more */
-	for_each(ul, review);
+	synchronize_rcu();	/* no packet is judged by the old rules any more */
+	natflow_inspection_review(ul);
 	natflow_acl_free(old);
 }
 
@@ -487,13 +317,9 @@ static int switch_on(struct natflow_urllogger *ul)
 	struct natflow_net *nn = ul->nn;
 	int err = natflow_ring_start(&ul->ring);
 
-	if (!ul->syn)
-		ul->syn = kvcalloc(NATFLOW_URL_SYNS, sizeof(*ul->syn), GFP_KERNEL);
 	if (!ul->hints)
 		ul->hints = natflow_hints_alloc();
-	if (!ul->passing)
-		ul->passing = kvcalloc(NATFLOW_URL_PASSING, sizeof(*ul->passing), GFP_KERNEL);
-	if (!ul->syn || !ul->hints || !ul->passing)
+	if (natflow_inspection_start(ul) || !ul->hints)
 		err = -ENOMEM;
 	if (!err)
 		err = natflow_ct_track(nn->net);
@@ -525,9 +351,7 @@ static void switch_off(struct natflow_urllogger *ul)
 	natflow_ct_untrack(nn->net);
 	natflow_attach_remove(nn, NATFLOW_SLOT_NAMES);	/* waits for packets in a hook, too */
 	cancel_delayed_work_sync(&ul->tick);
-	while (atomic_read(&ul->count))
-		for_each(ul, forget);
-	rcu_barrier();		/* when this is on again no conntrack passes unseen */
+	natflow_inspection_stop(ul);
 }
 
 /**
@@ -579,7 +403,7 @@ int natflow_urllogger_net_init(struct natflow_net *nn)
 
 	if (!ul || !acl)
 		goto err_free;
-	err = rhashtable_init(&ul->flows, &flow_params);
+	err = natflow_inspection_init(ul);
 	if (err)
 		goto err_free;
 	ul->nn = nn;
@@ -587,7 +411,6 @@ int natflow_urllogger_net_init(struct natflow_net *nn)
 	ul->setting[NATFLOW_NAMES_LEVEL] = NATFLOW_URL_LEVEL_URL;
 	ul->setting[NATFLOW_NAMES_ANSWERS] = true;
 	RCU_INIT_POINTER(ul->acl, acl);
-	mutex_init(&ul->walk);
 	INIT_DELAYED_WORK(&ul->tick, tick);
 	natflow_ring_init(&ul->ring);
 	nn->urllogger = ul;
@@ -622,12 +445,10 @@ void natflow_urllogger_net_exit(struct natflow_net *nn)
 {
 	struct natflow_urllogger *ul = nn->urllogger;
 
-	rhashtable_destroy(&ul->flows);
+	natflow_inspection_exit(ul);
 	natflow_ring_free(&ul->ring);
 	natflow_acl_free(rcu_dereference_protected(ul->acl, true));
 	kfree(rcu_dereference_protected(ul->skip, true));
-	kvfree(ul->syn);
-	kvfree(ul->passing);
 	kvfree(ul->hints);
 	kfree(ul);
 }

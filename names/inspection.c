@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What one flow's client says, put together until it is a name or the budget is spent. */
+/*
+ * The inspections of a namespace: one a flow, from its birth to its end. An
+ * inspection lives as long as its conntrack, or until names are switched off.
+ *
+ * Locks: natflow_inspection.lock for one inspection, inside it the ring's.
+ * Packets, learning and the tick find inspections under RCU.
+ */
+#include <linux/rhashtable.h>
 #include <linux/slab.h>
 #include "../core/base/segment.h"
+#include "../core/flow/flow.h"
 #include "../policy/client.h"
 #include "dns.h"
 #include "inspection.h"
@@ -11,7 +19,16 @@
 #include "stream.h"
 #include "tcp.h"
 
+#define FLOWS_MAX	65536
+#define UNCONFIRMED_MAX	(8 * HZ)
 #define REQUESTS_AT_ONCE 32	/* concluded with one packet of the server */
+
+static const struct rhashtable_params flow_params = {
+	.key_len = sizeof(struct nf_conn *),
+	.key_offset = offsetof(struct natflow_inspection, ct),
+	.head_offset = offsetof(struct natflow_inspection, node),
+	.automatic_shrinking = true,
+};
 
 /* -- the cache of conntracks that pass */
 
@@ -23,13 +40,8 @@ static void unpass(struct natflow_inspection *in)
 		WRITE_ONCE(*slot, NULL);
 }
 
-/**
- * natflow_inspection_pass() - enter or leave the cache of conntracks that pass
- * @in: inspection, its lock held
- *
- * To be called after each change, before the lock is released.
- */
-void natflow_inspection_pass(struct natflow_inspection *in)
+/* To be called after each change, before the lock is released. */
+static void update_pass(struct natflow_inspection *in)
 {
 	struct nf_conn **slot = natflow_url_passing(in->ul, in->ct);
 
@@ -40,11 +52,14 @@ void natflow_inspection_pass(struct natflow_inspection *in)
 		WRITE_ONCE(*slot, in->ct);
 }
 
-/**
- * natflow_inspection_free() - one that nobody finds any more
- * @rcu: embedded head
- */
-void natflow_inspection_free(struct rcu_head *rcu)
+/* -- birth and end */
+
+static struct natflow_inspection *find(struct natflow_urllogger *ul, const struct nf_conn *ct)
+{
+	return rhashtable_lookup(&ul->flows, &ct, flow_params);
+}
+
+static void free_rcu_cb(struct rcu_head *rcu)
 {
 	struct natflow_inspection *in = container_of(rcu, struct natflow_inspection, rcu);
 
@@ -56,7 +71,61 @@ void natflow_inspection_free(struct rcu_head *rcu)
 	kfree(in);
 }
 
+/* No lookup finds @in from here on. Context: the tick, or packets do not come any more. */
+static void forget(struct natflow_inspection *in)
+{
+	struct natflow_urllogger *ul = in->ul;
+
+	if (rhashtable_remove_fast(&ul->flows, &in->node, flow_params))
+		return;
+	atomic_dec(&ul->count);
+	call_rcu(&in->rcu, free_rcu_cb);
+}
+
+/* Context: RCU read side, BH disabled. Return: NULL if there is no room. */
+static struct natflow_inspection *begin(struct natflow_urllogger *ul, struct nf_conn *ct)
+{
+	struct natflow_inspection *in, *old;
+
+	if (atomic_inc_return(&ul->count) > FLOWS_MAX)
+		goto err_count;
+	in = kzalloc(sizeof(*in), GFP_ATOMIC | __GFP_NOWARN);
+	if (!in)
+		goto err_count;
+	if (!natflow_ct_get(ct))
+		goto err_free;
+	in->ct = ct;
+	in->ul = ul;
+	in->born = jiffies;
+	spin_lock_init(&in->lock);
+	old = rhashtable_lookup_get_insert_fast(&ul->flows, &in->node, flow_params);
+	if (!old)
+		return in;
+	natflow_ct_put(ct);
+	kfree(in);
+	atomic_dec(&ul->count);
+	return IS_ERR(old) ? NULL : old;
+
+err_free:
+	kfree(in);
+err_count:
+	atomic_dec(&ul->count);
+	return NULL;
+}
+
 /* -- a packet of a flow */
+
+/* May a flow that carries a name begin with this packet? */
+static bool may_begin(const struct natflow_segment *s)
+{
+	if (s->proto != IPPROTO_TCP)
+		return s->dir == IP_CT_DIR_ORIGINAL && natflow_quic_may_begin(s);
+	if (s->flags & NATFLOW_TCP_RST)
+		return false;
+	if (s->dir == IP_CT_DIR_REPLY)
+		return natflow_tcp_is_answer(s);
+	return !(s->flags & NATFLOW_TCP_SYN) || s->len;
+}
 
 /* Does the server's packet acknowledge the bytes that hold the request? */
 static bool is_acknowledged(const struct natflow_inspection *in, const struct natflow_segment *s)
@@ -128,15 +197,8 @@ static void look_into(struct natflow_inspection *in, const struct natflow_segmen
 		natflow_outcome_without(in, reason);
 }
 
-/**
- * natflow_inspection_seek() - inspect a packet of an undecided flow
- * @in: inspection, its lock held
- * @s: packet, of either direction
- *
- * Context: RCU read side, BH disabled.
- * Return: false if the packet is to be dropped: the server may not accept it.
- */
-bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow_segment *s)
+/* A packet of an undecided flow. Return: false if the server may not accept it. */
+static bool seek(struct natflow_inspection *in, const struct natflow_segment *s)
 {
 	u16 doubts = in->doubts;
 
@@ -149,7 +211,127 @@ bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow
 	if (natflow_inspection_decided(in) || !is_news(in, s))
 		return true;
 	look_into(in, s);
-	return in->doubts == doubts || !natflow_names_setting(in->ul, NATFLOW_NAMES_CLOSED);
+	return in->doubts == doubts;
+}
+
+static struct natflow_inspection_verdict inspect(struct natflow_inspection *in,
+						 const struct natflow_segment *s)
+{
+	bool was_decided = natflow_inspection_decided(in);
+	struct natflow_inspection_verdict v = {};
+
+	lockdep_assert_held(&in->lock);
+	if (natflow_tcp_is_answer(s) && natflow_tcp_sync(in, s))
+		v.end = NATFLOW_END_TCP;
+	else if (natflow_inspection_decided(in) && natflow_tcp_next(in, s))
+		v.end = NATFLOW_END_INSPECT;
+	if (!natflow_inspection_decided(in) && !seek(in, s))
+		v.doubtful = natflow_names_setting(in->ul, NATFLOW_NAMES_CLOSED);
+	v.action = natflow_inspection_decided(in) ? in->action : NATFLOW_URL_RECORD;
+	v.first = !was_decided;
+	update_pass(in);
+	return v;
+}
+
+/* The first datagram of a flow that is not inspected: its name is a DNS answer's, if any. */
+static void record_hint(struct natflow_urllogger *ul, const struct natflow_segment *s)
+{
+	struct natflow_site_client client;
+
+	natflow_client_note(&client, s, NULL);
+	natflow_record_hint(ul, s->ct, &client, NATFLOW_URL_RECORD);
+}
+
+/**
+ * natflow_inspection_packet() - inspect a packet
+ * @ul: the namespace's state
+ * @s: packet, of either direction
+ *
+ * Context: RCU read side, BH disabled.
+ */
+struct natflow_inspection_verdict natflow_inspection_packet(struct natflow_urllogger *ul,
+							    const struct natflow_segment *s)
+{
+	struct natflow_inspection_verdict v = { .action = NATFLOW_URL_RECORD };
+	struct natflow_inspection *in = find(ul, s->ct);
+
+	if (!in) {
+		natflow_tcp_note_syn(ul, s);
+		if (!may_begin(s)) {
+			if (s->proto == IPPROTO_UDP && !natflow_ct_confirmed(s->ct))
+				record_hint(ul, s);
+			return v;
+		}
+		in = begin(ul, s->ct);
+	}
+	if (!in) {
+		natflow_stats_reason(ul->nn->pcpu, NATFLOW_NAME_MEMORY);
+		v.action = natflow_names_without(ul, NATFLOW_NAME_MEMORY);
+		return v;
+	}
+	spin_lock(&in->lock);
+	v = inspect(in, s);
+	spin_unlock(&in->lock);
+	return v;
+}
+
+/**
+ * natflow_inspection_learn() - may a flow be learned from its packet
+ * @ul: the namespace's state
+ * @ct: conntrack
+ * @watch: to fill in: from where on the client's payload takes the stack
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: NATFLOW_OK, or the reason against it.
+ */
+enum natflow_reason natflow_inspection_learn(struct natflow_urllogger *ul,
+					     const struct nf_conn *ct,
+					     struct natflow_watch *watch)
+{
+	const struct natflow_inspection *in = find(ul, ct);
+	u8 state;
+
+	watch->on = false;
+	watch->from = 0;
+	if (!in)
+		return NATFLOW_OK;
+	state = smp_load_acquire(&in->state);	/* pairs with flow.c:set_state() */
+	if (state < NATFLOW_INSPECTION_DECIDED || natflow_url_blocks(READ_ONCE(in->action)))
+		return NATFLOW_LEARN_INSPECT;
+	watch->on = state == NATFLOW_INSPECTION_WATCHED;
+	watch->from = READ_ONCE(in->from);
+	return NATFLOW_OK;
+}
+
+/* -- all flows */
+
+/* Call @what for every inspection. Context: process, may sleep. */
+static void for_each(struct natflow_urllogger *ul, void (*what)(struct natflow_inspection *in))
+{
+	struct rhashtable_iter iter;
+	struct natflow_inspection *in;
+
+	/* A walker loses its place if another one removes the object it stands on. */
+	mutex_lock(&ul->walk);
+	rhashtable_walk_enter(&ul->flows, &iter);
+	do {
+		unsigned int n = 0;
+
+		rhashtable_walk_start(&iter);
+		while (n++ < 256 && (in = rhashtable_walk_next(&iter)) && !IS_ERR(in))
+			what(in);
+		rhashtable_walk_stop(&iter);
+		cond_resched();
+	} while (in);
+	rhashtable_walk_exit(&iter);
+	mutex_unlock(&ul->walk);
+}
+
+/* An unconfirmed conntrack has no timeout yet: its packet is on its way, or was dropped. */
+static bool is_over(const struct natflow_inspection *in)
+{
+	return natflow_ct_confirmed(in->ct) ? !natflow_ct_alive(in->ct) :
+		time_after(jiffies, in->born + UNCONFIRMED_MAX);
 }
 
 /* No more packets came in time. */
@@ -168,14 +350,12 @@ static void time_out(struct natflow_inspection *in)
 		natflow_outcome_without(in, reason ?: natflow_inspection_give_up(in));
 }
 
-/**
- * natflow_inspection_age() - end an inspection that takes too long
- * @in: inspection
- *
- * Context: process, RCU read side.
- */
-void natflow_inspection_age(struct natflow_inspection *in)
+static void age(struct natflow_inspection *in)
 {
+	if (is_over(in)) {
+		forget(in);
+		return;
+	}
 	if (READ_ONCE(in->state) >= NATFLOW_INSPECTION_DECIDED || !natflow_inspection_late(in))
 		return;
 	spin_lock_bh(&in->lock);
@@ -185,19 +365,95 @@ void natflow_inspection_age(struct natflow_inspection *in)
 }
 
 /**
- * natflow_inspection_review() - rules changed: judge the flow's name by the new ones
- * @in: inspection
+ * natflow_inspection_age() - end inspections that are over, or take too long
+ * @ul: the namespace's state
  *
- * Context: process, RCU read side.
- * Return: true if the flow's packets are blocked now.
+ * Context: process, may sleep.
  */
-bool natflow_inspection_review(struct natflow_inspection *in)
+void natflow_inspection_age(struct natflow_urllogger *ul)
 {
+	for_each(ul, age);
+}
+
+static void review(struct natflow_inspection *in)
+{
+	struct natflow_flow *flow;
 	bool blocked;
 
 	spin_lock_bh(&in->lock);
 	blocked = natflow_outcome_review(in);
-	natflow_inspection_pass(in);
+	update_pass(in);
 	spin_unlock_bh(&in->lock);
-	return blocked;
+	if (!blocked)
+		return;
+	flow = natflow_flow_by_ct(in->ul->nn, in->ct);
+	if (flow)
+		natflow_flow_end(flow, NATFLOW_END_BLOCKED);
+}
+
+/**
+ * natflow_inspection_review() - rules changed: judge every flow's name by the new ones
+ * @ul: the namespace's state
+ *
+ * Flows that are blocked now are not accelerated any more.
+ *
+ * Context: process, may sleep, no packet is judged by the old rules any more.
+ */
+void natflow_inspection_review(struct natflow_urllogger *ul)
+{
+	for_each(ul, review);
+}
+
+/* -- on and off */
+
+/**
+ * natflow_inspection_start() - allocate what packets need
+ * @ul: the namespace's state
+ *
+ * Context: process, may sleep, callers exclude each other.
+ * Return: 0 or -ENOMEM; natflow_inspection_exit() frees it.
+ */
+int natflow_inspection_start(struct natflow_urllogger *ul)
+{
+	if (!ul->syn)
+		ul->syn = kvcalloc(NATFLOW_URL_SYNS, sizeof(*ul->syn), GFP_KERNEL);
+	if (!ul->passing)
+		ul->passing = kvcalloc(NATFLOW_URL_PASSING, sizeof(*ul->passing), GFP_KERNEL);
+	return ul->syn && ul->passing ? 0 : -ENOMEM;
+}
+
+/**
+ * natflow_inspection_stop() - end all inspections
+ * @ul: the namespace's state
+ *
+ * Context: process, may sleep; neither packets nor learning look for inspections.
+ */
+void natflow_inspection_stop(struct natflow_urllogger *ul)
+{
+	while (atomic_read(&ul->count))
+		for_each(ul, forget);
+	rcu_barrier();		/* @passing is empty before packets come again */
+}
+
+/**
+ * natflow_inspection_init() - no inspections
+ * @ul: the namespace's state
+ *
+ * Return: 0 or an errno.
+ */
+int natflow_inspection_init(struct natflow_urllogger *ul)
+{
+	mutex_init(&ul->walk);
+	return rhashtable_init(&ul->flows, &flow_params);
+}
+
+/**
+ * natflow_inspection_exit() - free the rest
+ * @ul: the namespace's state, without inspections
+ */
+void natflow_inspection_exit(struct natflow_urllogger *ul)
+{
+	rhashtable_destroy(&ul->flows);
+	kvfree(ul->syn);
+	kvfree(ul->passing);
 }

@@ -1,16 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What one flow's client says, put together until it is a name or the budget is spent. */
+/* The inspections of a namespace: one a flow, from its birth to its end. */
 #ifndef _NATFLOW_NAMES_INSPECTION_H
 #define _NATFLOW_NAMES_INSPECTION_H
 
-#include "flow.h"
+#include "names.h"
 
 struct natflow_segment;
+struct natflow_watch;
+struct nf_conn;
 
-bool natflow_inspection_seek(struct natflow_inspection *in, const struct natflow_segment *s);
-void natflow_inspection_pass(struct natflow_inspection *in);
-void natflow_inspection_age(struct natflow_inspection *in);
-bool natflow_inspection_review(struct natflow_inspection *in);
-void natflow_inspection_free(struct rcu_head *rcu);
+/* What a packet's inspection asks for. */
+struct natflow_inspection_verdict {
+	enum natflow_reason end;	/* why the accelerated flow ends, or NATFLOW_OK */
+	u8 action;			/* enum natflow_url_action */
+	bool first;			/* this packet decided @action */
+	bool doubtful;			/* drop the packet: the server may not accept it */
+};
+
+/*
+ * FORWARD accepts packets of a conntrack in this cache without a lookup. It is
+ * lossy: another conntrack may take the slot.
+ * Context: RCU read side.
+ */
+static inline bool natflow_inspection_passes(const struct natflow_urllogger *ul,
+					     const struct nf_conn *ct)
+{
+	return READ_ONCE(*natflow_url_passing(ul, ct)) == ct && ct;
+}
+
+int natflow_inspection_init(struct natflow_urllogger *ul);
+int natflow_inspection_start(struct natflow_urllogger *ul);
+void natflow_inspection_stop(struct natflow_urllogger *ul);
+void natflow_inspection_exit(struct natflow_urllogger *ul);
+struct natflow_inspection_verdict natflow_inspection_packet(struct natflow_urllogger *ul,
+							    const struct natflow_segment *s);
+enum natflow_reason natflow_inspection_learn(struct natflow_urllogger *ul,
+					     const struct nf_conn *ct,
+					     struct natflow_watch *watch);
+void natflow_inspection_age(struct natflow_urllogger *ul);
+void natflow_inspection_review(struct natflow_urllogger *ul);
 
 #endif /* _NATFLOW_NAMES_INSPECTION_H */
