@@ -3,7 +3,7 @@
 """visit.py VM-COMMAND...: a browser behind a gateway that runs natflow. Prints TAP.
 
 Debian's Chromium and curl in one network namespace, Caddy and a DNS server in another, the gateway in a VM with a
-network card in each. What the README says of names is typed on the gateway, and the browser goes on visiting, over TCP
+network card in each. The commands of the README on names are typed on the gateway, and the browser visits sites over TCP
 and over QUIC.
 """
 import atexit
