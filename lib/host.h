@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one shim: lib/ is written with the kernel's types and builds for the
- * kernel and, with this, for the host's tests and fuzzers.
+ * Kernel types and helpers for host builds: with this header lib/ compiles in
+ * the kernel and in the host's tests and fuzzers.
  */
 #ifndef _NATFLOW_LIB_HOST_H
 #define _NATFLOW_LIB_HOST_H
@@ -64,7 +64,7 @@ typedef __u64 u64;
 static inline u64 mul_u64_u64_shr(u64 a, u64 b, unsigned int shift)
 {
 #ifdef __SIZEOF_INT128__
-	return (unsigned __int128)a * b >> shift;	/* as the kernel does it there */
+	return (unsigned __int128)a * b >> shift;	/* as the kernel does on 64-bit machines */
 #else
 	u64 al = (u32)a, ah = a >> 32, bl = (u32)b, bh = b >> 32;
 	u64 mid = ah * bl + (al * bl >> 32), low = al * bh + (u32)mid;

@@ -21,7 +21,7 @@ struct natflow_ports {
 	__be16 sport, dport;
 };
 
-/* Behind the addresses both families are alike. */
+/* The part behind the addresses, the same for both families. */
 struct natflow_key_tail {
 	struct natflow_ports ports;
 	u32 way;		/* natflow_way.id, an even number, | NATFLOW_KEY_TCP */
@@ -83,7 +83,7 @@ static __always_inline u64 natflow_mulfold(u64 a, u64 b)
 }
 #endif
 
-/* @seed: 4 words, random at boot; without them collisions cannot be computed. */
+/* @seed: 4 words, random at boot, so that an attacker cannot compute collisions. */
 static __always_inline u64
 natflow_key_hash(const u64 *key, const u64 *seed, const u8 family)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A packet's look: the fields of its IP header that may differ between packets
- * of one flow and by which rules and routes may treat them differently, in one
- * word, so that they are compared as one.
+ * A packet's look: the IP header fields that may differ between packets of one
+ * flow and that rules or routes may match. They are packed in one word, so that
+ * one comparison covers all.
  */
 #ifndef _NATFLOW_LIB_LOOK_H
 #define _NATFLOW_LIB_LOOK_H
@@ -14,7 +14,7 @@
 #define NATFLOW_LOOK_ECN	(0x3ULL << 28)
 #define NATFLOW_LOOK_DSCP	(0x3fULL << 30)		/* behind it: IPv6's version */
 #define NATFLOW_LOOK_TOS	(NATFLOW_LOOK_ECN | NATFLOW_LOOK_DSCP)
-#define NATFLOW_LOOK_FLAGS	(0xffULL << 56)		/* not a packet's */
+#define NATFLOW_LOOK_FLAGS	(0xffULL << 56)		/* no packet sets these */
 
 static __always_inline u64 natflow_look_ip4(const struct iphdr *iph)
 {
@@ -29,7 +29,7 @@ static __always_inline u64 natflow_look_ip6(const struct ipv6hdr *iph)
 	return (u64)ntohl(first) << 8 | iph->hop_limit;
 }
 
-/* Are two packets alike but for the ECN codepoint, which may differ within a flow? */
+/* True if two looks differ at most in the ECN codepoint, which may change within a flow. */
 static __always_inline bool natflow_look_alike(u64 a, u64 b)
 {
 	return !((a ^ b) & ~(NATFLOW_LOOK_FLAGS | NATFLOW_LOOK_ECN));

@@ -10,7 +10,7 @@
 
 /*
  * Ones' complement sums of (new - old), in memory order so that they can be
- * added to a checksum field without swapping. Addresses and ports are apart
+ * added to a checksum field without swapping. Addresses and ports have separate sums
  * because a CHECKSUM_PARTIAL field holds the pseudo header only.
  */
 struct natflow_sums {
@@ -57,7 +57,7 @@ static inline u16 natflow_sum_diff(const void *old, const void *new, unsigned in
 	return a == 0xffff ? 0 : a;
 }
 
-/* A checksum field after @diff was added to what it covers. */
+/* Update a checksum field after @diff was added to the data that it covers. */
 static __always_inline u16 natflow_sum_apply(u16 check, u32 diff)
 {
 	return (u16)~natflow_sum_fold((u16)~check + diff);
@@ -83,7 +83,7 @@ natflow_nat_l4_sum(u8 *field, struct natflow_sums sums, bool udp, bool partial)
 }
 
 /**
- * natflow_nat_rewrite() - make a packet what the stack would have sent
+ * natflow_nat_rewrite() - rewrite a packet to what the stack would have sent
  * @data: the IP header, writable up to the end of the fixed L4 header
  * @rw: struct natflow_rewrite4 or natflow_rewrite6, by @family
  * @l4: offset of the L4 header

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * From bytes to a key: the packet parser of the RX hook.
+ * The packet parser of the ingress hook: it makes a flow key from bytes.
  *
- * It reads only bytes its caller has made linear, stores offsets and facts but
- * never pointers, and refuses whatever the stack should look at itself.
+ * It reads only bytes that its caller made linear. It stores offsets, never
+ * pointers. It refuses every packet that needs the stack.
  */
 #ifndef _NATFLOW_LIB_PKT_H
 #define _NATFLOW_LIB_PKT_H
@@ -31,7 +31,7 @@ static __always_inline u32 natflow_pkt_pull_len(const u8 family)
 	       sizeof(struct tcphdr);
 }
 
-/* ...or all there are, if they hold an IP header. */
+/* ...or all bytes of the packet, if these hold an IP header. */
 static __always_inline bool natflow_pkt_linear(u32 linear, u32 len, const u8 family)
 {
 	return likely(linear >= natflow_pkt_pull_len(family)) ||
@@ -88,7 +88,7 @@ static __always_inline bool natflow_is_extension(u8 nexthdr)
 	       nexthdr == 60 || nexthdr == 135;
 }
 
-/* What has room in the packet is linear, by natflow_pkt_parse()'s contract. */
+/* Headers that fit in the packet are linear: natflow_pkt_parse() requires it. */
 static __always_inline enum natflow_reason
 natflow_pkt_parse_l4(const u8 *data, u32 way, struct natflow_pkt *pkt, const u8 family)
 {
