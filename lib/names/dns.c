@@ -21,8 +21,8 @@ static u32 be32(const u8 *p)
 }
 
 /*
- * Every pointer goes to before the labels it ends, not merely to before itself:
- * so following always comes to an end. Return: where to, or 0 if that is wrong.
+ * A pointer must refer to bytes before the labels that it ends, not merely before
+ * itself. So following pointers always ends. Return: the offset, or 0 if wrong.
  */
 static unsigned int follow(const u8 *pointer, unsigned int before)
 {
@@ -32,8 +32,8 @@ static unsigned int follow(const u8 *pointer, unsigned int before)
 }
 
 /*
- * Go to behind a name that must end before @len; its pointers must go to before
- * @before and are not followed.
+ * Skip a name, which must end before @len. Its pointers must refer to bytes before
+ * @before; they are not followed.
  */
 static enum natflow_parsed skip_name(struct natflow_dns_cursor *c, unsigned int len,
 				     unsigned int *end, unsigned int before)
@@ -62,7 +62,7 @@ static enum natflow_parsed skip_name(struct natflow_dns_cursor *c, unsigned int 
 	return NATFLOW_PARSED;
 }
 
-/* Append a label and a dot. A dot inside would make two different names look the same. */
+/* Append a label and a dot. A dot inside a label is refused: it would make two names equal. */
 static bool copy_label(u8 *text, const u8 *label, unsigned int n)
 {
 	unsigned int i;
@@ -79,19 +79,19 @@ static bool copy_label(u8 *text, const u8 *label, unsigned int n)
 }
 
 /**
- * natflow_dns_name_read() - read a name, with what its pointers stand for
+ * natflow_dns_name_read() - read a name and follow its pointers
  * @c: a cursor after natflow_dns_begin()
  * @at: offset of the name, from a record
- * @host: where to; empty for the root
+ * @host: the result; empty for the root
  *
- * Return: false, with @host empty, for a name that is wrong or too long, that
- * is no natflow_hostname (a blank, "." in a label, ...), or when @c has spent
- * NATFLOW_DNS_BUDGET. The message is to be taken for malformed then.
+ * Return: false, with @host empty, if the name is malformed or too long, is no valid
+ * natflow_hostname (a blank, "." in a label, ...), or if @c has spent
+ * NATFLOW_DNS_BUDGET. The caller treats the message as malformed.
  */
 bool natflow_dns_name_read(struct natflow_dns_cursor *c, unsigned int at,
 			   struct natflow_hostname *host)
 {
-	u8 text[NAME_MAX_WIRE - 1];	/* the root's byte is not in it */
+	u8 text[NAME_MAX_WIRE - 1];	/* without the root's byte */
 	unsigned int start = at, size = 0, n;
 
 	natflow_hostname_set(host, c->msg, 0);
@@ -147,8 +147,8 @@ static enum natflow_parsed read_record(struct natflow_dns_cursor *c, struct natf
 }
 
 /*
- * What RFC 9460 sections 7 and 8 say of a value's length. That the keys of
- * "mandatory" are there is left to who wants to connect.
+ * Check a value's length (RFC 9460 sections 7 and 8). The connecting client checks
+ * that the keys of "mandatory" are present.
  */
 static const struct { u16 least, most, unit; } shapes[] = {
 	[NATFLOW_DNS_MANDATORY] = { 2, 0xffff, 2 },
@@ -176,11 +176,11 @@ static bool good_value(const u8 *value, u16 key, unsigned int len)
 }
 
 /**
- * natflow_dns_param_next() - take the next SvcParam
+ * natflow_dns_param_next() - get the next SvcParam
  * @c: the cursor that gave @r
  * @r: a record of type SVCB or HTTPS; its @data moves on
- * @p: where to. Hints are whole addresses in network order, ALPN is a list of
- * strings that are not empty, each behind a byte of its length; others are raw.
+ * @p: the result. Hints are whole addresses in network order. ALPN is a list of
+ * non-empty strings, each behind a byte of its length. Other values are raw.
  *
  * Return: false at the end.
  */
@@ -246,7 +246,7 @@ static bool read_data(struct natflow_dns_cursor *c, struct natflow_dns_record *r
 	}
 }
 
-/* RFC 9460 section 2.2: keys go up. Checked once, not again by natflow_dns_next(). */
+/* RFC 9460 section 2.2: keys ascend. Checked once; natflow_dns_next() relies on it. */
 static bool check_data(struct natflow_dns_cursor *c, struct natflow_dns_record *r)
 {
 	struct natflow_dns_param p;
@@ -264,7 +264,7 @@ static bool check_data(struct natflow_dns_cursor *c, struct natflow_dns_record *
 	return r->data == r->end;
 }
 
-/* RFC 6891 section 6.1: at most one, its owner is the root, and its TTL is none. */
+/* RFC 6891 section 6.1: at most one OPT; its owner is the root, and its TTL has flags. */
 static bool take_opt(const struct natflow_dns_cursor *c, const struct natflow_dns_record *r,
 		     struct natflow_dns *dns)
 {
@@ -310,16 +310,16 @@ static void read_header(const u8 *msg, struct natflow_dns *dns)
 
 /**
  * natflow_dns_parse() - check a message and read its question
- * @msg: from the header on, without a TCP length; nothing of it is kept
- * @len: bytes there are; what is behind the last record is ignored
- * @dns: the result; not to be used if this does not return NATFLOW_PARSED
+ * @msg: the message from its header on, without a TCP length; not referenced later
+ * @len: available bytes; bytes behind the last record are ignored
+ * @dns: the result, valid only with NATFLOW_PARSED
  *
- * The form of all records is checked, and what is in those of class IN in the
- * answer section; names but the question's only when they are read. A message
- * without exactly one question is malformed.
+ * The form of all records is checked, and the data of class IN records in the answer
+ * section. Names other than the question's are checked when they are read. A
+ * message without exactly one question is malformed.
  *
- * Return: NATFLOW_PARSED, NATFLOW_PARSE_MALFORMED, or NATFLOW_PARSE_MORE; the
- * latter, too, means malformed when @msg is a whole datagram or TCP frame.
+ * Return: NATFLOW_PARSED, NATFLOW_PARSE_MALFORMED or NATFLOW_PARSE_MORE. For a
+ * complete datagram or TCP frame NATFLOW_PARSE_MORE means malformed too.
  */
 enum natflow_parsed natflow_dns_parse(const u8 *msg, unsigned int len, struct natflow_dns *dns)
 {
@@ -346,12 +346,12 @@ enum natflow_parsed natflow_dns_parse(const u8 *msg, unsigned int len, struct na
 }
 
 /**
- * natflow_dns_begin() - go to before the first answer
- * @c: zeroed before first use; what it has spent stays, so that one budget is
- * for all walks over a message (a CNAME chain out of order needs several)
+ * natflow_dns_begin() - start a walk over the answers
+ * @c: cursor, zeroed before first use; it keeps its spent budget, so that all walks
+ * over a message share one (a CNAME chain out of order needs several walks)
  * @dns: of this message, from natflow_dns_parse() with NATFLOW_PARSED
- * @msg: the message; must stay for as long as @c is used
- * @len: bytes of it
+ * @msg: the message; must stay valid while @c is used
+ * @len: its bytes
  */
 void natflow_dns_begin(struct natflow_dns_cursor *c, const struct natflow_dns *dns, const u8 *msg,
 		       unsigned int len)
@@ -363,9 +363,9 @@ void natflow_dns_begin(struct natflow_dns_cursor *c, const struct natflow_dns *d
 }
 
 /**
- * natflow_dns_next() - take the next answer of class IN
+ * natflow_dns_next() - get the next answer of class IN
  * @c: a cursor after natflow_dns_begin()
- * @r: where to; types that are not in enum natflow_dns_type come raw
+ * @r: the result; types that are not in enum natflow_dns_type are raw
  *
  * Return: false when there are no more, or when @c has spent NATFLOW_DNS_BUDGET.
  */
@@ -381,12 +381,12 @@ bool natflow_dns_next(struct natflow_dns_cursor *c, struct natflow_dns_record *r
 /**
  * natflow_dns_frame_next() - find the next message of a TCP stream
  * @stream: from a length prefix (RFC 1035 section 4.2.2) on
- * @len: bytes there are
- * @f: zeroed before the first call; where the message is, without its prefix
+ * @len: available bytes
+ * @f: position of the message without its prefix; zeroed before the first call
  *
- * Return: NATFLOW_PARSED; NATFLOW_PARSE_MORE, with @f as it was, at the end or
- * when the message at @f->at + @f->len is cut off; NATFLOW_PARSE_MALFORMED for
- * a length no message can have: there is no way on then.
+ * Return: NATFLOW_PARSED; NATFLOW_PARSE_MORE, with @f unchanged, at the end or if
+ * the message at @f->at + @f->len is cut off; NATFLOW_PARSE_MALFORMED for an
+ * impossible length, behind which nothing can be read.
  */
 enum natflow_parsed natflow_dns_frame_next(const u8 *stream, unsigned int len,
 					   struct natflow_dns_frame *f)

@@ -8,14 +8,14 @@
 
 #include "hostname.h"
 
-/* Where the question's name is, and so the owner of most answers. */
+/* Offset of the question's name, which is also the owner of most answers. */
 #define NATFLOW_DNS_QUESTION 12
 
 /*
- * What one cursor may spend: a byte of a name counts as one, as often as it is
- * read, and so does a pointer; two bytes of owner and fixed part that are passed
- * over count as one. Honest answers stay below: the addresses that fill 1232
- * bytes of UDP are at most 70 when their name has 80 characters.
+ * Work limit of one cursor. Each byte of a name that is read costs one, and so
+ * does each pointer. Two skipped bytes of owner and fixed part cost one. Honest
+ * answers stay below the limit: 1232 bytes of UDP hold at most 70 addresses if
+ * their name has 80 characters.
  */
 #define NATFLOW_DNS_BUDGET 8192
 
@@ -42,7 +42,7 @@ enum natflow_dns_key {
 struct natflow_dns {
 	u16 id;
 	bool response;
-	bool truncated;			/* the server says so */
+	bool truncated;			/* the TC bit */
 	bool edns;			/* has an OPT record */
 	u8 opcode;
 	u16 rcode;			/* with the upper bits of OPT */
@@ -59,11 +59,11 @@ struct natflow_dns_cursor {
 	unsigned int spent;		/* of NATFLOW_DNS_BUDGET */
 };
 
-/* Host byte order but for addresses. Small: names are offsets for natflow_dns_name_read(). */
+/* Host byte order, except addresses. Names are offsets for natflow_dns_name_read(). */
 struct natflow_dns_record {
 	u16 type, class;
 	u32 ttl;			/* seconds */
-	unsigned int owner;		/* equal offsets: equal names; not so the other way */
+	unsigned int owner;		/* equal offsets: equal names; not vice versa */
 	unsigned int target;		/* of CNAME, SVCB, HTTPS */
 	unsigned int data, end;		/* offsets: RDATA; of SVCB, HTTPS its SvcParams */
 	u16 priority;			/* of SVCB, HTTPS; 0: an alias */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Answers to DNS questions that are not to be answered otherwise. */
+/* Replies to DNS questions for blocked names. */
 #include "dns_reply.h"
 
-#define TTL 10			/* seconds: rules change */
+#define TTL 10			/* seconds; short, because rules change */
 #define CLASS_IN 1
 #define EDE_BLOCKED 15		/* RFC 8914 section 4.16 */
 
@@ -45,15 +45,15 @@ static u16 rcode_of(enum natflow_dns_answer answer)
 }
 
 /**
- * natflow_dns_reply() - what is answered instead
- * @to: where to; may be @msg
- * @room: bytes there; what does not fit is left out, the question never
+ * natflow_dns_reply() - write the reply to a question for a blocked name
+ * @to: buffer; may be @msg
+ * @room: its size; records that do not fit are left out, the question never
  * @msg: a question, or an answer to it
  * @dns: the same, parsed
  * @policy: addresses for a sinkhole
- * @answer: what
+ * @answer: kind of reply
  *
- * Return: bytes, 0 if not even the question fits or it has a name that is not in one piece.
+ * Return: bytes; 0 if the question does not fit, or its name has a compression pointer.
  */
 unsigned int natflow_dns_reply(u8 *to, unsigned int room, const u8 *msg,
 			       const struct natflow_dns *dns,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Answers to DNS questions that are not to be answered otherwise. */
+/* Replies to DNS questions for blocked names. */
 #ifndef _NATFLOW_LIB_NAMES_DNS_REPLY_H
 #define _NATFLOW_LIB_NAMES_DNS_REPLY_H
 
 #include "dns.h"
 
 enum natflow_dns_answer {
-	NATFLOW_DNS_NONE,	/* questions are not answered, only logged */
+	NATFLOW_DNS_NONE,	/* questions pass; they are only logged */
 	NATFLOW_DNS_NXDOMAIN,
 	NATFLOW_DNS_NODATA,
 	NATFLOW_DNS_REFUSED,
