@@ -11,7 +11,7 @@ enum frame_type {
 	FRAME_PUSH_PROMISE, FRAME_PING, FRAME_GOAWAY, FRAME_WINDOW_UPDATE, FRAME_CONTINUATION,
 };
 
-/* No client sends these before its first request. */
+/* Frames that no client sends before its first request. */
 static const bool wrong_in_front[] = {
 	[FRAME_DATA] = true, [FRAME_RST_STREAM] = true, [FRAME_PUSH_PROMISE] = true,
 	[FRAME_CONTINUATION] = true,
@@ -22,7 +22,7 @@ static const bool wrong_in_front[] = {
 #define FLAG_PRIORITY 0x20
 
 struct frame {
-	unsigned int at, end;	/* its payload, which may end beyond what is there */
+	unsigned int at, end;	/* its payload, which may end behind the available bytes */
 	u8 type, flags;
 	u32 stream;
 };
@@ -68,8 +68,8 @@ static enum natflow_parsed find_headers(const u8 *data, unsigned int len, unsign
 }
 
 /*
- * Is all of the block there? Nothing may come between its frames (RFC 9113
- * section 6.10).
+ * True if the whole block is available. No other frame may come between its
+ * frames (RFC 9113 section 6.10).
  */
 static enum natflow_parsed check_block(const u8 *data, unsigned int len, struct frame frame)
 {
@@ -86,7 +86,7 @@ static enum natflow_parsed check_block(const u8 *data, unsigned int len, struct 
 	return frame.end > len ? NATFLOW_PARSE_MORE : NATFLOW_PARSED;
 }
 
-/* The part of HEADERS that is block, RFC 9113 section 6.2. */
+/* Find the header block inside a HEADERS frame, RFC 9113 section 6.2. */
 static bool begin_block(const u8 *data, const struct frame *frame, struct natflow_hpack *block)
 {
 	unsigned int front = 0, padding = 0;
@@ -108,7 +108,7 @@ static bool begin_block(const u8 *data, const struct frame *frame, struct natflo
 	return true;
 }
 
-/* Keep text of a field, NUL-terminated. Return: false if it is not visible text. */
+/* Copy the text of a field, NUL-terminated. Return: false if it is not visible text. */
 static bool keep(struct natflow_h2 *h2, char *to, unsigned int max,
 		 const struct natflow_hpack_field *field)
 {
@@ -125,7 +125,7 @@ static bool keep(struct natflow_h2 *h2, char *to, unsigned int max,
 	return true;
 }
 
-/* As with HTTP/1, an authority beats Host, and an empty one is none. */
+/* As in HTTP/1 :authority wins over Host, and an empty one counts as absent. */
 static bool take_host(struct natflow_h2 *h2, const struct natflow_hpack_field *field)
 {
 	if (h2->host.len) {
@@ -150,12 +150,12 @@ static bool take_field(struct natflow_h2 *h2, const struct natflow_hpack_field *
 /**
  * natflow_h2_parse() - read the first request of an HTTP/2 connection
  * @data: the client's stream, contiguous from its first byte
- * @len: bytes of it that are there
- * @h2: the result, good only with NATFLOW_PARSED
+ * @len: available bytes
+ * @h2: the result, valid only with NATFLOW_PARSED
  *
- * Says NATFLOW_PARSE_OTHER if the client preface is not there, and
- * NATFLOW_PARSE_MALFORMED if the first header block is not all within the first
- * NATFLOW_HTTP_MAX bytes, is wrong, or comes after what must not be before it.
+ * Return: NATFLOW_PARSED, NATFLOW_PARSE_MORE, NATFLOW_PARSE_OTHER without a client
+ * preface, or NATFLOW_PARSE_MALFORMED if the first header block is wrong, not within
+ * the first NATFLOW_HTTP_MAX bytes, or behind frames that must not precede it.
  */
 enum natflow_parsed natflow_h2_parse(const u8 *data, unsigned int len, struct natflow_h2 *h2)
 {

@@ -5,8 +5,8 @@
 
 #include "http.h"
 
-#define NATFLOW_H2_METHOD_MAX 31	/* what is kept; the longest that IANA lists has 17 */
-#define NATFLOW_H2_PATH_MAX 255		/* what is kept */
+#define NATFLOW_H2_METHOD_MAX 31	/* characters kept; the longest that IANA lists has 17 */
+#define NATFLOW_H2_PATH_MAX 255		/* characters kept */
 
 struct natflow_h2 {
 	struct natflow_hostname host;	/* of :authority, else of host */

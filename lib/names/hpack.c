@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * HPACK (RFC 7541) for the first header block of a connection: who is asked
- * for what. Only what is told is decoded; the rest is measured and passed over.
+ * HPACK (RFC 7541) for the first header block of a connection. Only reported
+ * fields are decoded; the length of others is parsed, and they are skipped.
  */
 #include "hpack.h"
 
@@ -9,13 +9,13 @@
 #define FRAME_HEADER 9		/* RFC 9113 section 4.1 */
 #define END_HEADERS 0x4		/* RFC 9113 section 6.10 */
 #define HUFFMAN_BITS 30		/* longest code of RFC 7541 appendix B */
-#define FIELDS_MAX 1024		/* in a block, so that short ones do not cost more */
+#define FIELDS_MAX 1024		/* in a block; limits the cost of many short fields */
 #define INTEGER_SHIFT_MAX 21	/* 28 bits: far more than a block of any size we read needs */
 
 /*
- * RFC 7541 appendix B is a canonical code: how many codes there are of each
- * length, and their symbols in order, say all of it. EOS, the last code of all,
- * is left out: it is an error wherever it stands (section 5.2).
+ * RFC 7541 appendix B is a canonical code: the number of codes of each length and
+ * their symbols in order define it. EOS, the last code, is left out, because it
+ * is always an error (section 5.2).
  */
 static const u8 huffman_counts[HUFFMAN_BITS + 1] = {
 	[5] = 10, [6] = 26, [7] = 32, [8] = 6, [10] = 5, [11] = 3, [12] = 2, [13] = 6,
@@ -48,7 +48,7 @@ static const u8 huffman_symbols[256] = {
 	0xf9, 0x0a, 0x0d, 0x16,
 };
 
-/* To the next byte. Return: false at the end of the block. */
+/* Go to the next byte. Return: false at the end of the block. */
 static bool refill(struct natflow_hpack *block)
 {
 	while (block->at == block->end) {
@@ -85,7 +85,7 @@ static int skip(struct natflow_hpack *block, unsigned int len)
 	return 0;
 }
 
-/* RFC 7541 section 5.1, from the bits @mask of @first. Return: it, or -EINVAL. */
+/* RFC 7541 section 5.1, from the bits @mask of @first. Return: the value, or -EINVAL. */
 static int take_integer(struct natflow_hpack *block, int first, int mask)
 {
 	unsigned int shift;
@@ -106,8 +106,8 @@ static int take_integer(struct natflow_hpack *block, int first, int mask)
 }
 
 /*
- * Bits that are no whole symbol yet. @above is how far they are, as a number,
- * above the first code of their length; @base the symbols with shorter codes.
+ * Bits of an incomplete symbol. @above is their value minus the first code of
+ * their length; @base is the number of symbols with shorter codes.
  */
 struct huffman {
 	unsigned int bits, above, base;
@@ -116,7 +116,7 @@ struct huffman {
 
 static const struct huffman huffman_begin = { .ones = true };
 
-/* Return: a symbol, -EAGAIN for more bits, or -EINVAL if no code begins so. */
+/* Return: a symbol, -EAGAIN if more bits are needed, or -EINVAL if no code begins like this. */
 static int add_bit(struct huffman *h, unsigned int bit)
 {
 	unsigned int shorter = huffman_counts[h->bits++];
@@ -157,7 +157,7 @@ static int take_huffman(struct natflow_hpack *block, unsigned int len,
 			h = huffman_begin;
 		}
 	}
-	/* Padding is the begin of EOS, which is all ones, and less than a byte. */
+	/* Padding is a prefix of EOS, so all ones, and shorter than a byte. */
 	return h.bits < 8 && h.ones ? 0 : -EINVAL;
 }
 
@@ -187,7 +187,7 @@ static int take_value(struct natflow_hpack *block, struct natflow_hpack_field *f
 
 #define NAME_MAX_LEN 10		/* bytes of the longest spelling below */
 
-/* Names as they are spelled, plainly and in the one way that Huffman coding has. */
+/* Names as plain text and Huffman coded; the code of a text is unique. */
 static const struct {
 	const char *spelling;
 	u8 len;
@@ -228,11 +228,10 @@ static int take_name(struct natflow_hpack *block)
 }
 
 /*
- * Before the first block the dynamic table is empty, so that whatever it has
- * stood in this block before: a name that is told, once more, is an error, and
- * any other does not matter. So a bit per entry does, and that only of the
- * newest 64. Nothing is evicted: who refers to an evicted entry gets an error
- * from the server, and none from us.
+ * The dynamic table is empty before the first block, so every entry comes from this
+ * block. A second occurrence of a reported name is an error, and other names do not
+ * matter. One bit per entry is therefore enough, and only the newest 64 are kept.
+ * Eviction is not modelled: the server rejects a reference to an evicted entry.
  */
 static int find_name(const struct natflow_hpack *block, unsigned int index)
 {
@@ -260,7 +259,7 @@ static void set_static_value(struct natflow_hpack_field *field, unsigned int ind
 	memcpy(field->value, value, field->len);
 }
 
-/* Each at most once, and names with a colon first: RFC 9113 section 8.3. */
+/* Each field at most once, pseudo-headers first: RFC 9113 section 8.3. */
 static bool is_in_order(struct natflow_hpack *block, enum natflow_hpack_name name)
 {
 	u8 refused = 1 << name | 1 << NATFLOW_HPACK_HOST;
@@ -287,7 +286,7 @@ static int take_indexed(struct natflow_hpack *block, u8 first, struct natflow_hp
 	return 0;
 }
 
-/* RFC 7541 section 6.2, all three of them */
+/* RFC 7541 section 6.2, all three kinds of literals */
 static int take_literal(struct natflow_hpack *block, u8 first, struct natflow_hpack_field *field)
 {
 	bool add = first & 0x40;
@@ -305,12 +304,12 @@ static int take_literal(struct natflow_hpack *block, u8 first, struct natflow_hp
 }
 
 /**
- * natflow_hpack_next() - find the next field that is told
- * @block: where we are in the block
- * @field: the field
+ * natflow_hpack_next() - find the next reported field
+ * @block: state of reading
+ * @field: the result
  *
- * Each name comes at most once, "host" last. Values of other fields are not
- * looked into.
+ * Each name occurs at most once, "host" last. Values of other fields are not
+ * decoded.
  *
  * Return: 1, 0 at the end of the block, or -EINVAL if the block is wrong.
  */
@@ -330,7 +329,7 @@ int natflow_hpack_next(struct natflow_hpack *block, struct natflow_hpack_field *
 		field->len = 0;
 		field->cut = false;
 		if ((first & 0xe0) == 0x20) {
-			/* A table size, RFC 7541 section 6.3: only in front (section 4.2). */
+			/* Table size update, RFC 7541 section 6.3: only in front (section 4.2). */
 			err = take_integer(block, first, 0x1f);
 			if (block->begun)
 				err = -EINVAL;

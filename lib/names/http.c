@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * HTTP/1.0 and 1.1 requests (RFC 9112), read as the most lenient of servers
- * would: what one of them takes must not hide a name from us.
+ * HTTP/1.0 and 1.1 requests (RFC 9112), parsed as leniently as the most lenient
+ * server: a request that any server accepts must not hide its name.
  */
 #include "http.h"
 
 /*
- * Lines of a head or a trailer, so that many short ones cost no more than few
- * long ones. Servers take from a hundred to two thousand.
+ * Limit of lines in a head or trailer; bounds the cost of many short lines.
+ * Servers accept from a hundred to two thousand.
  */
 #define LINES_MAX 1024
 
-/* Unfinished bytes: @len of them are there, those before @at are done with. */
+/* Input: @len bytes are available; those before @at are parsed. */
 struct input {
 	const u8 *data;
 	unsigned int len, at;
@@ -57,7 +57,7 @@ static bool is_word(const u8 *data, struct natflow_span span, const char *word)
 	       !strncasecmp((const char *)data + span.at, word, span.len);
 }
 
-/* RFC 3986 section 3.2 without its user. Return: false if no name can be told. */
+/* Authority of RFC 3986 section 3.2 without userinfo. Return: false if it has no name. */
 static bool split_authority(const u8 *text, unsigned int len, struct natflow_span *name, u32 *port)
 {
 	unsigned int start = 0, i, end;
@@ -89,13 +89,13 @@ static bool split_authority(const u8 *text, unsigned int len, struct natflow_spa
 }
 
 /**
- * natflow_authority_set() - take the name and port out of "user@name:port"
- * @host: where the name goes, without user, brackets, port and final dot
- * @port: where the port goes, host order; 0 if there is none
+ * natflow_authority_set() - get the name and port of "user@name:port"
+ * @host: the name, without user, brackets, port and final dot
+ * @port: the port, host order; 0 if there is none
  * @text: as on the wire, not terminated
  * @len: its bytes, at most 65535
  *
- * Return: false, with @host empty, if this has no name or a wrong port.
+ * Return: false, with @host empty, if @text has no name or a wrong port.
  */
 bool natflow_authority_set(struct natflow_hostname *host, u16 *port, const u8 *text,
 			   unsigned int len)
@@ -109,7 +109,7 @@ bool natflow_authority_set(struct natflow_hostname *host, u16 *port, const u8 *t
 }
 
 /**
- * natflow_authority_match() - is this another way to write the same name
+ * natflow_authority_match() - true if an authority means the same name
  * @host: the name
  * @text: "user@name:port" as on the wire, not terminated
  * @len: its bytes, at most 65535
@@ -129,9 +129,9 @@ bool natflow_authority_match(const struct natflow_hostname *host, const u8 *text
 }
 
 /*
- * The first name counts: that of the target, which beats Host (RFC 9112 section
- * 3.2.2), or the first Host. Servers should refuse a second; that it is there
- * is told.
+ * The first name counts: that of the target, which wins over Host (RFC 9112 section
+ * 3.2.2), or the first Host. Servers should refuse a second name; a flag reports
+ * a different one.
  */
 static bool take_host(struct natflow_http *http, const u8 *data, struct natflow_span value)
 {
@@ -153,7 +153,7 @@ static bool take_user_agent(struct natflow_http *http, const u8 *data, struct na
 	return true;
 }
 
-/* Lengths that no body has are as good as none; the sum with an offset must not wrap. */
+/* An impossible length is capped, so that its sum with an offset cannot wrap. */
 #define BODY_MAX 1000000000000000000ULL
 
 static bool take_length(struct natflow_http *http, const u8 *data, struct natflow_span value)
@@ -176,8 +176,8 @@ static bool take_length(struct natflow_http *http, const u8 *data, struct natflo
 }
 
 /*
- * The last coding tells the end, whatever a length says (RFC 9112 section 6.3).
- * On codings in two fields servers do not agree.
+ * The last transfer coding decides where the body ends; it overrides Content-Length
+ * (RFC 9112 section 6.3). Servers disagree about codings in two fields.
  */
 static bool take_coding(struct natflow_http *http, const u8 *data, struct natflow_span value)
 {
@@ -219,7 +219,7 @@ static const struct {
 	{ "Transfer-Encoding", 17, take_coding },
 };
 
-/* A line without a colon, or one that nobody asked for, is passed over. */
+/* Lines without a colon, and fields that are not needed, are skipped. */
 static bool take_field(struct natflow_http *http, const u8 *data, unsigned int at, unsigned int end)
 {
 	const u8 *colon = memchr(data + at, ':', end - at);
@@ -237,8 +237,8 @@ static bool take_field(struct natflow_http *http, const u8 *data, unsigned int a
 }
 
 /*
- * Pass a field with its continuation lines (RFC 9112 section 5.2), which only
- * the byte behind it ends, or the empty line.
+ * Skip a field with its continuation lines (RFC 9112 section 5.2). The byte behind
+ * a line shows whether the field goes on.
  */
 static enum natflow_parsed next_field(struct input *in, bool *empty)
 {
@@ -262,7 +262,7 @@ static enum natflow_parsed next_field(struct input *in, bool *empty)
 	return NATFLOW_PARSED;
 }
 
-/* Up to and with the empty line; @http is NULL for a trailer, which is only passed. */
+/* Parse fields up to the empty line, inclusive. @http is NULL for a trailer (skipped). */
 static enum natflow_parsed parse_fields(struct input *in, struct natflow_http *http)
 {
 	enum natflow_parsed ret;
@@ -298,8 +298,8 @@ static int scheme_length(const u8 *text, unsigned int len)
 }
 
 /*
- * Of the four forms of a target (RFC 9112 section 3.2), from its begin. Return:
- * the bytes before its authority, -ENOENT if it has none, -EINVAL for no target.
+ * Classify a target (RFC 9112 section 3.2). Return: number of bytes before its
+ * authority, -ENOENT if it has none, -EINVAL if this is no target.
  */
 static int authority_start(const u8 *data, struct natflow_span method, unsigned int at,
 			   unsigned int end)
@@ -309,7 +309,7 @@ static int authority_start(const u8 *data, struct natflow_span method, unsigned 
 	if (data[at] != '*') {
 		int len = scheme_length(data + at, end - at);
 
-		/* In none of the forms: some servers take it for a path. */
+		/* No form of RFC 9112: some servers treat it as a path. */
 		return len < 0 ? -ENOENT : len;
 	}
 	/* HTTP/2 begins with "PRI *" (RFC 9113 section 3.4). */
@@ -334,8 +334,8 @@ static bool take_target(struct natflow_http *http, const u8 *data)
 }
 
 /*
- * "target HTTP/1.1" from @at to @end. The last word is the version, so that
- * blanks in a target, which some servers take, do not hide the rest.
+ * "target HTTP/1.1" from @at to @end. The last word is the version, because
+ * some servers accept blanks in a target.
  */
 static enum natflow_parsed finish_line(struct natflow_http *http, const u8 *data, unsigned int at,
 				       unsigned int end)
@@ -355,7 +355,7 @@ static enum natflow_parsed finish_line(struct natflow_http *http, const u8 *data
 	return take_target(http, data) ? NATFLOW_PARSED : NATFLOW_PARSE_MALFORMED;
 }
 
-/* Could this be the begin of a target and a version, whatever follows? */
+/* True if these bytes may be the beginning of a target and a version. */
 static bool check_target(const u8 *data, struct natflow_span method, unsigned int at,
 			 unsigned int end)
 {
@@ -368,7 +368,7 @@ static bool check_target(const u8 *data, struct natflow_span method, unsigned in
 	return true;
 }
 
-/* The request line, RFC 9112 section 3, after any number of empty lines. */
+/* Parse the request line (RFC 9112 section 3) behind any number of empty lines. */
 static enum natflow_parsed parse_line(struct input *in, struct natflow_http *http)
 {
 	const u8 *data = in->data, *lf;
@@ -397,13 +397,13 @@ static enum natflow_parsed parse_line(struct input *in, struct natflow_http *htt
 /**
  * natflow_http_parse() - read the head of a request
  * @data: the client's stream, contiguous from the first byte of a request
- * @len: bytes of it that are there
+ * @len: available bytes
  * @http: the result, with offsets into @data
  *
- * Says NATFLOW_PARSE_OTHER at the first byte that no request has there, and
- * NATFLOW_PARSE_MALFORMED for a head longer than NATFLOW_HTTP_MAX or a name
- * that is none. A name in @http is final already with NATFLOW_PARSE_MORE; the
- * rest of @http is good only with NATFLOW_PARSED.
+ * Return: NATFLOW_PARSE_OTHER at the first byte that no request can have there;
+ * NATFLOW_PARSE_MALFORMED for a head longer than NATFLOW_HTTP_MAX or an invalid name;
+ * NATFLOW_PARSE_MORE, with which a name in @http is already final; NATFLOW_PARSED,
+ * with all of @http valid.
  */
 enum natflow_parsed natflow_http_parse(const u8 *data, unsigned int len, struct natflow_http *http)
 {
@@ -419,7 +419,7 @@ enum natflow_parsed natflow_http_parse(const u8 *data, unsigned int len, struct 
 	http->header_len = in.at;
 	if (ret == NATFLOW_PARSE_MORE && in.len == NATFLOW_HTTP_MAX)
 		ret = NATFLOW_PARSE_MALFORMED;
-	/* A tunnel, and a coding that HTTP/1.0 does not have (RFC 9112 section 6.1). */
+	/* CONNECT opens a tunnel; HTTP/1.0 has no transfer codings (RFC 9112 section 6.1). */
 	if (is_word(data, http->method, "CONNECT") ||
 	    (http->body == NATFLOW_HTTP_CHUNKED && http->flags & NATFLOW_HTTP_V10))
 		http->body = NATFLOW_HTTP_UNKNOWN;
@@ -436,13 +436,13 @@ static int hex_digit(u8 c)
 
 /**
  * natflow_http_chunk_parse() - find the end of one chunk (RFC 9112 section 7.1)
- * @data: from the first byte of a chunked body, or from where the last call said
- * @len: bytes that are there
- * @skip: bytes from @data to where the next call begins, be they there or not
- * @last: that was the last chunk, and there begins the next request
+ * @data: first byte of a chunked body, or the byte that the last call named
+ * @len: available bytes
+ * @skip: offset from @data for the next call; may lie behind @len
+ * @last: true behind the last chunk: the next request begins there
  *
- * The line end behind a chunk's data is left to the next call. Only the line
- * with the size, or the last chunk with its trailers, must be there whole.
+ * The line end behind a chunk's data belongs to the next call. Only the line with
+ * the size, or the last chunk with its trailers, must be complete.
  *
  * Return: NATFLOW_PARSED, NATFLOW_PARSE_MORE or NATFLOW_PARSE_MALFORMED.
  */

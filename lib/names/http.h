@@ -5,21 +5,21 @@
 
 #include "hostname.h"
 
-#define NATFLOW_HTTP_MAX 16384	/* bytes of a request's head; what servers take at most is near */
+#define NATFLOW_HTTP_MAX 16384	/* bytes of a head; near the limits of servers */
 
 enum natflow_http_flag {
-	NATFLOW_HTTP_NAMED = 1,		/* a name was given, be it empty */
-	NATFLOW_HTTP_DIFFERS = 2,	/* and given again, differently */
+	NATFLOW_HTTP_NAMED = 1,		/* a name was given, maybe an empty one */
+	NATFLOW_HTTP_DIFFERS = 2,	/* a second, different name was given */
 	NATFLOW_HTTP_H2C = 4,		/* asks for an upgrade to h2c */
-	NATFLOW_HTTP_V10 = 8,		/* HTTP/1.0: connections close unless told otherwise */
-	NATFLOW_HTTP_CUT = 16,		/* HTTP/2: method or path are longer than what is kept */
+	NATFLOW_HTTP_V10 = 8,		/* HTTP/1.0: the connection closes by default */
+	NATFLOW_HTTP_CUT = 16,		/* HTTP/2: method or path were truncated */
 };
 
-/* What follows the head. */
+/* What follows the head: */
 enum natflow_http_body {
 	NATFLOW_HTTP_NO_BODY,		/* the next request */
 	NATFLOW_HTTP_LENGTH,		/* @body_len bytes, then the next request */
-	NATFLOW_HTTP_CHUNKED,		/* natflow_http_chunk_parse() tells */
+	NATFLOW_HTTP_CHUNKED,		/* natflow_http_chunk_parse() finds the end */
 	NATFLOW_HTTP_UNKNOWN,		/* a tunnel, or headers that contradict each other */
 };
 
