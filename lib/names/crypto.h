@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The two primitives that QUIC's first keys need, from a library: the kernel's
- * own, which needs no transform and sleeps nowhere, or nettle on the host.
+ * AES-128 and SHA-256 for the keys of QUIC Initial packets. In the kernel they
+ * come from its crypto library, which allocates no transform and never sleeps;
+ * on the host they come from nettle.
  */
 #ifndef _NATFLOW_LIB_NAMES_CRYPTO_H
 #define _NATFLOW_LIB_NAMES_CRYPTO_H
@@ -21,7 +22,7 @@
 #include <nettle/sha2.h>
 #endif
 
-/* Both libraries call it so. */
+/* Both libraries use this name. */
 struct natflow_sha256 {
 	struct sha256_ctx ctx;
 };

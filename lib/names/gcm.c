@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * AES-128-GCM (NIST SP 800-38D) with 96-bit nonces. What it opens are QUIC's
- * first packets, whose keys anybody can compute: nothing here is secret, so
- * tables indexed by data are no leak.
+ * AES-128-GCM (NIST SP 800-38D) with 96-bit nonces. It decrypts QUIC
+ * Initial packets, whose keys every observer can compute. No input is secret, so
+ * tables that are indexed by data leak nothing.
  */
 #include "gcm.h"
 
@@ -40,7 +40,7 @@ static struct block add(struct block a, struct block b)
 	return (struct block){ a.hi ^ b.hi, a.lo ^ b.lo };
 }
 
-/* Times x: one bit to the right, what falls off comes back as the polynomial of section 6.3. */
+/* Multiply by x: shift right by one; a carry adds the polynomial of section 6.3. */
 static struct block times_x(struct block b)
 {
 	u64 carry = b.lo & 1 ? 0xe1ULL << 56 : 0;
@@ -61,7 +61,7 @@ static void ghash_init(struct ghash *g, const u8 *key)
 			g->multiple[i + j] = add(g->multiple[i], g->multiple[j]);
 }
 
-/* What the four bits that fall off at the low end come back as, in the high 16 bits. */
+/* Reduction of the four bits shifted out at the low end, for the high 16 bits. */
 static u64 reduce4(unsigned int bits)
 {
 	static const u16 back[16] = {
@@ -72,7 +72,7 @@ static u64 reduce4(unsigned int bits)
 	return (u64)back[bits] << 48;
 }
 
-/* Four bits at a time, from the last. */
+/* Multiply by the hash key, four bits at a time, from the last. */
 static struct block multiply(const struct ghash *g, struct block x)
 {
 	struct block z = { 0, 0 };
@@ -91,7 +91,7 @@ static struct block multiply(const struct ghash *g, struct block x)
 	return z;
 }
 
-/* The last block is filled up with zeros. */
+/* Hash @len bytes; the last block is padded with zeros. */
 static void ghash_add(struct ghash *g, const u8 *data, size_t len)
 {
 	u8 last[NATFLOW_AES_BLOCK] = {};
@@ -140,10 +140,10 @@ static bool tag_is_right(const struct natflow_aes *aes, const u8 *nonce, const u
  * natflow_gcm_open() - check the tag, then decrypt
  * @aes: key
  * @nonce: NATFLOW_GCM_NONCE bytes
- * @aad: what is authenticated only
+ * @aad: data that is authenticated but not encrypted
  * @aad_len: bytes
  * @sealed: ciphertext, then the tag
- * @len: of both, bytes
+ * @len: bytes of both
  * @plain: @len - NATFLOW_GCM_TAG bytes
  *
  * Return: false, with @plain untouched, if the tag is wrong or missing.

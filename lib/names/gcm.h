@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* AES-128-GCM (NIST SP 800-38D) with 96-bit nonces: opening only, the tag is always checked. */
+/* AES-128-GCM (NIST SP 800-38D) with 96-bit nonces: decryption only; the tag is always checked. */
 #ifndef _NATFLOW_LIB_NAMES_GCM_H
 #define _NATFLOW_LIB_NAMES_GCM_H
 

@@ -2,7 +2,7 @@
 /* HKDF over SHA-256 (RFC 5869) and TLS 1.3's labels on top (RFC 8446 section 7.1). */
 #include "hkdf.h"
 
-#define LABEL_MAX 32	/* of those in use, "tls13 " and two length bytes included */
+#define LABEL_MAX 32	/* longest label in use, with "tls13 " and two length bytes */
 
 /* HMAC (RFC 2104), fed in pieces. */
 struct hmac {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Initial packets. Anybody who sees a flow's first packet can compute its keys;
- * what is opened with them was made by somebody who saw it, too, and is whole.
+ * Initial packets. Everyone who sees a flow's first packet can compute its keys. A
+ * packet that decrypts is intact, and its sender has seen that first packet.
  */
 #include "hkdf.h"
 #include "quic.h"
@@ -12,16 +12,16 @@
 #define SAMPLE 16		/* bytes, taken as if the packet number had 4 */
 #define ID_MIN 8		/* bytes of a client's first choice, section 7.2 */
 
-/* Initials of a datagram that are tried; a client has reason to send one or two. */
+/* Initials per datagram that are tried; clients send one or two. */
 #define TRIES_MAX 4
 
-/* RFC 9000 section 12.4: all that an Initial may carry */
+/* RFC 9000 section 12.4: the frames that an Initial may carry */
 enum { FRAME_PADDING, FRAME_PING, FRAME_ACK, FRAME_ACK_ECN, FRAME_CRYPTO = 6, FRAME_CLOSE = 0x1c };
 
 /* How versions differ: RFC 9001 sections 5.1 and 5.2, RFC 9369 section 3. */
 struct version {
 	u32 number;
-	u8 initial, retry;	/* types of long packets */
+	u8 initial, retry;	/* packet types of the long header */
 	u8 salt[20];
 	const char *key, *nonce, *mask;
 };
@@ -33,13 +33,13 @@ static const struct version versions[] = {
 	{ 0x6b3343cf, 1, 0, { 0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93,
 			      0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb, 0xf9, 0xbd, 0x2e, 0xd9 },
 	  "quicv2 key", "quicv2 iv", "quicv2 hp" },
-	/* the last draft, which captures and old clients have */
+	/* the last draft, used by captures and old clients */
 	{ 0xff00001d, 0, 3, { 0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97,
 			      0x86, 0xf1, 0x9c, 0x61, 0x11, 0xe0, 0x43, 0x90, 0xa8, 0x99 },
 	  "quic key", "quic iv", "quic hp" },
 };
 
-/* A long header, as far as it is not protected. */
+/* The unprotected part of a long header. */
 struct packet {
 	const struct version *version;
 	u8 type;
@@ -60,7 +60,7 @@ static const struct version *find_version(u32 number)
 	return NULL;
 }
 
-/* RFC 9000 section 16. False: cut off. */
+/* Variable-length integer, RFC 9000 section 16. Return: false if cut off. */
 static bool get_varint(const u8 *data, u32 len, u32 *at, u64 *value)
 {
 	u32 bytes;
@@ -76,7 +76,7 @@ static bool get_varint(const u8 *data, u32 len, u32 *at, u64 *value)
 	return true;
 }
 
-/* One byte of length, then that much. */
+/* A connection ID: one byte of length, then the bytes. */
 static bool get_id(const u8 *data, u32 len, u32 *at, const u8 **id, u8 *id_len)
 {
 	if (*at >= len || data[*at] > NATFLOW_QUIC_ID_MAX || len - *at - 1 < data[*at])
@@ -148,7 +148,7 @@ static u64 full_number(u64 next, u64 number, unsigned int bits)
 	return number;
 }
 
-/* RFC 9001 sections 5.3, 5.4. Bytes of plain text in @work->plain; 0: not by these keys. */
+/* RFC 9001 sections 5.3, 5.4. Return: bytes in @work->plain; 0 if these keys do not fit. */
 static u32 open_with(struct natflow_quic *keys, const u8 *data, const struct packet *p,
 		     struct natflow_quic_work *work)
 {
@@ -182,11 +182,11 @@ static u32 open_with(struct natflow_quic *keys, const u8 *data, const struct pac
 }
 
 /*
- * The keys stay those of the first packet's destination when the server lets
- * the client call it otherwise; a version agreed on during the handshake goes
- * with the same (RFC 9369 section 4.1). After a Retry, or another version that
- * the server asked for, or for another connection, keys are from a new one.
- * Those that opened a packet last are kept: so a decoy is soon forgotten.
+ * The keys come from the destination ID of the first packet, even if the server
+ * chooses another ID later. A version agreed on during the handshake uses the same
+ * ID (RFC 9369 section 4.1). A Retry, a Version Negotiation or a new connection
+ * makes new keys. The keys that last decrypted a packet are kept, so a decoy is
+ * soon forgotten.
  */
 static u32 open_packet(struct natflow_quic *quic, const u8 *data, const struct packet *p,
 		       struct natflow_quic_work *work)
@@ -201,7 +201,7 @@ static u32 open_packet(struct natflow_quic *quic, const u8 *data, const struct p
 		}
 		len = open_with(&work->keys, data, p, work);
 	}
-	/* RFC 9000 section 7.2; after a Retry it is the server that chose. */
+	/* RFC 9000 section 7.2; after a Retry the server chose the ID. */
 	if (!len && (p->id_len >= ID_MIN || p->has_token)) {
 		derive(&work->keys, p->version, p->id, p->id_len);
 		len = open_with(&work->keys, data, p, work);
@@ -211,7 +211,7 @@ static u32 open_packet(struct natflow_quic *quic, const u8 *data, const struct p
 	return len;
 }
 
-/* RFC 9000 section 19.3; what is acknowledged is of no interest. */
+/* Skip an ACK frame, RFC 9000 section 19.3. */
 static bool skip_ack(const u8 *data, u32 len, u32 *at, bool ecn)
 {
 	u64 v, ranges;
@@ -238,12 +238,12 @@ static enum natflow_parsed take_crypto(struct natflow_gather *gather, const u8 *
 	data += *at;
 	*at += n;
 	if (offset > ~0U)
-		return NATFLOW_PARSE_MALFORMED;		/* no hello's */
+		return NATFLOW_PARSE_MALFORMED;		/* too long for a hello */
 	return n && natflow_gather_put(gather, offset, data, n) ? NATFLOW_PARSE_ROOM :
 								  NATFLOW_PARSED;
 }
 
-/* A frame for which there is no room does not hide those behind it. */
+/* If there is no room for a frame, the frames behind it are still read. */
 static enum natflow_parsed read_frames(struct natflow_gather *gather, const u8 *data, u32 len)
 {
 	enum natflow_parsed state = NATFLOW_PARSED, all = NATFLOW_PARSED;
@@ -266,7 +266,7 @@ static enum natflow_parsed read_frames(struct natflow_gather *gather, const u8 *
 			state = take_crypto(gather, data, len, &at);
 			break;
 		case FRAME_CLOSE:
-			return all;	/* nothing of interest comes behind it */
+			return all;	/* nothing useful follows */
 		default:
 			state = NATFLOW_PARSE_MALFORMED;
 		}
@@ -277,18 +277,18 @@ static enum natflow_parsed read_frames(struct natflow_gather *gather, const u8 *
 }
 
 /**
- * natflow_quic_receive() - a datagram that a client sent
- * @quic: the flow's
+ * natflow_quic_receive() - process a client's datagram
+ * @quic: state of the flow
  * @gather: the flow's CRYPTO stream: natflow_tls_hello() without records reads it
- * @work: room to work in
+ * @work: buffers
  * @data: the UDP payload
  * @len: bytes
  *
- * Return: NATFLOW_PARSED if an Initial in it was genuine; NATFLOW_PARSE_OTHER if
- * it holds none, or is too small for a server to take it; NATFLOW_PARSE_UNTRUSTED
- * if none could be opened, or only others beyond NATFLOW_QUIC_PACKET_MAX are in
- * it; NATFLOW_PARSE_MALFORMED; NATFLOW_PARSE_ROOM if @gather has not enough: see
- * natflow_gather_put(), then hand in the same datagram again, or go on without.
+ * Return: NATFLOW_PARSED if an Initial decrypted; NATFLOW_PARSE_OTHER if there is
+ * none, or the datagram is too small for a server; NATFLOW_PARSE_UNTRUSTED if none
+ * decrypted, or all are longer than NATFLOW_QUIC_PACKET_MAX;
+ * NATFLOW_PARSE_MALFORMED; NATFLOW_PARSE_ROOM if @gather is too small: the caller
+ * enlarges it (natflow_gather_put()) and repeats the call, or goes on without.
  */
 enum natflow_parsed natflow_quic_receive(struct natflow_quic *quic, struct natflow_gather *gather,
 					 struct natflow_quic_work *work, const u8 *data, u32 len)
@@ -299,7 +299,7 @@ enum natflow_parsed natflow_quic_receive(struct natflow_quic *quic, struct natfl
 
 	if (len < NATFLOW_QUIC_DATAGRAM_MIN)
 		return NATFLOW_PARSE_OTHER;
-	/* Behind a short header, or one of an unknown version, is no other packet. */
+	/* No packet follows a short header or a header of an unknown version. */
 	for (; len && tries < TRIES_MAX; data += p.end, len -= p.end) {
 		u32 plain;
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ClientHello. Its bytes are read one by one through the records that they are
- * spread over, so that nothing is copied; lists end where their lengths say,
- * and a length that does not fit into the one around it is malformed, where
- * every server has to read it.
+ * ClientHello. The parser reads bytes one by one across record boundaries, so
+ * nothing is copied. A list ends at its length. A length that exceeds the
+ * surrounding one is malformed, if every server must read it.
  */
 #include "tls.h"
 
@@ -24,7 +23,7 @@ struct reader {
 	const u8 *data;
 	u32 len, at;
 	u32 record;		/* bytes left of this record */
-	enum natflow_parsed state;	/* NATFLOW_PARSED as long as all is well */
+	enum natflow_parsed state;	/* NATFLOW_PARSED while no error occurred */
 };
 
 static bool fail(struct reader *r, enum natflow_parsed why)
@@ -35,8 +34,8 @@ static bool fail(struct reader *r, enum natflow_parsed why)
 }
 
 /*
- * RFC 8446 section 5.1: a hello has no empty records, nor others in between.
- * Servers pass over empty ones all the same.
+ * RFC 8446 section 5.1: a hello has no empty records, and no other records in
+ * between. Servers skip empty ones nevertheless.
  */
 static bool next_record(struct reader *r)
 {
@@ -53,7 +52,7 @@ static bool next_record(struct reader *r)
 	return true;
 }
 
-/* Is there one more byte in this record? */
+/* True if this record has one more byte. */
 static bool ready(struct reader *r)
 {
 	if (r->state != NATFLOW_PARSED || (!r->record && !next_record(r)))
@@ -61,7 +60,7 @@ static bool ready(struct reader *r)
 	return r->at < r->len || fail(r, NATFLOW_PARSE_MORE);
 }
 
-/* The next @bytes, at most 4, as a number; taken off what is @left of the list they are in. */
+/* Read a number of @bytes, at most 4; @left is the rest of the list around it. */
 static u32 get(struct reader *r, u32 *left, unsigned int bytes)
 {
 	u32 v = 0;
@@ -76,7 +75,7 @@ static u32 get(struct reader *r, u32 *left, unsigned int bytes)
 	return v;
 }
 
-/* A length, and that much is taken off @left. */
+/* Read a length and subtract it from @left. */
 static u32 get_length(struct reader *r, u32 *left, unsigned int bytes)
 {
 	u32 n = get(r, left, bytes);
@@ -109,7 +108,7 @@ static void skip_list(struct reader *r, u32 *left, unsigned int bytes)
 	skip(r, get_length(r, left, bytes));
 }
 
-/* RFC 6066 section 3: one name of each kind. If there are more, the first counts. */
+/* RFC 6066 section 3 allows one name of each kind; of several the first counts. */
 static void read_names(struct reader *r, u32 left, struct natflow_tls *tls)
 {
 	u32 list = get_length(r, &left, 2);
@@ -137,8 +136,8 @@ static void read_names(struct reader *r, u32 left, struct natflow_tls *tls)
 }
 
 /*
- * Servers that have no use for an extension do not read it. A length in there that
- * does not fit is as long as what is @left, and the rest of the hello is good.
+ * Servers do not read an extension that they do not use. A wrong length inside it is
+ * therefore capped to @left, and the rest of the hello stays valid.
  */
 static u32 get_clipped(struct reader *r, u32 *left, unsigned int bytes)
 {
@@ -150,7 +149,7 @@ static u32 get_clipped(struct reader *r, u32 *left, unsigned int bytes)
 	return n;
 }
 
-/* RFC 7301 section 3.1: any bytes, of which those that could upset a reader are not kept. */
+/* RFC 7301 section 3.1 allows any bytes; unprintable ones are not kept. */
 static void read_alpn(struct reader *r, u32 left, struct natflow_tls *tls)
 {
 	u32 list = get_clipped(r, &left, 2), n = get_clipped(r, &list, 1), i;
@@ -164,12 +163,12 @@ static void read_alpn(struct reader *r, u32 left, struct natflow_tls *tls)
 	skip(r, list + left);
 }
 
-/* RFC 8446 section 4.2.1; reserved ones (RFC 8701), and drafts, do not begin with 3. */
+/* RFC 8446 section 4.2.1; reserved values (RFC 8701) and drafts do not begin with 3. */
 static void read_versions(struct reader *r, u32 left, struct natflow_tls *tls)
 {
 	u32 list = get_clipped(r, &left, 1);
 
-	tls->version = 0;		/* what stands in its old place does not count any more */
+	tls->version = 0;		/* the extension replaces legacy_version */
 	while (list && r->state == NATFLOW_PARSED) {
 		u32 version = get(r, &list, list < 2 ? list : 2);
 
@@ -185,7 +184,7 @@ static void read_extensions(struct reader *r, u32 left, struct natflow_tls *tls)
 		u32 kind = get(r, &left, 2), n = get_length(r, &left, 2);
 
 		if (kind == EXT_SERVER_NAME && tls->host.len)
-			fail(r, NATFLOW_PARSE_MALFORMED);	/* RFC 8446 4.2: never two */
+			fail(r, NATFLOW_PARSE_MALFORMED);	/* RFC 8446 4.2: not twice */
 		else if (kind == EXT_SERVER_NAME)
 			read_names(r, n, tls);
 		else if (kind == EXT_ALPN)
@@ -221,7 +220,7 @@ static void read_hello(struct reader *r, struct natflow_tls *tls)
 	read_extensions(r, left, tls);
 }
 
-/* Early data, sent in vain by a client that is asked for a second hello (RFC 8446 4.2.10). */
+/* Early data that the server discards because it asks for a second hello (RFC 8446 4.2.10). */
 static bool skip_data(struct reader *r)
 {
 	while (r->at < r->len && r->data[r->at] == RECORD_DATA) {
@@ -237,7 +236,7 @@ static bool skip_data(struct reader *r)
 	return true;
 }
 
-/* May this be the first record, or what a client puts before its second hello? */
+/* True if this may be the first record, or one before a second hello. */
 static bool begins(struct reader *r)
 {
 	static const u8 ccs[] = { RECORD_CHANGE_CIPHER_SPEC, 3, 3, 0, 1, 1 };
@@ -260,15 +259,15 @@ static bool begins(struct reader *r)
 }
 
 /**
- * natflow_tls_hello() - the ClientHello at the beginning of a stream
+ * natflow_tls_hello() - parse the ClientHello at the beginning of a stream
  * @data: the stream from its beginning, or from the end of an earlier hello
- * @len: bytes there without a gap
- * @records: in TLS records, as over TCP; else bare, as in QUIC's CRYPTO frames
- * @tls: what it says
+ * @len: available bytes, contiguous
+ * @records: in TLS records, as over TCP; else without, as in QUIC's CRYPTO frames
+ * @tls: the result
  *
  * Return: NATFLOW_PARSED with all of @tls set; NATFLOW_PARSE_MORE or
- * NATFLOW_PARSE_MALFORMED with what has been read so far; NATFLOW_PARSE_OTHER
- * with nothing to be relied on.
+ * NATFLOW_PARSE_MALFORMED with the fields parsed so far; NATFLOW_PARSE_OTHER, with
+ * @tls not valid.
  */
 enum natflow_parsed natflow_tls_hello(const u8 *data, u32 len, bool records,
 				      struct natflow_tls *tls)
@@ -283,11 +282,11 @@ enum natflow_parsed natflow_tls_hello(const u8 *data, u32 len, bool records,
 }
 
 /**
- * natflow_tls_is_retry() - does a server ask for a second hello
- * @data: what it sends, from the beginning of the stream
- * @len: bytes there without a gap
+ * natflow_tls_is_retry() - detect a HelloRetryRequest
+ * @data: the server's stream, from its beginning
+ * @len: available bytes, contiguous
  *
- * Return: NATFLOW_PARSED if it does, NATFLOW_PARSE_MORE or NATFLOW_PARSE_OTHER.
+ * Return: NATFLOW_PARSED if it is one, NATFLOW_PARSE_MORE or NATFLOW_PARSE_OTHER.
  */
 enum natflow_parsed natflow_tls_is_retry(const u8 *data, u32 len)
 {

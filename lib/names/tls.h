@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a TLS client says first (RFC 8446 section 4.1.2), in records or, for QUIC, without. */
+/* The ClientHello of TLS (RFC 8446 section 4.1.2), in records or, for QUIC, without. */
 #ifndef _NATFLOW_LIB_NAMES_TLS_H
 #define _NATFLOW_LIB_NAMES_TLS_H
 
@@ -12,7 +12,7 @@ struct natflow_tls {
 	char alpn[NATFLOW_ALPN_MAX + 1];	/* the first offered, printable, maybe cut */
 	u16 version;			/* the highest offered, as on the wire: 0x0304 is TLS 1.3 */
 	bool ech;			/* an encrypted_client_hello extension, real or not */
-	u32 end;			/* bytes up to the end of the hello */
+	u32 end;			/* offset of the byte behind the hello */
 };
 
 enum natflow_parsed natflow_tls_hello(const u8 *data, u32 len, bool records,
