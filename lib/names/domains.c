@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Domains as keyed 64-bit tags in buckets of a cache line, each in one of two
- * that its tag names. With a million domains a name that is in none is taken
- * for one once in some 10^12 lookups, and nobody who does not know the key can
- * choose it.
+ * Domains are keyed 64-bit tags in buckets of one cache line. The tag selects two
+ * buckets, and the domain is in one of them. With a million domains a false hit
+ * occurs once in about 10^12 lookups. Choosing such a name requires the key.
  */
 #include "domains.h"
 
-/* In percent. A bucket of six by choice of two takes 99; a little less is found at once. */
+/* In percent. Two choices of six slots allow 99; a lower load finds a slot at once. */
 #define FILL 92
-/* Domains moved to make room for one; that this is not enough has not been seen. */
+/* Domains moved to make room for one; this limit has never been reached. */
 #define MOVES_MAX 500
 
 /**
- * natflow_domains_buckets() - how large a set must be
- * @names: that will be added
- * @tries: of a set for them, so far, that did not find room for all
+ * natflow_domains_buckets() - size of a set
+ * @names: number of domains that will be added
+ * @tries: number of smaller sets that were too small for them
  *
  * Return: for natflow_domains.buckets.
  */
@@ -24,13 +23,13 @@ u32 natflow_domains_buckets(u32 names, unsigned int tries)
 	return ((u64)names * 100 / (NATFLOW_DOMAINS_SLOTS * FILL) + 2) * (20 + tries) / 20;
 }
 
-/* Both halves of a product, so that every bit of a character reaches every bit of the tag. */
+/* Fold both halves of the product: every bit of a character reaches every bit of the tag. */
 static u64 mix(u64 a, u64 b)
 {
 	return a * b ^ mul_u64_u64_shr(a, b, 64);
 }
 
-/* A character more in front of what @hash stands for. */
+/* Extend the hash of a suffix by the character in front of it. */
 static u64 step(const struct natflow_domains *d, u64 hash, u8 c)
 {
 	return mix(hash ^ d->key[0] ^ c, d->key[1] | 1);
@@ -46,7 +45,7 @@ static struct natflow_domains_bucket *first_of(const struct natflow_domains *d, 
 	return &d->bucket[(tag >> 32) * d->buckets >> 32];
 }
 
-/* Another than the first. */
+/* Never the first bucket. */
 static struct natflow_domains_bucket *second_of(const struct natflow_domains *d, u64 tag)
 {
 	struct natflow_domains_bucket *b = &d->bucket[(u64)(u32)tag * d->buckets >> 32];
@@ -66,7 +65,7 @@ static int slot_of(const struct natflow_domains_bucket *b, u64 tag)
 	return -1;
 }
 
-/* Put a domain into a bucket in place of another, which goes to its other bucket, and so on. */
+/* Replace a domain in a full bucket and move it to its other bucket; repeat there if full. */
 static bool make_room(struct natflow_domains *d, struct natflow_domains_bucket *b, u64 tag,
 		      u16 value)
 {
@@ -106,8 +105,8 @@ static u16 *find_value(const struct natflow_domains *d, u64 tag)
 }
 
 /**
- * natflow_domains_tag() - what is kept of a domain
- * @d: set, of which only the key counts
+ * natflow_domains_tag() - keyed hash of a domain
+ * @d: set; only its key is read
  * @name: as natflow_hostname_set() writes it
  * @len: characters, not 0
  */
@@ -121,13 +120,13 @@ u64 natflow_domains_tag(const struct natflow_domains *d, const char *name, unsig
 }
 
 /**
- * natflow_domains_put() - a domain more, if it is not there already
+ * natflow_domains_put() - add a domain if it is not in the set
  * @d: set
  * @tag: from natflow_domains_tag()
  *
- * Return: its value to be set, 0 if it is new; good until the next call. NULL
- * if there is no room: the set, which has lost a domain then, is to be thrown
- * away, and made again larger.
+ * Return: pointer to its value, 0 for a new domain; valid until the next call.
+ * NULL if there is no room. The set has then lost a domain: the caller discards
+ * it and makes a larger one.
  */
 u16 *natflow_domains_put(struct natflow_domains *d, u64 tag)
 {
@@ -143,7 +142,7 @@ u16 *natflow_domains_put(struct natflow_domains *d, u64 tag)
 }
 
 /**
- * natflow_domains_add() - the same for a name
+ * natflow_domains_add() - natflow_domains_put() for a name
  * @d: set
  * @name: as natflow_hostname_set() writes it
  * @len: characters, not 0
@@ -155,7 +154,7 @@ u16 *natflow_domains_add(struct natflow_domains *d, const char *name, unsigned i
 	return natflow_domains_put(d, natflow_domains_tag(d, name, len));
 }
 
-/* A suffix that may be in the set; its buckets are on their way into the cache. */
+/* A suffix that may be in the set; its buckets are being prefetched. */
 struct candidate {
 	u64 tag;
 	unsigned int at;
@@ -164,10 +163,10 @@ struct candidate {
 /* A walk over the suffixes of a name, the shortest first. */
 struct walk {
 	const char *name;
-	unsigned int left;	/* characters in front of what was walked over */
+	unsigned int left;	/* characters in front of the suffixes done so far */
 	u64 hash;
 	unsigned int count;
-	struct candidate all[8];	/* more at a time than names have labels, nearly always */
+	struct candidate all[8];	/* nearly all names have fewer labels */
 };
 
 static void expect(const struct natflow_domains *d, struct walk *w)
@@ -180,7 +179,7 @@ static void expect(const struct natflow_domains *d, struct walk *w)
 	prefetch(second_of(d, c->tag));
 }
 
-/* Some candidates more. Return: false at the end. */
+/* Collect the next candidates. Return: false at the end of the name. */
 static bool walk_on(const struct natflow_domains *d, struct walk *w)
 {
 	w->count = 0;
@@ -192,7 +191,7 @@ static bool walk_on(const struct natflow_domains *d, struct walk *w)
 	return w->count;
 }
 
-/* A hit more; if there are @max, the shortest is dropped. Return: how many there are now. */
+/* Append a hit; drop the shortest if there are @max. Return: number of hits. */
 static unsigned int keep(struct natflow_domains_hit *hits, unsigned int count, unsigned int max,
 			 u16 value, unsigned int at)
 {
@@ -203,15 +202,15 @@ static unsigned int keep(struct natflow_domains_hit *hits, unsigned int count, u
 }
 
 /**
- * natflow_domains_find() - the domains a name is in
+ * natflow_domains_find() - find the domains that equal a name or are above it
  * @d: set; one without buckets is empty
  * @name: as natflow_hostname_set() writes it
  * @len: characters
- * @hits: where to, the longest domain last
- * @max: of them, not 0; if there are more, the longest are kept
+ * @hits: the result, longest domain last
+ * @max: size of @hits, not 0; if more domains match, the longest are kept
  *
- * Context: any; no lock is taken, nothing is written but @hits.
- * Return: how many.
+ * Context: any; takes no lock and writes only @hits.
+ * Return: number of hits.
  */
 unsigned int natflow_domains_find(const struct natflow_domains *d, const char *name,
 				  unsigned int len, struct natflow_domains_hit *hits,
@@ -232,14 +231,14 @@ unsigned int natflow_domains_find(const struct natflow_domains *d, const char *n
 }
 
 /**
- * natflow_domains_best() - of the domains a name is in, the one with the highest value
+ * natflow_domains_best() - find the matching domain with the highest value
  * @d: set; one without buckets is empty
  * @name: as natflow_hostname_set() writes it
  * @len: characters
- * @hit: where to; the longest domain of those with the same value
+ * @hit: the result; the longest domain if several have that value
  *
- * Context: any; no lock is taken, nothing is written but @hit.
- * Return: false if there is none.
+ * Context: any; takes no lock and writes only @hit.
+ * Return: false if no domain matches.
  */
 bool natflow_domains_best(const struct natflow_domains *d, const char *name, unsigned int len,
 			  struct natflow_domains_hit *hit)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A set of domains, each with a value, and which of them a name is in: itself
- * or below. Names are not kept, only 64 bits that a random key makes of each.
+ * A set of domains with a value each. A lookup finds the domains that equal a
+ * name or are above it. The set stores a keyed 64-bit hash of each domain, not
+ * its text.
  */
 #ifndef _NATFLOW_LIB_NAMES_DOMAINS_H
 #define _NATFLOW_LIB_NAMES_DOMAINS_H
@@ -9,7 +10,7 @@
 #include "../host.h"
 
 #define NATFLOW_DOMAINS_SLOTS 6
-#define NATFLOW_DOMAINS_TRIES 4		/* sizes for a set that does not find room */
+#define NATFLOW_DOMAINS_TRIES 4		/* times that a too small set is enlarged */
 
 /* One cache line. */
 struct natflow_domains_bucket {
@@ -18,8 +19,9 @@ struct natflow_domains_bucket {
 } __aligned(64);
 
 /*
- * Filled by one, then read by many without a lock: what changes is another set,
- * and the pointer to it. Memory is the caller's, zeroed and aligned.
+ * One writer fills the set; then readers need no lock, because the set never
+ * changes again. A change makes a new set and replaces the pointer. The caller
+ * allocates the memory, zeroed and aligned.
  */
 struct natflow_domains {
 	struct natflow_domains_bucket *bucket;
@@ -28,7 +30,7 @@ struct natflow_domains {
 	u64 key[2];		/* random, chosen before the first name */
 };
 
-/* A set as a file: this, then the buckets. In the byte order of the machine that reads it. */
+/* Header of a set in a file; the buckets follow. Byte order: that of the reading machine. */
 struct natflow_domains_file {
 	u64 magic;		/* NATFLOW_DOMAINS_MAGIC, which also tells the byte order */
 	u64 key[2];
@@ -36,15 +38,15 @@ struct natflow_domains_file {
 	u32 count;
 };
 
-/* In the value of a list's domain: exempt from blocking. Else the list's action applies. */
+/* Value of a list's domain that is exempt from blocking; others get the list's action. */
 #define NATFLOW_DOMAINS_ALLOW 1
 
 #define NATFLOW_DOMAINS_MAGIC 0x6e6174666c6f7731ULL	/* "natflow1" */
 
-/* A domain that a name is in. */
+/* A domain that equals a name or is above it. */
 struct natflow_domains_hit {
 	u16 value;
-	u8 at;			/* where in the name it begins */
+	u8 at;			/* offset in the name at which it begins */
 };
 
 u32 natflow_domains_buckets(u32 names, unsigned int tries);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The beginning of a byte stream, gathered from pieces in any order. */
+/* The beginning of a byte stream, assembled from pieces in any order. */
 #include "gather.h"
 
 static bool has(const struct natflow_gather *g, u32 at)
@@ -18,15 +18,15 @@ static bool differs(const struct natflow_gather *g, u32 at, const u8 *data, u32 
 }
 
 /**
- * natflow_gather_put() - one more piece
- * @g: what there is
- * @at: where in the stream the piece begins
+ * natflow_gather_put() - add a piece
+ * @g: stream
+ * @at: offset of the piece in the stream
  * @data: its bytes
- * @len: how many
+ * @len: number of bytes
  *
- * Return: 0; or, with nothing changed, -ENOSPC if it ends behind @g->size and
- * -ENOBUFS if it differs from what there is and @g->last is NULL. Then the
- * caller gives room, a copy of @g->first for @g->last, and puts it again.
+ * Return: 0, or an error with @g unchanged: -ENOSPC if the piece ends behind
+ * @g->size, -ENOBUFS if it differs from earlier bytes and @g->last is NULL. The
+ * caller then allocates room, or @g->last as a copy of @g->first, and repeats.
  */
 int natflow_gather_put(struct natflow_gather *g, u32 at, const u8 *data, u32 len)
 {
@@ -53,9 +53,9 @@ int natflow_gather_put(struct natflow_gather *g, u32 at, const u8 *data, u32 len
 }
 
 /**
- * natflow_gather_has() - did anything come at or behind a place
- * @g: what there is
- * @from: place
+ * natflow_gather_has() - true if any byte at or behind an offset is present
+ * @g: stream
+ * @from: offset
  */
 bool natflow_gather_has(const struct natflow_gather *g, u32 from)
 {
@@ -65,9 +65,9 @@ bool natflow_gather_has(const struct natflow_gather *g, u32 from)
 }
 
 /**
- * natflow_gather_drop() - the first bytes are not needed any more; the others move down
- * @g: what there is
- * @bytes: how many, a multiple of 8 and not behind @g->prefix
+ * natflow_gather_drop() - discard the first bytes and move the others down
+ * @g: stream
+ * @bytes: number of bytes, a multiple of 8, at most @g->prefix
  */
 void natflow_gather_drop(struct natflow_gather *g, u32 bytes)
 {

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The beginning of a byte stream, gathered from pieces in any order. Where
- * pieces say different things about a byte, the first and the last are kept.
- * The receiver may have put together a third reading from both: when there is
- * a @last, what is found in one of the two is not all that may have been said.
+ * The beginning of a byte stream, assembled from pieces in any order. If pieces
+ * overlap and differ, the first and the last version of each byte are kept. The
+ * receiver may have assembled a mix of both. So if @last is set, neither version
+ * alone shows for certain what the receiver read.
  */
 #ifndef _NATFLOW_LIB_NAMES_GATHER_H
 #define _NATFLOW_LIB_NAMES_GATHER_H
 
 #include "../host.h"
 
-/* Memory is the caller's; all zero is an empty one without room. */
+/* The caller allocates the memory. All zero: empty, and without room. */
 struct natflow_gather {
-	u8 *first;	/* what came first */
-	u8 *last;	/* what came last; NULL while that never differed */
-	u8 *have;	/* a bit for each byte of @first that came */
+	u8 *first;	/* first version of each byte */
+	u8 *last;	/* last version; NULL while no pieces differed */
+	u8 *have;	/* one bit for each byte of @first that is present */
 	u32 size;	/* bytes that @first, and @last, can hold: a multiple of 8 */
-	u32 prefix;	/* bytes from the beginning on without a gap */
-	u32 want;	/* after an error: the size that would do, to be rounded up to 8 */
+	u32 prefix;	/* contiguous bytes from the beginning */
+	u32 want;	/* after an error: the size needed, to be rounded up to 8 */
 };
 
-/* Bytes that the bits for @size bytes take. */
+/* Size of the bitmap for @size bytes. */
 static inline u32 natflow_gather_bits(u32 size)
 {
 	return size / 8;

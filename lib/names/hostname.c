@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Host names as parsers find them in packets, brought into one form. */
+/* Host names from packets, normalised. */
 #include "hostname.h"
 
 #define LABEL_MAX 63	/* characters, RFC 1035 section 2.3.4 */
@@ -10,12 +10,12 @@ static bool is_ldh(u8 c)
 }
 
 /**
- * natflow_hostname_set() - take a name as it was on the wire
- * @host: where to
+ * natflow_hostname_set() - normalise a name from the wire
+ * @host: the result
  * @text: its characters, not terminated
- * @len: how many
+ * @len: number of characters
  *
- * Return: false, with @host empty, if this cannot be a name: empty, longer than
+ * Return: false, with @host empty, if @text cannot be a name: empty, longer than
  * NATFLOW_HOSTNAME_MAX, or with characters outside of printable ASCII.
  */
 bool natflow_hostname_set(struct natflow_hostname *host, const u8 *text, unsigned int len)
@@ -52,13 +52,13 @@ static bool is_label(const char *text, unsigned int len)
 	return len && len <= LABEL_MAX;
 }
 
-/* Addresses end with a number, and patterns of other kinds with a "-". */
+/* The last label of an address is a number; that of other patterns may end with "-". */
 static bool is_last_label(const char *text, unsigned int len)
 {
 	return text[0] != '-' && text[len - 1] != '-' && strspn(text, "0123456789") < len;
 }
 
-/* Can this be a name in the DNS that somebody visits? */
+/* True if this can be the DNS name of a site. */
 static bool is_name(const struct natflow_hostname *host)
 {
 	const char *text = host->text;
@@ -72,13 +72,13 @@ static bool is_name(const struct natflow_hostname *host)
 }
 
 /**
- * natflow_hostname_pattern() - take a name as people write it in rules and lists
- * @host: where to
- * @text: a name that stands for what is below it, too, with or without "*." or "." in front
+ * natflow_hostname_pattern() - normalise a name from a rule or list
+ * @host: the result
+ * @text: a name, which includes the names below it; "*." or "." in front is ignored
  * @len: its characters
  *
- * Return: false, with @host empty, if this is no name: with other characters
- * than letters, digits, "-" and "_", a label of none or more than 63, or an address.
+ * Return: false, with @host empty, for an address, for characters other than letters,
+ * digits, "-" and "_", and for a label that is empty or has more than 63 characters.
  */
 bool natflow_hostname_pattern(struct natflow_hostname *host, const char *text, unsigned int len)
 {
@@ -96,7 +96,7 @@ bool natflow_hostname_pattern(struct natflow_hostname *host, const char *text, u
 	return false;
 }
 
-/* Is a country's second level, [@text, @end), one below which names are registered? */
+/* True if names are registered below this second level of a country, [@text, @end). */
 static bool is_registry(const char *text, const char *end)
 {
 	static const char * const words[] = {
@@ -113,14 +113,14 @@ static bool is_registry(const char *text, const char *end)
 }
 
 /**
- * natflow_hostname_domain() - the part that somebody registered
+ * natflow_hostname_domain() - find the registered domain of a name
  * @host: name
  *
- * The last two labels; three where the last is a country's and the one before a
- * usual second level, as in example.co.uk. The public suffix list knows more, and
- * is larger than all of this module. An address stays whole.
+ * The result has two labels, or three below a common second level of a country, as
+ * in example.co.uk. The public suffix list is more exact, but larger than this
+ * module. An address stays whole.
  *
- * Return: where in @host's text it begins.
+ * Return: offset in @host's text.
  */
 const char *natflow_hostname_domain(const struct natflow_hostname *host)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Host names as parsers find them in packets, brought into one form. */
+/* Host names from packets, normalised. */
 #ifndef _NATFLOW_LIB_NAMES_HOSTNAME_H
 #define _NATFLOW_LIB_NAMES_HOSTNAME_H
 
@@ -7,14 +7,14 @@
 
 #define NATFLOW_HOSTNAME_MAX 253	/* characters, RFC 1035 section 2.3.4 in text form */
 
-/* What a parser of untrusted bytes says. */
+/* Result of a parser of untrusted bytes. */
 enum natflow_parsed {
-	NATFLOW_PARSED,			/* all there */
-	NATFLOW_PARSE_MORE,		/* right so far, but cut off: try again with more bytes */
+	NATFLOW_PARSED,			/* complete */
+	NATFLOW_PARSE_MORE,		/* correct but cut off: call again with more bytes */
 	NATFLOW_PARSE_OTHER,		/* not this protocol */
-	NATFLOW_PARSE_MALFORMED,	/* this protocol, and wrong */
-	NATFLOW_PARSE_UNTRUSTED,	/* not from whom it says it is */
-	NATFLOW_PARSE_ROOM,		/* try again with more memory */
+	NATFLOW_PARSE_MALFORMED,	/* this protocol, but malformed */
+	NATFLOW_PARSE_UNTRUSTED,	/* sender not authentic */
+	NATFLOW_PARSE_ROOM,		/* call again with more memory */
 };
 
 /* Lower case, no final dot, NUL-terminated; empty: none. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The name that the beginning of a client's stream asks for. */
+/* The name at the beginning of a client's stream. */
 #include "name.h"
 
 #define QUESTION_MAX 4096	/* bytes */
@@ -54,7 +54,7 @@ static u16 flags_of(const struct natflow_hostname *host, u16 http)
 	       (http & NATFLOW_HTTP_CUT ? NATFLOW_URL_CUT : 0);
 }
 
-/* Of a target in absolute form (RFC 9112 section 3.2.2) the part behind the authority. */
+/* The part of a target behind its authority (absolute form, RFC 9112 section 3.2.2). */
 static void set_uri(struct natflow_name *name, const char *uri, u16 len)
 {
 	const char *colon = *uri == '/' ? NULL : memchr(uri, ':', len);
@@ -66,7 +66,7 @@ static void set_uri(struct natflow_name *name, const char *uri, u16 len)
 			uri++;
 		len = end - uri;
 	} else if (*uri != '/' && *uri != '*') {
-		len = 0;	/* CONNECT's: an authority and nothing else */
+		len = 0;	/* target of CONNECT: only an authority */
 	}
 	name->said.uri = uri;
 	name->said.uri_len = len;
@@ -108,12 +108,12 @@ static enum natflow_parsed read_h2(const u8 *data, u32 len, struct natflow_name 
 }
 
 /**
- * natflow_name_read() - what the beginning of a TCP stream asks for
+ * natflow_name_read() - parse the beginning of a TCP stream
  * @data: the client's bytes, from the first on
- * @len: how many
- * @name: the result, good with NATFLOW_PARSED; its host may be empty
+ * @len: available bytes
+ * @name: the result, valid with NATFLOW_PARSED; its host may be empty
  *
- * Return: NATFLOW_PARSE_OTHER once no protocol with names begins so.
+ * Return: as the parsers; NATFLOW_PARSE_OTHER if no known protocol begins like this.
  */
 enum natflow_parsed natflow_name_read(const u8 *data, u32 len, struct natflow_name *name)
 {
@@ -121,17 +121,17 @@ enum natflow_parsed natflow_name_read(const u8 *data, u32 len, struct natflow_na
 
 	if (parsed == NATFLOW_PARSE_OTHER)
 		parsed = read_h2(data, len, name);
-	/* A request of HTTP/1 may begin like HTTP/2's preface, for two bytes. */
+	/* The first two bytes of an HTTP/1 request may equal those of HTTP/2's preface. */
 	if (parsed == NATFLOW_PARSE_OTHER)
 		parsed = read_http(data, len, name);
 	return parsed;
 }
 
 /**
- * natflow_name_chunk() - what comes behind a request: a chunk of its body
+ * natflow_name_chunk() - parse a chunk of a request's body
  * @data: the client's bytes, from the chunk's first on
- * @len: how many
- * @name: the result, good with NATFLOW_PARSED; its host is empty
+ * @len: available bytes
+ * @name: the result, valid with NATFLOW_PARSED; its host is empty
  */
 enum natflow_parsed natflow_name_chunk(const u8 *data, u32 len, struct natflow_name *name)
 {
@@ -150,13 +150,13 @@ enum natflow_parsed natflow_name_chunk(const u8 *data, u32 len, struct natflow_n
 }
 
 /**
- * natflow_name_question() - what the beginning of a TCP stream asks the DNS for
+ * natflow_name_question() - parse a DNS question in a TCP stream
  * @data: the client's bytes, from a message's length on
- * @len: how many
- * @name: the result, good with NATFLOW_PARSED; its host is empty if a message asks
- *	nothing or is wrong, which does not keep a server from reading the next one
+ * @len: available bytes
+ * @name: the result, valid with NATFLOW_PARSED; its host is empty if a message has no
+ *	question or is malformed, because servers go on with the next message
  *
- * What would be a message longer than any question is taken for another protocol.
+ * A message that is longer than any question is treated as another protocol.
  */
 enum natflow_parsed natflow_name_question(const u8 *data, u32 len, struct natflow_name *name)
 {
@@ -179,10 +179,10 @@ enum natflow_parsed natflow_name_question(const u8 *data, u32 len, struct natflo
 }
 
 /**
- * natflow_name_hello() - the same for QUIC's CRYPTO stream: a hello without records
+ * natflow_name_hello() - parse QUIC's CRYPTO stream: a ClientHello without records
  * @data: bytes of the stream, from the first on
- * @len: how many
- * @name: the result, good with NATFLOW_PARSED; its host may be empty
+ * @len: available bytes
+ * @name: the result, valid with NATFLOW_PARSED; its host may be empty
  */
 enum natflow_parsed natflow_name_hello(const u8 *data, u32 len, struct natflow_name *name)
 {

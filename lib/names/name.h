@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The name that the beginning of a client's stream asks for, whichever protocol says it. */
+/* The name at the beginning of a client's stream, for every protocol. */
 #ifndef _NATFLOW_LIB_NAMES_NAME_H
 #define _NATFLOW_LIB_NAMES_NAME_H
 
@@ -8,7 +8,7 @@
 #include "h2.h"
 #include "tls.h"
 
-/* Pointers go into what was read. */
+/* Pointers refer to the bytes that were parsed. */
 struct natflow_said {
 	enum natflow_url_source source;
 	enum natflow_url_method method;
@@ -16,14 +16,14 @@ struct natflow_said {
 	u16 uri_len;
 	const char *uri;
 	const char *alpn;		/* NUL-terminated, "": none */
-	u64 next;			/* where the next request begins, 0: not known */
-	bool chunks;			/* not yet: a chunk of this one's body begins there */
+	u64 next;			/* offset of the next request, 0: unknown */
+	bool chunks;			/* at @next a chunk of the body begins, not a request */
 	const struct natflow_hostname *host;
 };
 
-/* Too much for a stack. */
+/* Too large for the stack. */
 struct natflow_name {
-	struct natflow_said said;	/* points into what follows, too */
+	struct natflow_said said;	/* also points into the members below */
 	union {
 		struct natflow_tls tls;
 		struct natflow_http http;
