@@ -218,14 +218,14 @@ void natflow_urllogger_set(struct natflow_net *nn, enum natflow_names_setting wh
 }
 
 /**
- * natflow_urllogger_ring() - the log of names
+ * natflow_urllogger_log() - the log of names
  * @nn: namespace
  *
  * Context: any. Return: never NULL; it lives as long as @nn.
  */
-struct natflow_ring *natflow_urllogger_ring(const struct natflow_net *nn)
+struct natflow_names_log *natflow_urllogger_log(const struct natflow_net *nn)
 {
-	return &nn->urllogger->ring;
+	return &nn->urllogger->log;
 }
 
 /**
@@ -315,7 +315,7 @@ static int hook(struct natflow_urllogger *ul)
 static int switch_on(struct natflow_urllogger *ul)
 {
 	struct natflow_net *nn = ul->nn;
-	int err = natflow_ring_start(&ul->ring);
+	int err = natflow_ring_start(&ul->log.ring);
 
 	if (!ul->hints)
 		ul->hints = natflow_hints_alloc();
@@ -412,7 +412,7 @@ int natflow_urllogger_net_init(struct natflow_net *nn)
 	ul->setting[NATFLOW_NAMES_ANSWERS] = true;
 	RCU_INIT_POINTER(ul->acl, acl);
 	INIT_DELAYED_WORK(&ul->tick, tick);
-	natflow_ring_init(&ul->ring);
+	natflow_names_log_init(&ul->log);
 	nn->urllogger = ul;
 	return 0;
 
@@ -434,7 +434,7 @@ err_free:
 void natflow_urllogger_net_stop(struct natflow_net *nn)
 {
 	natflow_urllogger_enable(nn, false);
-	natflow_ring_stop(&nn->urllogger->ring);
+	natflow_names_log_stop(&nn->urllogger->log);
 }
 
 /**
@@ -446,7 +446,7 @@ void natflow_urllogger_net_exit(struct natflow_net *nn)
 	struct natflow_urllogger *ul = nn->urllogger;
 
 	natflow_inspection_exit(ul);
-	natflow_ring_free(&ul->ring);
+	natflow_ring_free(&ul->log.ring);
 	natflow_acl_free(rcu_dereference_protected(ul->acl, true));
 	kfree(rcu_dereference_protected(ul->skip, true));
 	kvfree(ul->hints);

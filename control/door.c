@@ -28,7 +28,7 @@ int natflow_door_net_init(struct natflow_net *nn)
 	init_waitqueue_head(&door->wait);
 	door->nn = nn;
 	nn->door = door;
-	natflow_ring_wake(natflow_urllogger_ring(nn), &door->wait);
+	natflow_ring_set_wait(&natflow_urllogger_log(nn)->ring, &door->wait);
 	return 0;
 }
 
@@ -42,7 +42,7 @@ void natflow_door_net_exit(struct natflow_net *nn)
 {
 	struct natflow_door *door = nn->door;
 
-	natflow_ring_wake(natflow_urllogger_ring(nn), NULL);
+	natflow_ring_set_wait(&natflow_urllogger_log(nn)->ring, NULL);
 	mutex_lock(&door->lock);
 	door->nn = NULL;
 	mutex_unlock(&door->lock);

@@ -27,13 +27,13 @@ static bool hooks_in_place(struct natflow_net *nn)
 }
 
 /* Events of the log of names: all, those merged into another's record, those without memory. */
-static void show_names(struct seq_file *m, struct natflow_ring *ring)
+static void show_names(struct seq_file *m, struct natflow_names_log *log)
 {
-	spin_lock_bh(&ring->lock);
-	seq_printf(m, "names_produced %llu\n", ring->produced);
-	seq_printf(m, "names_merged %llu\n", ring->merged);
-	seq_printf(m, "names_limited %llu\n", ring->limited);
-	spin_unlock_bh(&ring->lock);
+	spin_lock_bh(&log->ring.lock);
+	seq_printf(m, "names_produced %llu\n", log->produced);
+	seq_printf(m, "names_merged %llu\n", log->merged);
+	seq_printf(m, "names_limited %llu\n", log->limited);
+	spin_unlock_bh(&log->ring.lock);
 }
 
 static int show_summary(struct seq_file *m, void *v)
@@ -70,7 +70,7 @@ static int show_summary(struct seq_file *m, void *v)
 	seq_printf(m, "missed_event %d\n", atomic_read(&nn->missed_events));
 	seq_printf(m, "hits %llu\n", sum->hits);
 	seq_printf(m, "bytes %llu\n", sum->bytes);
-	show_names(m, natflow_urllogger_ring(nn));
+	show_names(m, natflow_urllogger_log(nn));
 	for (i = 1; i <= NATFLOW_REASON_MAX; i++)
 		seq_printf(m, "%s.%s %llu\n", natflow_reason_group(i), natflow_reason_key(i),
 			   sum->reason[i]);

@@ -48,7 +48,7 @@ static unsigned int encode_v2(char *to, const struct natflow_event *e, int type)
 		.version = 2, .header_len = sizeof(*r),
 		.record_len = sizeof(*r) + e->host_len + e->uri_len,
 		.family = e->family, .timestamp = e->uptime, .sport = t.sport, .dport = t.dport,
-		.hits = min_t(u64, e->hits, U16_MAX), .host_len = e->host_len,
+		.hits = min_t(u64, e->record.events, U16_MAX), .host_len = e->host_len,
 		.method = e->method == NATFLOW_URL_OTHER ? NATFLOW_URL_NONE : e->method,
 		.source = e->source, .acl_idx = e->rule, .acl_action = e->action,
 	};
@@ -80,10 +80,11 @@ static unsigned int encode_v3(char *to, const struct natflow_event *e, u64 dropp
 	char *at = to + sizeof(*r);
 
 	*r = (struct natflow_url_v3){
-		.version = 3, .header_len = sizeof(*r), .sequence = e->number, .time = e->when,
-		.hits = e->hits, .dropped = dropped, .limited = limited, .family = e->family,
-		.protocol = e->proto, .source = e->source, .method = e->method,
-		.action = e->action, .rule = e->rule, .flags = e->flags,
+		.version = 3, .header_len = sizeof(*r), .sequence = e->record.number,
+		.time = e->when, .hits = e->record.events, .dropped = dropped,
+		.limited = limited, .family = e->family, .protocol = e->proto,
+		.source = e->source, .method = e->method, .action = e->action,
+		.rule = e->rule, .flags = e->flags,
 	};
 	if (memchr_inv(e->mac, 0, sizeof(e->mac)))
 		at = put_attr(at, NATFLOW_URL_A_MAC, e->mac, sizeof(e->mac));
@@ -102,13 +103,14 @@ static unsigned int encode_v3(char *to, const struct natflow_event *e, u64 dropp
 }
 
 /* The next record that this reader is shown. Context: the ring's lock held. */
-static const struct natflow_event *next_event(struct queue_file *file, struct natflow_ring *ring)
+static const struct natflow_event *next_event(struct queue_file *file,
+					      struct natflow_names_log *log)
 {
 	const struct natflow_event *e;
 
-	while ((e = natflow_ring_peek(ring, &file->cursor)) && !file->v3 &&
+	while ((e = natflow_names_log_peek(log, &file->cursor)) && !file->v3 &&
 	       e->source >= NATFLOW_URL_DNS)
-		natflow_ring_pass(&file->cursor, e);
+		natflow_ring_pass(&file->cursor, &e->record);
 	return e;
 }
 
@@ -116,22 +118,22 @@ static const struct natflow_event *next_event(struct queue_file *file, struct na
 static int next_record(struct queue_file *file, size_t room)
 {
 	const struct natflow_event *e;
-	struct natflow_ring *ring;
+	struct natflow_names_log *log;
 	struct natflow_net *nn;
 	int len = -ENODEV;
 
 	nn = natflow_file_enter(&file->file);
 	if (nn) {
-		ring = natflow_urllogger_ring(nn);
-		spin_lock_bh(&ring->lock);
-		e = next_event(file, ring);
+		log = natflow_urllogger_log(nn);
+		spin_lock_bh(&log->ring.lock);
+		e = next_event(file, log);
 		len = !e ? 0 : file->v3 ?
-			encode_v3(file->record, e, file->cursor.dropped, ring->limited) :
+			encode_v3(file->record, e, file->cursor.dropped, log->limited) :
 			encode_v2(file->record, e,
 				  natflow_urllogger_get(nn, NATFLOW_NAMES_TUPLE_TYPE));
 		if (e && len <= room)
-			natflow_ring_pass(&file->cursor, e);
-		spin_unlock_bh(&ring->lock);
+			natflow_ring_pass(&file->cursor, &e->record);
+		spin_unlock_bh(&log->ring.lock);
 	}
 	natflow_file_leave(&file->file);
 	return len < 0 || len <= room ? len : -EMSGSIZE;
@@ -181,7 +183,7 @@ static ssize_t queue_read(struct file *filp, char __user *user, size_t room, lof
  */
 static int command(struct queue_file *file, struct natflow_net *nn, const char *line)
 {
-	struct natflow_ring *ring = natflow_urllogger_ring(nn);
+	struct natflow_names_log *log = natflow_urllogger_log(nn);
 	unsigned int n;
 
 	if (!strcmp(line, "records=2"))
@@ -189,15 +191,15 @@ static int command(struct queue_file *file, struct natflow_net *nn, const char *
 	else if (!strcmp(line, "records=3"))
 		file->v3 = true;
 	else if (!strcmp(line, "from=oldest"))
-		natflow_ring_begin(ring, &file->cursor, true);
+		natflow_names_log_begin(log, &file->cursor, true);
 	else if (!strcmp(line, "clear"))
-		natflow_ring_clear(ring);
+		natflow_ring_clear(&log->ring);
 	else if (strncmp(line, "cache=", 6))
 		goto bad;
 	else if (kstrtouint(line + 6, 10, &n))
 		goto bad_number;
 	else if (!n)
-		natflow_ring_begin(ring, &file->cursor, false);
+		natflow_names_log_begin(log, &file->cursor, false);
 	return 0;
 
 bad:
@@ -248,13 +250,13 @@ static ssize_t queue_write(struct file *filp, const char __user *user, size_t le
 static __poll_t ready_events(struct natflow_file *base, struct natflow_net *nn)
 {
 	struct queue_file *file = container_of(base, struct queue_file, file);
-	struct natflow_ring *ring = natflow_urllogger_ring(nn);
+	struct natflow_names_log *log = natflow_urllogger_log(nn);
 	__poll_t events = EPOLLOUT | EPOLLWRNORM;
 
-	spin_lock_bh(&ring->lock);
-	if (next_event(file, ring))
+	spin_lock_bh(&log->ring.lock);
+	if (next_event(file, log))
 		events |= EPOLLIN | EPOLLRDNORM;
-	spin_unlock_bh(&ring->lock);
+	spin_unlock_bh(&log->ring.lock);
 	return events;
 }
 
@@ -278,7 +280,7 @@ static int queue_open(struct inode *inode, struct file *filp)
 		return PTR_ERR(file);
 	nn = natflow_file_enter(&file->file);
 	if (nn)
-		natflow_ring_begin(natflow_urllogger_ring(nn), &file->cursor, false);
+		natflow_names_log_begin(natflow_urllogger_log(nn), &file->cursor, false);
 	natflow_file_leave(&file->file);
 	if (!nn) {
 		natflow_file_free(&file->file);

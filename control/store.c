@@ -53,12 +53,12 @@ static int show_or_set_window(natflow_compat_ctl_table *table, int write, void *
 			      size_t *len, loff_t *pos)
 {
 	struct natflow_net *nn = table->extra1;
-	struct natflow_ring *ring = natflow_urllogger_ring(nn);
-	int value = READ_ONCE(ring->window);
+	struct natflow_names_log *log = natflow_urllogger_log(nn);
+	int value = READ_ONCE(log->window);
 	int err = show_or_set(table, write, buffer, len, pos, &value, &day);
 
 	if (!err && write)
-		natflow_ring_set_window(ring, value);
+		natflow_names_log_set_window(log, value);
 	return err;
 }
 
@@ -78,7 +78,7 @@ static int show_count(natflow_compat_ctl_table *table, int write, void *buffer, 
 		      loff_t *pos)
 {
 	struct natflow_net *nn = table->extra1;
-	struct natflow_ring *ring = natflow_urllogger_ring(nn);
+	struct natflow_ring *ring = &natflow_urllogger_log(nn)->ring;
 	struct ctl_table copy = { .procname = table->procname, .mode = table->mode };
 	int value;
 

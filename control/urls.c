@@ -10,7 +10,7 @@
 
 static struct natflow_ring *ring_of(const struct seq_file *m)
 {
-	return natflow_urllogger_ring(natflow_net(seq_file_net((struct seq_file *)m)));
+	return &natflow_urllogger_log(natflow_net(seq_file_net((struct seq_file *)m)))->ring;
 }
 
 /* The record at *pos, or the oldest there is. */
@@ -18,7 +18,7 @@ static const struct natflow_event *event_at(const struct natflow_ring *ring, lof
 {
 	if (*pos < ring->tail)
 		*pos = ring->tail;
-	return *pos < ring->head ? ring->slot[*pos % NATFLOW_RING_SLOTS] : NULL;
+	return natflow_event(natflow_ring_at(ring, *pos));
 }
 
 static void *urls_start(struct seq_file *m, loff_t *pos)
@@ -60,7 +60,8 @@ static int urls_show(struct seq_file *m, void *v)
 	static const char * const methods[] = { "-", "GET", "POST", "HEAD", "other" };
 	const struct natflow_event *e = v;
 
-	seq_printf(m, "%ptTs hits=%llu", &(time64_t){ div_u64(e->when, NSEC_PER_SEC) }, e->hits);
+	seq_printf(m, "%ptTs hits=%llu", &(time64_t){ div_u64(e->when, NSEC_PER_SEC) },
+		   e->record.events);
 	show_ends(m, e);
 	seq_printf(m, " source=%s method=%s action=%s rule=", sources[e->source],
 		   methods[e->method], natflow_action_words[e->action]);

@@ -24,7 +24,7 @@ struct workspace {
 	struct natflow_dns dns;
 	struct natflow_dns_cursor cursor;
 	struct natflow_hostname target;
-	char text[NATFLOW_RING_URI_MAX + 2];	/* so that it shows when it is cut */
+	char text[NATFLOW_EVENT_URI_MAX + 2];	/* room to tell a cut text from a whole one */
 	struct natflow_site_client client;
 	u8 message[MESSAGE_MAX], reply[NATFLOW_DNS_REPLY_MAX];
 };

@@ -12,8 +12,8 @@
 #include <linux/rhashtable-types.h>
 #include <linux/workqueue.h>
 #include "../core/base/netns.h"
-#include "../core/base/ring.h"
 #include "../include/uapi/linux/natflow_urllogger.h"
+#include "log.h"
 #include "settings.h"
 
 struct natflow_acl;
@@ -47,7 +47,7 @@ struct natflow_urllogger {
 	atomic_t bytes;			/* payload buffered for all of @flows */
 	struct delayed_work tick;	/* ages and ends inspections */
 	unsigned int minute;		/* of the week, at the last review by time; only @tick */
-	struct natflow_ring ring;
+	struct natflow_names_log log;
 	struct natflow_acl __rcu *acl;	/* never NULL; replaced by control/, one writer at a time */
 };
 

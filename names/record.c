@@ -16,7 +16,7 @@ static u16 kept_uri(const struct natflow_urllogger *ul, const struct natflow_sai
 	query = natflow_names_setting(ul, NATFLOW_NAMES_QUERY) ? NULL : memchr(said->uri, '?', len);
 	if (query)
 		len = query - said->uri;
-	return min_t(u16, len, NATFLOW_RING_URI_MAX);
+	return min_t(u16, len, NATFLOW_EVENT_URI_MAX);
 }
 
 /**
@@ -48,7 +48,7 @@ void natflow_record_name(struct natflow_urllogger *ul, const struct nf_conn *ct,
 	if (level == NATFLOW_URL_LEVEL_COUNTERS || !said->host->len ||
 	    (skip && natflow_sources_match(skip->source, skip->count, client)))
 		return;
-	if (e.uri_len == NATFLOW_RING_URI_MAX && said->uri_len > e.uri_len)
+	if (e.uri_len == NATFLOW_EVENT_URI_MAX && said->uri_len > e.uri_len)
 		e.flags |= NATFLOW_URL_CUT;
 	host = level == NATFLOW_URL_LEVEL_DOMAIN ? natflow_hostname_domain(said->host) :
 						   said->host->text;
@@ -58,7 +58,7 @@ void natflow_record_name(struct natflow_urllogger *ul, const struct nf_conn *ct,
 		strscpy(e.list, verdict.list->name, sizeof(e.list));
 	natflow_ct_key(ct, IP_CT_DIR_ORIGINAL, 0, &e.tuple[0]);
 	natflow_ct_key(ct, IP_CT_DIR_REPLY, 0, &e.tuple[1]);
-	natflow_ring_put(&ul->ring, &e, host, said->uri, said->alpn);
+	natflow_names_log_put(&ul->log, &e, host, said->uri, said->alpn);
 }
 
 /**
