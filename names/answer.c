@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a client or server is told instead of what the other side said. All of
- * it goes by the conntrack of the packet it answers, so that NAT is undone.
+ * Packets that natflow sends or rewrites in place of the other side's. Each carries
+ * the conntrack of the packet it answers, so that NAT is undone.
  */
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
@@ -76,7 +76,7 @@ static void put_tcp(struct sk_buff *skb, const struct natflow_segment *s, u8 fla
 	skb_put_data(skb, text, len);
 }
 
-/* The checksum of all that is behind the IP header; its field is @at. */
+/* Set the checksum of what follows the IP header; its field is at @at. */
 static void sum(struct sk_buff *skb, u8 family, u8 proto, __sum16 *at)
 {
 	unsigned int len = skb_tail_pointer(skb) - skb_transport_header(skb);
@@ -94,7 +94,7 @@ static void sum(struct sk_buff *skb, u8 family, u8 proto, __sum16 *at)
 	skb->ip_summed = CHECKSUM_NONE;
 }
 
-/* A packet back to the sender of @s, with room for @len bytes behind the IP header. */
+/* Build a packet to the sender of @s, with room for @len bytes behind the IP header. */
 static struct sk_buff *begin(const struct natflow_segment *s, unsigned int len)
 {
 	struct sk_buff *skb = alloc_skb(LL_MAX_HEADER + sizeof(struct ipv6hdr) + len, GFP_ATOMIC);
@@ -110,7 +110,7 @@ static struct sk_buff *begin(const struct natflow_segment *s, unsigned int len)
 	return skb;
 }
 
-/* As if the other side had sent it from this host. */
+/* Send it as if the other side were this host. */
 static void send(struct sk_buff *skb, const struct natflow_segment *s)
 {
 	struct net *net = dev_net(skb_dst(s->skb)->dev);
@@ -131,8 +131,8 @@ static void send(struct sk_buff *skb, const struct natflow_segment *s)
 }
 
 /**
- * natflow_answer_tcp() - tell the sender of a segment something
- * @s: a routed segment of its; never a RST, which is not answered
+ * natflow_answer_tcp() - send a segment back to a sender
+ * @s: its segment, routed; a RST is not answered
  * @flags: NATFLOW_TCP_* of the answer; it acknowledges @s
  * @text: payload
  * @len: of @text
@@ -158,8 +158,8 @@ bool natflow_answer_tcp(const struct natflow_segment *s, u8 flags, const char *t
 }
 
 /**
- * natflow_answer_udp() - tell the sender of a datagram something
- * @s: a datagram of its
+ * natflow_answer_udp() - send a datagram back to a sender
+ * @s: its datagram
  * @data: payload
  * @len: of @data
  *
@@ -195,10 +195,10 @@ static void set_length(struct sk_buff *skb, u8 family, unsigned int end)
 }
 
 /**
- * natflow_answer_replace() - a datagram goes on with other contents
+ * natflow_answer_replace() - replace the payload of a forwarded datagram
  * @s: datagram
  * @data: payload
- * @len: of @data, at most what it has
+ * @len: of @data, at most the datagram's
  *
  * Return: false if it cannot be changed and must be dropped.
  */
@@ -221,8 +221,8 @@ bool natflow_answer_replace(struct natflow_segment *s, const u8 *data, unsigned 
 }
 
 /**
- * natflow_answer_turn() - make a reset of a segment on its way
- * @s: segment; goes on as a RST that its receiver accepts
+ * natflow_answer_turn() - turn a forwarded segment into a RST
+ * @s: segment; the receiver accepts the RST
  *
  * Return: false if it cannot be changed and must be dropped.
  */
@@ -248,7 +248,7 @@ bool natflow_answer_turn(struct natflow_segment *s)
 }
 
 /**
- * natflow_answer_prohibited() - ICMP: administratively prohibited
+ * natflow_answer_prohibited() - send ICMP "administratively prohibited"
  * @s: datagram that is dropped; RFC 1812 section 5.2.7.1, RFC 4443 section 3.1
  */
 void natflow_answer_prohibited(const struct natflow_segment *s)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a client or server is told instead of what the other side said. */
+/* Packets that natflow sends or rewrites in place of the other side's. */
 #ifndef _NATFLOW_NAMES_ANSWER_H
 #define _NATFLOW_NAMES_ANSWER_H
 

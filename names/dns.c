@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Questions and answers of the DNS, in datagrams. Each is looked at by itself; of
- * one nothing is kept for the next but hints, so a flood of them costs no memory.
+ * DNS questions and answers in datagrams. Each is inspected on its own. Only hints
+ * outlive a datagram, so a flood of them costs no memory.
  */
 #include <linux/slab.h>
 #include "../lib/names/dns_reply.h"
@@ -17,9 +17,9 @@
 
 #define PORT	53
 #define MESSAGE_MAX	4096
-#define ADDRESSES_MAX	32	/* of an answer, that are remembered */
+#define ADDRESSES_MAX	32	/* of an answer that become hints */
 
-/* Room to work in while one message is looked at. */
+/* Memory for the inspection of one message. */
 struct workspace {
 	struct natflow_dns dns;
 	struct natflow_dns_cursor cursor;
@@ -30,7 +30,7 @@ struct workspace {
 };
 
 /**
- * natflow_dns_is() - is a conntrack the DNS's, be it sent to another port on its way
+ * natflow_dns_is() - is this DNS (port 53), before or after DNAT
  * @ct: conntrack
  */
 bool natflow_dns_is(const struct nf_conn *ct)
@@ -39,11 +39,11 @@ bool natflow_dns_is(const struct nf_conn *ct)
 }
 
 /**
- * natflow_dns_answer_to() - is a question answered instead of what would be
+ * natflow_dns_answer_to() - what natflow answers to a question, in place of the server
  * @acl: rules
- * @action: on its name, enum natflow_url_action
+ * @action: for the name, enum natflow_url_action
  *
- * Return: how; NATFLOW_DNS_NONE where there is nothing to answer with.
+ * Return: NATFLOW_DNS_NONE if the question goes on to the server.
  */
 enum natflow_dns_answer natflow_dns_answer_to(const struct natflow_acl *acl, u8 action)
 {
@@ -51,13 +51,13 @@ enum natflow_dns_answer natflow_dns_answer_to(const struct natflow_acl *acl, u8 
 									 NATFLOW_DNS_NONE;
 }
 
-/* Do records of this type carry keys for ECH? */
+/* Do records of this type carry ECH keys? */
 bool natflow_dns_is_https(u16 type)
 {
 	return type == NATFLOW_DNS_HTTPS || type == NATFLOW_DNS_SVCB;
 }
 
-/* @len: of what w->text says about it. */
+/* Log a message. @len: of @w->text. */
 static void log_message(struct natflow_urllogger *ul, const struct natflow_segment *s,
 			const struct workspace *w, enum natflow_url_source source, u16 len,
 			struct natflow_acl_verdict v)
@@ -70,7 +70,7 @@ static void log_message(struct natflow_urllogger *ul, const struct natflow_segme
 	natflow_record_name(ul, s->ct, &w->client, &said, v, 0);
 }
 
-/* Who asks, and what is to be done about the name. Return: how the question is answered instead. */
+/* Note the client and judge the name. Return: what natflow answers in place of the server. */
 static enum natflow_dns_answer judge_question(const struct natflow_acl *acl,
 					      const struct natflow_segment *s,
 					      const struct net_device *out, struct workspace *w,
@@ -103,7 +103,7 @@ static unsigned int take_question(struct natflow_urllogger *ul, struct natflow_s
 	return NF_DROP;
 }
 
-/* A name that an answer leads to: is it one that is not to be visited? */
+/* Judge a name that an answer refers to (CNAME, HTTPS, SVCB). */
 static enum natflow_dns_answer judge_target(const struct natflow_acl *acl, struct workspace *w,
 					    unsigned int at)
 {
@@ -140,7 +140,7 @@ static enum natflow_dns_answer judge_answers(const struct natflow_acl *acl, stru
 	return answer;
 }
 
-/* An address that an answer has: remembered, and added to the set of the list that has the name. */
+/* Keep an answer's address as a hint, and add it to the ipset of the list that has the name. */
 static void note_address(struct natflow_urllogger *ul, const struct workspace *w,
 			 const struct natflow_dns_record *r, const struct natflow_site_list *list)
 {
@@ -151,7 +151,7 @@ static void note_address(struct natflow_urllogger *ul, const struct workspace *w
 		natflow_set_add(w->client.net, list->policy.add_set, family, r->addr);
 }
 
-/* Return: the length of what is said about it in w->text. */
+/* Describe an answer in @w->text. Return: the length. */
 static unsigned int note_answers(struct natflow_urllogger *ul, const struct natflow_segment *s,
 				 struct workspace *w, const u8 *msg,
 				 const struct natflow_site_list *list)
@@ -204,9 +204,9 @@ static unsigned int take_answer(struct natflow_urllogger *ul, struct natflow_seg
 }
 
 /**
- * natflow_dns_inspect() - a datagram of a flow that natflow_dns_is()
- * @ul: namespace's
- * @s: datagram; an answer to be given otherwise is changed
+ * natflow_dns_inspect() - inspect a DNS datagram
+ * @ul: the namespace's state
+ * @s: datagram of a flow that natflow_dns_is(); a blocked answer is rewritten
  * @out: the device it leaves by, NULL for questions
  *
  * Context: a netfilter hook, RCU read side, BH disabled.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Questions and answers of the DNS, in datagrams: logged, and answered otherwise. */
+/* DNS questions and answers in datagrams: logged, blocked, rewritten. */
 #ifndef _NATFLOW_NAMES_DNS_H
 #define _NATFLOW_NAMES_DNS_H
 

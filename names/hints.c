@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What names clients were told addresses for. A table that forgets: every client
- * and server have one place, which the last answer takes. Who asked over one
- * family may connect over the other, so clients are known by MAC, and by address
- * where there is none, or the MAC is a router's.
+ * Hints: the DNS names by which clients learned addresses. The table is lossy: a
+ * pair of client and server has one slot, and the last answer overwrites it. A client
+ * may ask over one family and connect over the other, so a hint is stored by the
+ * client's MAC. It is stored by its address, too: a client may have no MAC, or share
+ * that of a router.
  */
 #include <linux/etherdevice.h>
 #include <linux/jhash.h>
@@ -16,7 +17,7 @@
 #include "hints.h"
 
 #define PLACES		4096
-#define SECONDS_MIN	300U	/* connections begin later than a TTL says */
+#define SECONDS_MIN	300U	/* clients connect after the TTL has ended, too */
 #define SECONDS_MAX	86400U
 
 struct hint_key {
@@ -82,12 +83,12 @@ static void put(struct natflow_hints *hints, bool by_mac, const struct natflow_s
 }
 
 /**
- * natflow_hints_put() - a client was told an address
+ * natflow_hints_put() - store an address that a client received
  * @hints: table
- * @client: who asked
+ * @client: client
  * @family: of @server, NFPROTO_*
  * @server: the address, network order
- * @host: what was asked for
+ * @host: the name in the question
  * @ttl: seconds
  *
  * Context: BH disabled.
@@ -119,15 +120,15 @@ static bool find(struct natflow_hints *hints, bool by_mac,
 }
 
 /**
- * natflow_hints_find() - what name a client has an address from
+ * natflow_hints_find() - look up the name by which a client learned an address
  * @hints: table
- * @client: who connects
+ * @client: client
  * @family: of @server, NFPROTO_*
- * @server: to what, network order
+ * @server: the address, network order
  * @host: the result, NATFLOW_HINT_HOST_MAX bytes
  *
  * Context: BH disabled.
- * Return: false if it is not known.
+ * Return: false if there is no hint.
  */
 bool natflow_hints_find(struct natflow_hints *hints, const struct natflow_site_client *client,
 			u8 family, const u8 *server, char *host)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What names clients were told addresses for, for flows that say no name. */
+/* Hints: DNS names by which clients learned addresses, for flows that carry no name. */
 #ifndef _NATFLOW_NAMES_HINTS_H
 #define _NATFLOW_NAMES_HINTS_H
 
 #include <linux/types.h>
 
-#define NATFLOW_HINT_HOST_MAX 64	/* with its NUL; longer names are not remembered */
+#define NATFLOW_HINT_HOST_MAX 64	/* with its NUL; longer names are not stored */
 
 struct natflow_hints;
 struct natflow_site_client;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What of a name goes into the log. */
+/* Names become events of the log. */
 #include "../lib/names/name.h"
 #include "../core/base/ct.h"
 #include "hints.h"
@@ -20,12 +20,12 @@ static u16 kept_uri(const struct natflow_urllogger *ul, const struct natflow_sai
 }
 
 /**
- * natflow_record_name() - a name was said: log it
- * @ul: namespace's
- * @ct: by this conntrack
- * @client: who
- * @said: what
- * @verdict: what is done about it
+ * natflow_record_name() - log a name
+ * @ul: the namespace's state
+ * @ct: conntrack whose client sent it
+ * @client: client
+ * @said: name
+ * @verdict: of the rules
  * @flags: enum natflow_url_flag, beside those of @said
  *
  * Context: RCU read side, BH disabled.
@@ -62,13 +62,13 @@ void natflow_record_name(struct natflow_urllogger *ul, const struct nf_conn *ct,
 }
 
 /**
- * natflow_record_cut() - rules changed, and a connection that had passed is ended: log it
- * @ul: namespace's
- * @ct: its conntrack
- * @client: who
- * @name: that it had
- * @source: what said it, enum natflow_url_source
- * @verdict: what is done about it
+ * natflow_record_cut() - log that new rules end a connection that had passed
+ * @ul: the namespace's state
+ * @ct: the connection's conntrack
+ * @client: client
+ * @name: the connection's name
+ * @source: where the name was, enum natflow_url_source
+ * @verdict: of the new rules
  *
  * Context: RCU read side, BH disabled.
  */
@@ -84,11 +84,11 @@ void natflow_record_cut(struct natflow_urllogger *ul, const struct nf_conn *ct,
 }
 
 /**
- * natflow_record_hint() - a flow says no name: log the one its client had the address from
- * @ul: namespace's
- * @ct: its conntrack
- * @client: who
- * @action: what is done about it, enum natflow_url_action
+ * natflow_record_hint() - log a flow without a name under the hint for its address, if any
+ * @ul: the namespace's state
+ * @ct: the flow's conntrack
+ * @client: client
+ * @action: for the flow, enum natflow_url_action
  *
  * Context: RCU read side, BH disabled.
  */

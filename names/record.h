@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What of a name goes into the log. */
+/* Names become events of the log. */
 #ifndef _NATFLOW_NAMES_RECORD_H
 #define _NATFLOW_NAMES_RECORD_H
 

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The beginning of a stream, gathered within what a namespace may have for that. */
+/* The buffered beginning of a stream; the memory counts against a namespace's limit. */
 #include <linux/slab.h>
 #include "../core/base/segment.h"
 #include "names.h"
 #include "stream.h"
 
-#define BYTES_MAX	(16 << 20)	/* at any time in a namespace */
+#define BYTES_MAX	(16 << 20)	/* buffered in a namespace at any time */
 #define STREAM_MIN	2048
 
 /**
- * natflow_stream_alloc() - memory on account of a namespace
- * @ul: its settings
+ * natflow_stream_alloc() - allocate memory that counts against a namespace's limit
+ * @ul: the namespace's state
  * @size: bytes, zeroed
  *
  * Context: any.
- * Return: NULL if there is none, or too much is held already.
+ * Return: NULL if there is no memory, or the limit is reached.
  */
 void *natflow_stream_alloc(struct natflow_urllogger *ul, u32 size)
 {
@@ -31,10 +31,10 @@ void *natflow_stream_alloc(struct natflow_urllogger *ul, u32 size)
 }
 
 /**
- * natflow_stream_give() - give it back
- * @ul: whose it was
+ * natflow_stream_give() - free memory of natflow_stream_alloc()
+ * @ul: the namespace's state
  * @p: memory, or NULL
- * @size: its bytes
+ * @size: of @p
  */
 void natflow_stream_give(struct natflow_urllogger *ul, const void *p, u32 size)
 {
@@ -44,9 +44,9 @@ void natflow_stream_give(struct natflow_urllogger *ul, const void *p, u32 size)
 }
 
 /**
- * natflow_stream_free() - forget what was gathered
- * @ul: on whose account
- * @g: empty afterwards
+ * natflow_stream_free() - free a buffer
+ * @ul: the namespace's state
+ * @g: buffer; empty afterwards
  */
 void natflow_stream_free(struct natflow_urllogger *ul, struct natflow_gather *g)
 {
@@ -57,9 +57,9 @@ void natflow_stream_free(struct natflow_urllogger *ul, struct natflow_gather *g)
 }
 
 /**
- * natflow_stream_grow() - room for what natflow_gather_put() could not take
- * @ul: on whose account
- * @g: what is gathered so far
+ * natflow_stream_grow() - make room for what natflow_gather_put() could not take
+ * @ul: the namespace's state
+ * @g: buffer
  *
  * Return: NATFLOW_OK, NATFLOW_NAME_BUDGET or NATFLOW_NAME_MEMORY.
  */
@@ -108,13 +108,13 @@ static enum natflow_reason put(struct natflow_urllogger *ul, struct natflow_gath
 }
 
 /**
- * natflow_stream_put() - gather a packet's payload
- * @ul: on whose account
- * @g: what is gathered so far
+ * natflow_stream_put() - buffer a packet's payload
+ * @ul: the namespace's state
+ * @g: buffer
  * @s: packet
- * @from: less than its payload; what is before it is left out
- * @at: where in the stream that goes, less than NATFLOW_STREAM_MAX; what is behind
- *	that is left out
+ * @from: first byte of the payload to take; less than its length
+ * @at: where it goes in the buffer, less than NATFLOW_STREAM_MAX; payload beyond that
+ *	limit is left out
  *
  * Return: NATFLOW_OK, NATFLOW_NAME_BUDGET or NATFLOW_NAME_MEMORY.
  */
@@ -128,7 +128,7 @@ enum natflow_reason natflow_stream_put(struct natflow_urllogger *ul, struct natf
 
 	skb_prepare_seq_read(s->skb, s->data + from, s->data + from + len, &state);
 	while (!reason && (n = skb_seq_read(done, &data, &state))) {
-		n = min(n, len - done);		/* a block may go on behind the end */
+		n = min(n, len - done);		/* a block may extend beyond the payload */
 		reason = put(ul, g, at + done, data, n);
 		done += n;
 	}

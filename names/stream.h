@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The beginning of a stream, gathered within what a namespace may have for that. */
+/* The buffered beginning of a stream; the memory counts against a namespace's limit. */
 #ifndef _NATFLOW_NAMES_STREAM_H
 #define _NATFLOW_NAMES_STREAM_H
 
