@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which hosts may be visited. */
+/* Host rules and lists: the verdict on a name. */
 #include <linux/ktime.h>
 #include <linux/slab.h>
 #include <linux/time.h>
@@ -9,9 +9,9 @@
 #include "sets.h"
 
 /**
- * natflow_acl_alloc() - a copy of rules, with room for more
+ * natflow_acl_alloc() - copy rules, with room for more
  * @old: rules, or NULL
- * @more: how many
+ * @more: rules to make room for
  *
  * Context: process, may sleep.
  * Return: the copy, freed with natflow_acl_free(), or NULL.
@@ -32,8 +32,8 @@ struct natflow_acl *natflow_acl_alloc(const struct natflow_acl *old, unsigned in
 }
 
 /**
- * natflow_acl_free() - forget rules
- * @acl: rules that nobody reads any more, or NULL
+ * natflow_acl_free() - free rules
+ * @acl: rules without readers, or NULL
  */
 void natflow_acl_free(struct natflow_acl *acl)
 {
@@ -43,7 +43,7 @@ void natflow_acl_free(struct natflow_acl *acl)
 }
 
 /**
- * natflow_acl_add() - one rule more
+ * natflow_acl_add() - add a rule
  * @acl: not published yet, with room
  * @id: below NATFLOW_ACL_IDS; the lowest that matches decides
  * @action: enum natflow_url_action
@@ -71,7 +71,7 @@ static bool is_below(const char *host, unsigned int len, const struct natflow_ac
 }
 
 /**
- * natflow_acl_find_list() - a list by its name
+ * natflow_acl_find_list() - find a list by its name
  * @acl: rules
  * @name: of the list
  *
@@ -97,10 +97,10 @@ static void look_for_schedules(struct natflow_acl *acl)
 }
 
 /**
- * natflow_acl_set_list() - a list is new, or for others, or has other names
+ * natflow_acl_set_list() - add a list, or change its policy or domains
  * @acl: not published yet
  * @like: name and policy
- * @names: or NULL: what it had
+ * @names: domains; NULL keeps those it has
  *
  * Return: 0, -ENOSPC or -ENOMEM.
  */
@@ -127,7 +127,7 @@ int natflow_acl_set_list(struct natflow_acl *acl, const struct natflow_site_list
 }
 
 /**
- * natflow_acl_remove_list() - a list less
+ * natflow_acl_remove_list() - remove a list
  * @acl: not published yet
  * @name: of the list
  *
@@ -146,7 +146,7 @@ bool natflow_acl_remove_list(struct natflow_acl *acl, const char *name)
 	return true;
 }
 
-/* Minute of the week, from Monday on, by the time that the kernel's timezone makes local. */
+/* Minute of the week, from Monday on, in the kernel's timezone. */
 unsigned int natflow_acl_minute(void)
 {
 	u64 minutes = div_u64(ktime_get_real_seconds(), 60) - sys_tz.tz_minuteswest;
@@ -157,7 +157,7 @@ unsigned int natflow_acl_minute(void)
 	return rest;
 }
 
-/* Rules are for everyone, or, where there are sets of their number, for who is in one of these. */
+/* A rule applies to every client. If ipsets of its number exist, it applies to their members. */
 static bool is_for(unsigned int id, const struct natflow_site_client *client)
 {
 	static const char * const kinds[] = { "ipv4", "ipv6", "mac" };
@@ -178,8 +178,8 @@ static bool is_for(unsigned int id, const struct natflow_site_client *client)
 }
 
 /*
- * Exempting entries of any list for this client come before all others. Else the
- * longest domain in any list decides; of equal ones one that allows.
+ * Entries that exempt a domain win over all others, in any list that applies to the
+ * client. Otherwise the longest domain decides; among equals one that allows.
  */
 static void ask_lists(const struct natflow_acl *acl, const struct natflow_site_client *client,
 		      const char *host, unsigned int len, struct natflow_acl_verdict *v)
@@ -209,13 +209,13 @@ static void ask_lists(const struct natflow_acl *acl, const struct natflow_site_c
 }
 
 /**
- * natflow_acl_decide() - what is to be done about a name
+ * natflow_acl_decide() - judge a name
  * @acl: rules and lists
- * @client: who asks
+ * @client: client that sent the name
  * @host: as natflow_hostname_set() writes it
  * @len: characters
  *
- * The lowest rule that matches decides, else the lists, else the default.
+ * The matching rule of the lowest number decides, then the lists, then the default.
  *
  * Context: any; RCU for @acl and for the list in the result.
  */
@@ -240,7 +240,7 @@ struct natflow_acl_verdict natflow_acl_decide(const struct natflow_acl *acl,
 }
 
 /**
- * natflow_acl_del() - rules less
+ * natflow_acl_del() - delete rules
  * @acl: not published yet
  * @id: of the rules
  * @host: of the rules
@@ -260,7 +260,7 @@ bool natflow_acl_del(struct natflow_acl *acl, u8 id, const struct natflow_hostna
 }
 
 /**
- * natflow_acl_count() - a name was said: a hit for the list that decides about it
+ * natflow_acl_count() - count a hit of the list that decided
  * @v: verdict on the name
  *
  * Context: RCU read side.
@@ -272,9 +272,9 @@ void natflow_acl_count(struct natflow_acl_verdict v)
 }
 
 /**
- * natflow_acl_take_effect() - what a list wants beside its action: a mark, a set
- * @v: verdict on a name that was said
- * @ct: by this conntrack
+ * natflow_acl_take_effect() - set the list's mark, add to its ipset
+ * @v: verdict on a name
+ * @ct: conntrack of the connection that has the name
  *
  * Context: RCU read side, BH disabled.
  */

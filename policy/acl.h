@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which hosts may be visited: the rules and lists of /dev/hostacl_ctl. */
+/* Host rules and lists, written to /dev/hostacl_ctl: the verdict on a name. */
 #ifndef _NATFLOW_POLICY_ACL_H
 #define _NATFLOW_POLICY_ACL_H
 
@@ -22,22 +22,22 @@ struct natflow_acl_rule {
 	char host[NATFLOW_HOSTNAME_MAX + 1];
 };
 
-/* Read under RCU and never changed; whoever changes rules puts another in its place. */
+/* Read under RCU and immutable: a writer replaces all of it. */
 struct natflow_acl {
-	u8 action_default;	/* enum natflow_url_action, for names without a rule or list */
+	u8 action_default;	/* enum natflow_url_action, if no rule or list matches */
 	struct natflow_dns_policy dns;
-	bool scheduled;		/* some list is not for always */
+	bool scheduled;		/* a list applies at certain times only */
 	u8 lists;
 	struct natflow_site_list *list[NATFLOW_SITES_MAX];	/* a reference each */
 	char redirect_url[NATFLOW_ACL_URL_MAX + 1];
 	unsigned int count;
-	struct natflow_acl_rule rule[];	/* by id, and in the order they came */
+	struct natflow_acl_rule rule[];	/* by id, then in the order of writing */
 };
 
 struct natflow_acl_verdict {
 	u8 action;		/* enum natflow_url_action */
 	u8 rule;		/* id, or NATFLOW_URL_NO_RULE */
-	bool exempt;		/* by an entry of @list that allows; the list does nothing else */
+	bool exempt;		/* an entry of @list allows: neither its mark nor its set applies */
 	const struct natflow_site_list *list;	/* the list that decided, or NULL; RCU */
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The client of a packet: who began its conntrack. */
+/* The client of a packet: the originator of its conntrack. */
 #include <linux/if_arp.h>
 #include <linux/netdevice.h>
 #include <net/arp.h>
@@ -24,9 +24,9 @@ static void note_neighbour(struct natflow_site_client *client, const struct net_
 }
 
 /**
- * natflow_client_of() - the address of a client, and nothing more
+ * natflow_client_of() - note the address of a client, without MAC and device
  * @client: the result
- * @ct: conntrack that it began
+ * @ct: conntrack that the client originated
  */
 void natflow_client_of(struct natflow_site_client *client, const struct nf_conn *ct)
 {
@@ -41,10 +41,10 @@ void natflow_client_of(struct natflow_site_client *client, const struct nf_conn 
 }
 
 /**
- * natflow_client_note() - address, MAC and device of a client
+ * natflow_client_note() - note address, MAC and device of a client
  * @client: the result
- * @s: a packet of the client's, or to it
- * @out: for the latter: the device it leaves by, where the client is a neighbour
+ * @s: a packet from the client or to it
+ * @out: for a packet to the client: the device it leaves by
  *
  * Context: RCU read side, BH disabled.
  */

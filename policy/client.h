@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The client of a packet, as lists of sites look at it. */
+/* The client of a packet, as selectors match it. */
 #ifndef _NATFLOW_POLICY_CLIENT_H
 #define _NATFLOW_POLICY_CLIENT_H
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ipset's sets, by their names: looked up each time, so that nobody is kept from
- * destroying, swapping or creating one. ipset need not be there; when it is, its
- * module stays as long as this one. It reads packets, and so it is given one with
- * the addresses that matter.
+ * Sets of ipset, by name. Each test looks the set up, so that users can destroy, swap
+ * and create sets at any time. ipset is optional; once found, its module is pinned
+ * until this one is unloaded. ipset tests packets, so a test builds a packet with the
+ * client's addresses.
  */
 #include <linux/etherdevice.h>
 #include <linux/ip.h>
@@ -22,7 +22,7 @@
 typedef int set_fn(ip_set_id_t id, const struct sk_buff *skb, const struct xt_action_param *par,
 		   struct ip_set_adt_opt *opt);
 
-/* What ipset exports. Written once, before @found; @mutex keeps writers apart. */
+/* Functions of ipset. Written once, before @found; @mutex serializes writers. */
 static struct {
 	typeof(ip_set_get_byname) *get;
 	typeof(ip_set_put_byindex) *put;
@@ -71,7 +71,7 @@ static int module_event(struct notifier_block *nb, unsigned long event, void *da
 static struct notifier_block modules = { .notifier_call = module_event };
 
 /**
- * natflow_sets_init() - use ipset from now on, or when it comes
+ * natflow_sets_init() - use ipset now, or as soon as its module is loaded
  *
  * Return: 0 or an errno.
  */
@@ -85,7 +85,7 @@ int __init natflow_sets_init(void)
 }
 
 /**
- * natflow_sets_exit() - let ipset go; nobody asks for a set any more
+ * natflow_sets_exit() - unpin ipset; no set is tested any more
  */
 void natflow_sets_exit(void)
 {
@@ -94,7 +94,7 @@ void natflow_sets_exit(void)
 		let_go();
 }
 
-/* From @addr and @mac, to nobody. */
+/* Build a packet from @addr and @mac, without a destination. */
 static struct sk_buff *make_packet(u8 family, const u8 *addr, const u8 *mac,
 				   struct net_device *dev)
 {
@@ -126,8 +126,8 @@ static struct sk_buff *make_packet(u8 family, const u8 *addr, const u8 *mac,
 }
 
 /*
- * Return: what @fn says of the set, or -ENOENT if there is none. A namespace that
- * dies has none: its sets may be gone when the grace period that begins then ends.
+ * Return: the result of @fn, or -ENOENT if there is no such set. A dying namespace has
+ * no sets: one grace period after its death they may be freed.
  */
 static int ask(struct net *net, const char *name, set_fn *fn, u8 family, const u8 *addr,
 	       const u8 *mac, struct net_device *dev)
@@ -139,8 +139,8 @@ static int ask(struct net *net, const char *name, set_fn *fn, u8 family, const u
 	struct ip_set_adt_opt opt = {
 		.family = family, .dim = IPSET_DIM_TWO,
 		.flags = IPSET_DIM_ONE_SRC | IPSET_DIM_TWO_SRC,
-		.cmdflags = IPSET_FLAG_EXIST,	/* what is there stays longer */
-		.ext.timeout = UINT_MAX,	/* the set's own */
+		.cmdflags = IPSET_FLAG_EXIST,	/* an existing entry's timeout starts anew */
+		.ext.timeout = UINT_MAX,	/* the set's default */
 	};
 	struct {
 		struct nlattr head;
@@ -166,7 +166,7 @@ static int ask(struct net *net, const char *name, set_fn *fn, u8 family, const u
 
 /**
  * natflow_set_test() - is a client in a set
- * @client: by address, MAC or device, whichever the set is of
+ * @client: matched by address, MAC or device, by the type of the set
  * @name: of the set
  *
  * Context: RCU read side, BH disabled.
@@ -183,9 +183,9 @@ int natflow_set_test(const struct natflow_site_client *client, const char *name)
 }
 
 /**
- * natflow_set_add() - one address more, for as long as the set says
+ * natflow_set_add() - add an address, with the set's default timeout
  * @net: namespace
- * @name: of the set; nothing happens if there is none, or it is of the other family
+ * @name: of the set; no effect if it does not exist or has the other family
  * @family: NFPROTO_*
  * @addr: network order
  *

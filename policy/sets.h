@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* ipset's sets, by their names. */
+/* Sets of ipset, by name. */
 #ifndef _NATFLOW_POLICY_SETS_H
 #define _NATFLOW_POLICY_SETS_H
 

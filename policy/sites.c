@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lists of sites. Names come as lines of a published list, up to "end", or as a
- * set that was made before. Of each name only its tag is kept while the others
- * come, and when all have come a set of the right size is filled. Until then
- * nothing changes, and whoever goes away before has changed nothing.
+ * Lists of domains. A list is loaded as the lines of a published block list, up to
+ * "end", or as a binary set of natflow-list. For each line only the domain's tag is
+ * kept; a set of the right size is filled at the end. The list in force changes only
+ * when loading has succeeded.
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
@@ -17,7 +17,7 @@
 
 #define CHUNK		32768U		/* tags */
 #define CHUNKS		128		/* four million tags */
-#define BYTES_MAX	(64U << 20)	/* of a set that was made before */
+#define BYTES_MAX	(64U << 20)	/* of a binary set */
 
 struct chunk {
 	u64 tag[CHUNK];
@@ -27,13 +27,13 @@ struct chunk {
 struct natflow_site_load {
 	char name[NATFLOW_NAME_MAX];
 	struct natflow_listline line;
-	bool skip;			/* lines without names are skipped, not refused */
-	u32 skipped, first_skipped;	/* how many; number of the first */
-	struct natflow_domains set;	/* its key, and when loading as bytes all of it */
+	bool skip;			/* lines without a domain are skipped, not refused */
+	u32 skipped, first_skipped;	/* lines; number of the first */
+	struct natflow_domains set;	/* text: only its key; binary: all of it */
 	struct chunk *chunk[CHUNKS];
 	u32 count;			/* tags */
-	/* As bytes: */
-	u32 bytes, done;		/* announced, here; 0: text */
+	/* Binary: */
+	u32 bytes, done;		/* announced, received; 0: text */
 	struct natflow_domains_file head;
 };
 
@@ -46,11 +46,11 @@ void natflow_site_names_put(struct natflow_site_names *names)
 }
 
 /**
- * natflow_site_list_make() - a list
- * @name: of it
- * @text: its policy in words
- * @policy: the same
- * @names: shared; may be NULL
+ * natflow_site_list_make() - allocate a list
+ * @name: of the list
+ * @text: its policy as written
+ * @policy: its policy as parsed
+ * @names: its domains, shared; may be NULL
  *
  * Context: process, may sleep.
  * Return: the list with one reference, or NULL.
@@ -75,7 +75,7 @@ struct natflow_site_list *natflow_site_list_make(const char *name, const char *t
 
 /**
  * natflow_site_list_put() - drop a reference
- * @list: list that, with the last reference, no packet finds any more
+ * @list: list; when the last reference is dropped, packets do not find it any more
  */
 void natflow_site_list_put(struct natflow_site_list *list)
 {
@@ -86,10 +86,10 @@ void natflow_site_list_put(struct natflow_site_list *list)
 }
 
 /**
- * natflow_site_load_begin() - names will come
- * @name: of their list
- * @bytes: of a set that was made before, or 0: text
- * @skip: leave out lines of the text that have no name, do not refuse all of it
+ * natflow_site_load_begin() - begin to load the domains of a list
+ * @name: of the list
+ * @bytes: size of the binary set, or 0: text
+ * @skip: skip lines of the text without a domain instead of refusing the list
  *
  * Context: process, may sleep.
  * Return: freed with natflow_site_load_free(), or NULL.
@@ -124,7 +124,7 @@ static int add(struct natflow_site_load *load, const struct natflow_hostname *ho
 	return 0;
 }
 
-/* All names of a line, or none. */
+/* Add all domains of a line, or none. */
 static int add_line(struct natflow_site_load *load)
 {
 	int ret = natflow_listline_begin(&load->line);
@@ -158,7 +158,7 @@ static int feed_text(struct natflow_site_load *load, const char *data, size_t le
 	return ret;
 }
 
-/* The head is here: is it one, and of a set that fits what was announced? */
+/* Is the header valid, and does the set fit the announced size? Then allocate it. */
 static int check_head(struct natflow_site_load *load)
 {
 	const struct natflow_domains_file *head = &load->head;
@@ -200,14 +200,14 @@ static int feed_bytes(struct natflow_site_load *load, const char *data, size_t l
 }
 
 /**
- * natflow_site_load_feed() - some more
+ * natflow_site_load_feed() - load the next part
  * @load: from natflow_site_load_begin()
  * @data: bytes
- * @len: how many
- * @used: how many of them were the list's
+ * @len: of @data
+ * @used: bytes of @data that belong to the list
  *
  * Context: process, may sleep.
- * Return: 1 when all is there, 0 when more must come, or an errno.
+ * Return: 1 if the list is complete, 0 if more is needed, or an errno.
  */
 int natflow_site_load_feed(struct natflow_site_load *load, const char *data, size_t len,
 			   size_t *used)
@@ -220,7 +220,7 @@ int natflow_site_load_feed(struct natflow_site_load *load, const char *data, siz
 	return feed_bytes(load, data, len, used);
 }
 
-/* Return: false if a tag finds no room. */
+/* Return: false if a tag's buckets are full. */
 static bool fill(struct natflow_domains *set, const struct natflow_site_load *load)
 {
 	u32 i;
@@ -259,8 +259,8 @@ static int make_set(struct natflow_site_load *load)
 }
 
 /**
- * natflow_site_load_end() - the names, ready to be looked up
- * @load: all is there
+ * natflow_site_load_end() - make the set of domains
+ * @load: complete
  *
  * Context: process, may sleep.
  * Return: the names with one reference, or an error pointer.
@@ -284,7 +284,7 @@ struct natflow_site_names *natflow_site_load_end(struct natflow_site_load *load)
 	return names;
 }
 
-/* Of which list. */
+/* The name of the list that is loaded. */
 const char *natflow_site_load_name(const struct natflow_site_load *load)
 {
 	return load->name;
@@ -292,9 +292,9 @@ const char *natflow_site_load_name(const struct natflow_site_load *load)
 
 /**
  * natflow_site_load_line() - the line that was read last
- * @load: of text
+ * @load: loading
  *
- * Return: the line, cut or not, or NULL: @load is of bytes.
+ * Return: the line, maybe cut, or NULL: @load is binary.
  */
 const struct natflow_listline *natflow_site_load_line(const struct natflow_site_load *load)
 {
@@ -302,8 +302,8 @@ const struct natflow_listline *natflow_site_load_line(const struct natflow_site_
 }
 
 /**
- * natflow_site_load_skipped() - lines without a name
- * @load: all is there
+ * natflow_site_load_skipped() - lines without a domain
+ * @load: complete
  * @first: number of the first of them
  *
  * Return: how many.
@@ -315,7 +315,7 @@ u32 natflow_site_load_skipped(const struct natflow_site_load *load, u32 *first)
 }
 
 /**
- * natflow_site_load_free() - over, or never finished
+ * natflow_site_load_free() - end loading, complete or not
  * @load: may be NULL
  */
 void natflow_site_load_free(struct natflow_site_load *load)

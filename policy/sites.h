@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Lists of sites: a million domains each, whom they are for, and how they come in. */
+/* Lists of domains, up to a million each: the clients they apply to, and loading. */
 #ifndef _NATFLOW_POLICY_SITES_H
 #define _NATFLOW_POLICY_SITES_H
 
@@ -11,21 +11,21 @@
 
 #define NATFLOW_SITES_MAX 64
 
-/* Never changed, but for hits, once it can be found; lists that differ in their policy share it. */
+/* Immutable once published, except @hits. Shared by versions of a list's policy. */
 struct natflow_site_names {
 	refcount_t ref;
-	atomic_t hits;			/* names that were said and are in one of these domains */
-	u32 skipped, first_skipped;	/* lines that had no name; number of the first */
+	atomic_t hits;			/* names of clients that are in one of the domains */
+	u32 skipped, first_skipped;	/* lines without a domain; number of the first */
 	struct natflow_domains set;
 };
 
-/* Never changed once it can be found. */
+/* Immutable once published. */
 struct natflow_site_list {
 	refcount_t ref;
 	char name[NATFLOW_NAME_MAX];
 	char text[NATFLOW_LINE_MAX];		/* the policy, as it was written */
 	struct natflow_site_policy policy;
-	struct natflow_site_names *names;	/* NULL: nothing was loaded yet; one reference */
+	struct natflow_site_names *names;	/* NULL: not loaded yet; one reference */
 };
 
 struct natflow_site_list *natflow_site_list_make(const char *name, const char *text,
