@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Names: what is logged, and that a flow is fast as soon as its name is known."""
+import concurrent.futures
 import errno
 import functools
 import socket
