@@ -86,7 +86,7 @@ uninstall: check-xtables
 	rm -f $(DESTDIR)$(MANDIR)/man8/natflow.8 $(DESTDIR)$(UNITDIR)/natflow.service
 
 clean:
-	-$(KMAKE) clean
+	-+$(KMAKE) clean
 	rm -rf $(LIBXT) $(LIST) build
 
 demo:
