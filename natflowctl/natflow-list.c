@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* natflow-list: block lists to a set that natflow loads as it is. */
+/* natflow-list: compiles block lists into a set that natflow loads without parsing. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -10,14 +10,14 @@
 
 static const char usage[] =
 	"Usage: natflow-list [--skip-bad] [-o SET] [FILE...]\n"
-	"Make a set of names out of block lists (standard input without FILE or for \"-\").\n"
+	"Compile block lists into a set of names (standard input without FILE or for \"-\").\n"
 	"\n"
-	"  -o, --output SET  where to; standard output without it\n"
-	"      --skip-bad    leave out lines that have no host name; without it they are refused\n"
+	"  -o, --output SET  output file (default: standard output)\n"
+	"      --skip-bad    skip lines without a host name (default: refuse the list)\n"
 	"      --help        this text\n"
 	"\n"
-	"Lines may be plain names, *.NAME, of a hosts file (0.0.0.0 NAME...), of dnsmasq\n"
-	"(address=/NAME/, local=/NAME/) or of an adblocker (||NAME^; @@||NAME^ is exempt).\n"
+	"Formats: plain names, *.NAME, hosts files (0.0.0.0 NAME...), dnsmasq (address=/NAME/,\n"
+	"local=/NAME/) and adblock (||NAME^; @@||NAME^ is exempt).\n"
 	"\n"
 	"  natflow-list --skip-bad -o ads.set hosts.txt easylist.txt\n"
 	"  { echo list name=ads load=$(stat -c %s ads.set); cat ads.set; } > /dev/hostacl_ctl\n"
@@ -48,7 +48,7 @@ static int add(const struct natflow_hostname *host, bool allow)
 	return 0;
 }
 
-/* All names of a line, or none. */
+/* Add all names of a line, or none. */
 static int add_line(struct natflow_listline *line, const char *file)
 {
 	int ret = natflow_listline_begin(line);
@@ -100,7 +100,7 @@ static int read_file(const char *path)
 	return err;
 }
 
-/* Return: false if a name found no room. */
+/* Return: false if the set is too small. */
 static bool fill(void)
 {
 	u32 i;

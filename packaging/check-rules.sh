@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# check-rules.sh: fail while a rule has the target FLOWOFFLOAD, and say how to delete it. Without its extension iptables
-# can neither list nor save such a table, and a saved file that names the target is refused as a whole.
+# check-rules.sh: fail while a FLOWOFFLOAD rule exists, and print the commands that delete it. Without the extension iptables
+# can neither list nor save such a table, and iptables-restore refuses a whole file that names the target.
 deletions() {
 	"$1-save" 2>/dev/null | awk -v program="$1" '
 		/^\*/ { table = substr($0, 2) }
@@ -18,8 +18,8 @@ files=$(grep -lse '-j FLOWOFFLOAD' /etc/iptables/* /etc/sysconfig/iptables /etc/
 		for program in iptables-legacy ip6tables-legacy iptables-nft ip6tables-nft; do deletions $program; done
 	fi
 	for f in $files; do
-		echo "natflow: $f has a FLOWOFFLOAD rule: at the next boot all of its table would be missing."
+		echo "natflow: $f has a FLOWOFFLOAD rule: without natflow the next boot would lose the whole table."
 	done
-	echo "natflow: nothing was removed; FORCE=1 removes it nevertheless, and iptables cannot list such a table then."
+	echo "natflow: nothing was removed. FORCE=1 removes natflow nevertheless; iptables then cannot list such a table."
 } >&2
 exit 1

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# remove-modules.sh [ROOT]: take natflow's modules away, for all kernels, those that DKMS built and its tree included.
+# remove-modules.sh [ROOT]: remove natflow's modules for all kernels, DKMS builds and the DKMS source tree included.
 set -e
 root=$1
 for tree in "$root"/usr/src/natflow-[0-9]*; do

@@ -12,10 +12,10 @@
 #include "../core/rules.h"
 #include "legacy.h"
 
-/* The nat tables are not among them: they decide about first packets only, which are never fast. */
+/* Without nat: nat tables see only the first packet of a connection, which is never fast. */
 static const char *const names[NATFLOW_RULES_TABLES] = { "raw", "mangle", "filter", "security" };
 
-/* One rule without its counters, which on one CPU are in it and move with each packet. */
+/* One rule without its counters, which with one CPU are in the rule and change per packet. */
 static u32 sum_rule(const u8 *rule, unsigned int counters, unsigned int rest, unsigned int size,
 		    u32 sum)
 {
@@ -45,7 +45,7 @@ static u32 sum_table(const struct xt_table_info *info, u8 family, u32 sum)
 	return sum;
 }
 
-/* A table that is not there is not made: xt_find_table_lock() alone would do that. */
+/* Look first: xt_find_table_lock() alone would create a missing table. */
 static u32 sum_named(struct net *net, u8 family, const char *name, void **hook, u32 sum)
 {
 	struct xt_table *table = NULL;
@@ -75,7 +75,7 @@ static u32 sum(struct net *net, struct natflow_rules_hooks *hooks)
 	return all;
 }
 
-/* The hook of a table may be in that module. */
+/* The module of the table may own its hook. */
 static int module_event(struct notifier_block *nb, unsigned long event, void *data)
 {
 	if (event == MODULE_STATE_GOING)
@@ -86,7 +86,7 @@ static int module_event(struct notifier_block *nb, unsigned long event, void *da
 static struct notifier_block module_nb = { .notifier_call = module_event };
 
 /**
- * natflow_legacy_init() - begin to read tables
+ * natflow_legacy_init() - register the reader of tables
  *
  * Return: 0 or an errno.
  */
@@ -100,7 +100,7 @@ int natflow_legacy_init(void)
 }
 
 /**
- * natflow_legacy_exit() - the reverse
+ * natflow_legacy_exit() - unregister it
  */
 void natflow_legacy_exit(void)
 {

@@ -12,14 +12,14 @@ static unsigned int target(struct sk_buff *skb, const struct xt_action_param *pa
 {
 	const struct xt_flowoffload_target_info *info = par->targinfo;
 
-	/* Elsewhere packets are not on their way through. */
+	/* Other hooks see packets that are not forwarded. */
 	if (xt_hooknum(par) == NF_INET_FORWARD)
 		natflow_flow_offload(xt_net(par), skb, info->flags & XT_FLOWOFFLOAD_HW);
 	return XT_CONTINUE;
 }
 
 /*
- * The protocol that the rule wants, 0 if it wants none, or all but one. iptables
+ * The protocol that the rule matches; 0 if it matches all, or all but one. iptables
  * and nft_compat give the same entry (net/netfilter/nft_compat.c:nft_target_set_tgchk_param()).
  */
 static u8 protocol_of(const struct xt_tgchk_param *par)
@@ -38,7 +38,7 @@ static int check(const struct xt_tgchk_param *par)
 {
 	const struct xt_flowoffload_target_info *info = par->targinfo;
 
-	/* To ebtables "go on" is a verdict. */
+	/* ebtables would read XT_CONTINUE, -1, as EBT_ACCEPT. */
 	if (info->flags & ~XT_FLOWOFFLOAD_MASK || par->family == NFPROTO_BRIDGE)
 		return -EINVAL;
 	natflow_rule_add(par->net);
