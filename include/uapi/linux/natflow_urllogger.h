@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * What /dev/natflow_urllogger_queue gives: whole records, as many as fit into
- * the buffer, in the machine's byte order unless said otherwise. A read returns
- * 0 when there is none, poll() waits for one.
+ * Records of /dev/natflow_urllogger_queue. A read returns as many whole records as
+ * fit into the buffer. Byte order is the machine's unless a comment says otherwise.
+ * A read returns 0 if there is no record; poll() waits for one.
  *
- * A file begins with records of version 2, which the original natflow had. After
- * "records=3\n" is written to it, it gives records of version 3. Every open file
- * has its own place in the log.
+ * An open file starts with records of version 2, the format of the original natflow.
+ * After a write of "records=3\n" it returns records of version 3. Every open file
+ * has its own position in the log.
  */
 #ifndef _UAPI_LINUX_NATFLOW_URLLOGGER_H
 #define _UAPI_LINUX_NATFLOW_URLLOGGER_H
@@ -17,9 +17,9 @@ enum natflow_url_source {
 	NATFLOW_URL_HTTP = 1,
 	NATFLOW_URL_TLS = 2,
 	NATFLOW_URL_QUIC = 3,
-	NATFLOW_URL_DNS = 4,		/* a question; from here on not in version 2 */
-	NATFLOW_URL_ANSWER = 5,		/* of the DNS */
-	NATFLOW_URL_HINT = 6,		/* no name was said; the address was this one's */
+	NATFLOW_URL_DNS = 4,		/* DNS question; this and later sources: version 3 only */
+	NATFLOW_URL_ANSWER = 5,		/* DNS answer */
+	NATFLOW_URL_HINT = 6,		/* no name was sent; DNS gave this name's address */
 };
 
 enum natflow_url_method {
@@ -39,7 +39,7 @@ enum natflow_url_action {
 
 #define NATFLOW_URL_NO_RULE 64		/* acl_idx: no rule matched */
 
-/* Version 2: followed by host and URI, together, without a NUL. */
+/* Version 2: host and URI follow, without a separator and without a NUL. */
 struct natflow_url_v2 {
 	__u16 version;		/* 2 */
 	__u16 header_len;	/* 62 */
@@ -48,8 +48,8 @@ struct natflow_url_v2 {
 	__u32 timestamp;	/* seconds since boot */
 	__u16 sport, dport;
 	__u8 sip[16], dip[16];	/* network byte order; IPv4 in the first four */
-	__u8 mac[6];		/* the client's, 0 if it has none */
-	__u16 hits;		/* how often within the merge window */
+	__u8 mac[6];		/* the client's; 0: unknown */
+	__u16 hits;		/* events within the merge window */
 	__u16 host_len;
 	__u8 method;		/* enum natflow_url_method */
 	__u8 source;		/* enum natflow_url_source */
@@ -58,21 +58,21 @@ struct natflow_url_v2 {
 } __attribute__((packed));
 
 /*
- * Version 3: a header, then attributes up to record_len. What is not known is
- * left out; readers skip attributes they do not know.
+ * Version 3: a header, then attributes up to record_len. An unknown value has no
+ * attribute. Readers skip attributes that they do not know.
  *
- * Of what was produced while a file was open, it either got it, or can tell what
- * became of it: produced = sum of hits + limited + dropped.
+ * A reader can account for every event that was produced while its file was open:
+ * produced = sum of hits + limited + dropped.
  */
 struct natflow_url_v3 {
 	__u16 version;		/* 3 */
-	__u16 header_len;	/* attributes begin there; may grow */
+	__u16 header_len;	/* offset of the attributes; may grow */
 	__u32 record_len;	/* a multiple of 8 */
-	__u64 sequence;		/* of the record, from 1; gaps are records this file lost */
-	__u64 time;		/* ns since 1970, of the first event in it */
+	__u64 sequence;		/* number of the record, from 1; gaps: records that this file lost */
+	__u64 time;		/* ns since 1970, of the record's first event */
 	__u64 hits;		/* events merged into it, 1 or more */
-	__u64 dropped;		/* events this file lost in front of it: its reader was slow */
-	__u64 limited;		/* events that were never stored, for want of memory */
+	__u64 dropped;		/* events lost before this record: the reader was too slow */
+	__u64 limited;		/* events that were not stored because memory was short */
 	__u8 family;		/* AF_INET or AF_INET6 */
 	__u8 protocol;		/* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 source;		/* enum natflow_url_source */
@@ -84,13 +84,13 @@ struct natflow_url_v3 {
 
 enum natflow_url_flag {
 	NATFLOW_URL_ECH = 1,		/* TLS: has an encrypted_client_hello, real or not */
-	NATFLOW_URL_DIFFERS = 2,	/* said more than once, differently */
-	NATFLOW_URL_ODD = 4,		/* not only letters, digits, "-" and "." in the name */
-	NATFLOW_URL_CUT = 8,		/* the URI is longer than what is kept */
-	NATFLOW_URL_MALFORMED = 16,	/* TLS: wrong behind the name, which may not count */
+	NATFLOW_URL_DIFFERS = 2,	/* the client sent more than one name */
+	NATFLOW_URL_ODD = 4,		/* the name has characters besides letters, digits, "-", "." */
+	NATFLOW_URL_CUT = 8,		/* the URI is truncated */
+	NATFLOW_URL_MALFORMED = 16,	/* TLS: malformed behind the name; servers may refuse it */
 };
 
-/* Padded to a multiple of 8; the next attribute begins there. */
+/* An attribute is padded to a multiple of 8. */
 struct natflow_url_attr {
 	__u16 len;		/* of the value, without this header and padding */
 	__u16 type;		/* enum natflow_url_attr_type */
@@ -100,7 +100,7 @@ enum natflow_url_attr_type {
 	NATFLOW_URL_A_MAC = 1,		/* 6 bytes, the client's */
 	NATFLOW_URL_A_TUPLE,		/* struct natflow_url_tuple, before NAT */
 	NATFLOW_URL_A_NAT,		/* struct natflow_url_tuple, as the server sees it */
-	NATFLOW_URL_A_HOST,		/* text without a NUL, as are the next ones */
+	NATFLOW_URL_A_HOST,		/* text without a NUL; so are the following types */
 	NATFLOW_URL_A_URI,
 	NATFLOW_URL_A_ALPN,
 	NATFLOW_URL_A_LIST,		/* name of the list that decided */

@@ -2,7 +2,7 @@
 /*
  * The rule payload of `-j FLOWOFFLOAD [--hw]`, revision 0.
  *
- * The layout is the one OpenWrt's rules use, so they load unchanged. Bits
+ * The layout equals that of OpenWrt's target, so its rules load unchanged. Bits
  * outside XT_FLOWOFFLOAD_MASK are refused with EINVAL.
  */
 #ifndef _UAPI_XT_FLOWOFFLOAD_H
