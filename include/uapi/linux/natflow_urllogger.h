@@ -68,7 +68,7 @@ struct natflow_url_v3 {
 	__u16 version;		/* 3 */
 	__u16 header_len;	/* offset of the attributes; may grow */
 	__u32 record_len;	/* a multiple of 8 */
-	__u64 sequence;		/* number of the record, from 1; gaps: records that this file lost */
+	__u64 sequence;		/* record number, from 1; gaps: records that this file lost */
 	__u64 time;		/* ns since 1970, of the record's first event */
 	__u64 hits;		/* events merged into it, 1 or more */
 	__u64 dropped;		/* events lost before this record: the reader was too slow */
@@ -85,7 +85,7 @@ struct natflow_url_v3 {
 enum natflow_url_flag {
 	NATFLOW_URL_ECH = 1,		/* TLS: has an encrypted_client_hello, real or not */
 	NATFLOW_URL_DIFFERS = 2,	/* the client sent more than one name */
-	NATFLOW_URL_ODD = 4,		/* the name has characters besides letters, digits, "-", "." */
+	NATFLOW_URL_ODD = 4,		/* the name has other characters than a-z, 0-9, "-", "." */
 	NATFLOW_URL_CUT = 8,		/* the URI is truncated */
 	NATFLOW_URL_MALFORMED = 16,	/* TLS: malformed behind the name; servers may refuse it */
 };
