@@ -60,7 +60,7 @@ def original(family, client=None, dport=9, data=None):
 
 
 def reply(family, client=None, sport=9):
-    """To the gateway's own address, as after masquerade, unless a client is named."""
+    """Destination: the gateway's own address, as after masquerade, unless a client is given."""
     _, s, r = ADDR[family]
     r = client or r
     return frame(MAC["out0"], PEER["out0"],
@@ -85,7 +85,7 @@ def generate(*words, where="r"):
 
 
 def background(*words, where="r"):
-    """The same in a process of its own."""
+    """The same, measured in a process of its own."""
     return start(where, ["sh", "-c", f"echo '{order(*words).strip()}' > /proc/natlab_bench"])
 
 
@@ -94,7 +94,7 @@ def sent():
 
 
 def establish(family, flows, where="r", client=None, port=9):
-    """Four packets of each flow, after which it is accelerated, if at all; returns what they took, in ns."""
+    """Send four packets of each flow, after which it is fast if it can be; returns their time in ns."""
     ways = ("in0", family, original(family, client, port)), ("out0", family + 10, reply(family, client, port))
     return sum(generate(dev, kind, flows, flows, data, where=where) for dev, kind, data in ways * 2)
 
@@ -140,18 +140,18 @@ def flowtable(devices):
 
 
 def probe(flows, data=None):
-    """Packets of flows that are established, or others, PROBES of them, one every 100 µs; returns at once."""
+    """Send PROBES packets of established or other flows, one every 100 µs; returns at once."""
     give("probe", "r", "in0", 4, flows, PROBES, data or original(4))
 
 
 def probed():
-    """When all have left: (median, 99th percentile, maximum) of how long they took, and of how late they started."""
+    """Wait for all; (median, 99th percentile, maximum) of their durations and of their start delays."""
     with open("/proc/natlab_probe") as f:
         return [tuple(map(int, line.split())) for line in f]
 
 
 def probes(name, beside, tries=1, data=None):
-    """What packets feel of something else, of accelerated flows if not told otherwise; how many were hits.
+    """The effect of other work on packets, by default of accelerated flows; returns how many were hits.
 
     Not how late they start in a flood: its generator holds softirqs off itself.
     """
@@ -172,7 +172,7 @@ def probes(name, beside, tries=1, data=None):
 
 
 def flood():
-    """Flows nobody has seen, far more than the table holds, some of them answered."""
+    """New flows, far more than the table holds, some of them answered."""
     for dport in range(1000, 1040):
         generate("in0", 4, 256, 256, original(4, dport=dport))
         establish(4, 32, port=dport)
@@ -184,7 +184,7 @@ def resize():
 
 
 def listing():
-    """Read and forgotten: what a program does with its memory is not to be measured."""
+    """Read and discard: the reader's memory must not count in the measurement."""
     with ns("r"), open("/proc/net/natflow_flows", "rb", buffering=0) as f:
         while f.read(65536):
             pass
@@ -211,7 +211,7 @@ def latency():
 
 
 def names(floor):
-    """What the log of names costs: accelerated packets, slow ones of a decided flow, a logged question."""
+    """Cost of the log of names: accelerated packets, slow ones of a decided flow, a logged question."""
     question = bytes.fromhex("123401000001000000000000") + b"\4name\7example\0" + bytes.fromhex("00010001")
     slow, event = original(4, dport=443), original(4, dport=53, data=question)
     for on, path in ((0, "stack"), (1, "natflow")):
@@ -236,7 +236,7 @@ def names(floor):
 
 
 def lists(question):
-    """What a question feels of a list that is loaded meanwhile: it waits for nobody."""
+    """Cost of a question while a list is loaded: it must not wait for the load."""
     domains = [f"d{n:05}.example" for n in range(20000)]
     probes("unlisted", lambda: None, data=question)
     urls.acl("list name=l action=drop")
@@ -248,7 +248,7 @@ def lists(question):
 
 
 def quiet():
-    """Two hours with a keepalive every 25 s, which pass at once where nobody has anything to do: one conntrack, one flow."""
+    """Two hours with a keepalive every 25 s: one conntrack, one flow. Idle time passes at once in the emulator."""
     forget("natflow")
     establish(4, 1)
     entry = run("r", "conntrack -L -p udp -o id")
@@ -299,7 +299,7 @@ def main():
 
 
 def more(floor):
-    """What only natflow is asked."""
+    """Benches of natflow alone."""
     now = stats("r")
     check(now["flow_limit"] == 65536, "default limit")
     for family in (4, 6):

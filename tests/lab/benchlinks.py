@@ -56,7 +56,7 @@ class End:
         return br, b""
 
     def pppoe(self):
-        """A session as pppd would have it after talking, without anybody to talk to."""
+        """A PPPoE session as pppd leaves it after negotiation, without a peer."""
         modprobe("pppoe")
         with ns("r"):       # where the calls look for channels, too
             sock = LIBC.socket(24, socket.SOCK_STREAM, 0)       # AF_PPPOX, PX_PROTO_OE
@@ -78,7 +78,7 @@ class End:
         return name, struct.pack("!HBBHHH", 0x8864, 0x11, 0, SESSION, 0, 0x21)
 
     def frame(self, packet):
-        """As it arrives at the wire."""
+        """The frame as it arrives on the wire."""
         whole = frame(mac("r", self.wire if self.kind == "pppoe" else self.dev), PEER, packet)
         before = self.before
         if self.kind == "pppoe":
@@ -93,7 +93,7 @@ PAIRS = (("eth", "eth"), ("vlan", "eth"), ("eth", "vlan"), ("vlan", "vlan"), ("q
 
 
 def setup():
-    """All ends, once; the wires are the bench's. What goes in by PPPoE, comes in there."""
+    """Make all ends once; the wires belong to the bench. PPPoE frames arrive at their own wire."""
     sysctl("r", "net.ipv6.conf.default.disable_ipv6", 1)    # it has timers of its own, for each device
     ends = {}
     for side, wire, first in (("in", "in0", 20), ("out", "out0", 40)):
@@ -113,7 +113,7 @@ def packet(src, dst, sport, dport):
 
 
 def measure(path, ends, pair, floor):
-    """Instructions for a packet of one established flow, the least of three runs."""
+    """Instructions per packet of one established flow; the minimum of three runs."""
     lan, wan = ends["in", pair[0]], ends["out", pair[1]]
     there = lan.frame(packet(lan.address(2), wan.address(2), 1024, 9))
     back = wan.frame(packet(wan.address(2), wan.address(1), 9, 1024))

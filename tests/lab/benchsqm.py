@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The bench behind SQM: cake for what leaves by out0, cake on an ifb for what comes in there; no rate, so that none waits."""
+"""The bench with SQM: cake on out0, and cake on an ifb for the ingress of out0; without a rate, so that no packet waits."""
 import bench
 import sqm
 from natlab import check, run, stats
@@ -18,7 +18,7 @@ def remove():
 
 
 def measure(path, floor):
-    """Upload, whose packets cake has at out0, and download, whose packets the other cake has; the least of three runs."""
+    """Upload (cake on out0) and download (cake on the ifb); the minimum of three runs."""
     setup()
     for family in (4, 6):
         bench.forget(path)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""browser.py LIBRARY HELLOS HANDSHAKES: lib/'s parsers on what Debian's Chromium says, fresh. Prints TAP.
+"""browser.py LIBRARY HELLOS HANDSHAKES: lib/'s parsers on fresh traffic of Debian's Chromium. Prints TAP.
 
 The browser is told that all hosts are here, opens a page with so many others in it, over TCP and then over QUIC; here
 somebody listens to its first flights and answers nothing. Each name that the page asks for must be heard.
@@ -51,7 +51,7 @@ class Browser:
 
 
 def over_tcp(lib, names):
-    """Names heard, and how many connections said something that was none."""
+    """Names that were sent, and the number of connections without a valid one."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     browser = Browser(listener.getsockname()[1], names, "--disable-quic")
     poll, streams, heard, odd = select.poll(), {}, set(), 0

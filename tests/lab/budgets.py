@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""budgets.py LOG...: what the benches printed, held against budgets. Prints TAP, writes build/bench.json."""
+"""budgets.py LOG...: compares the output of the benches with budgets. Prints TAP, writes build/bench.json."""
 import json
 import re
 import sys

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A Debian 12 into which natflow is installed by the README's lines, which is then booted, and booted again.
+"""A Debian 12 system: natflow is installed with the README's commands, then the system is booted twice.
 
 Built in a chroot, since a compiler takes for ever in an emulator; the rest is typed at the machine's console.
 """
@@ -111,13 +111,13 @@ class Debian:
             run(["umount", f"{ROOT}/proc"])
 
     def files(self):
-        """What is there, without what any package manager writes into."""
+        """All files, except those that package managers change."""
         skip = ("root/natflow", "proc", "var/lib/dkms", "tmp")
         out = run(["find", ".", "-xdev", "-not", "-type", "d", "-printf", "%P\n"], cwd=ROOT).splitlines()
         return {f for f in out if not f.startswith(skip) and "/modules." not in f}
 
     def installed(self):
-        """README's first line."""
+        """Run the README's install line."""
         (line,) = [l for l in block("README.md", "sudo apt") if l.startswith(INSTALL)]
         before = self.files()
         said = self.inside(command(line))
@@ -134,14 +134,14 @@ class Debian:
         self.inside("man natflow | grep FLOWOFFLOAD")
 
     def packages(self):
-        """README's list of packages is enough: nothing else was there to build with."""
+        """The README's package list is complete: the root has no other build packages."""
         (line,) = [l for l in block("README.md", "sudo apt") if l.startswith("sudo apt")]
         have = run(["dpkg-query", f"--admindir={ROOT}/var/lib/dpkg", "-W", "-f", "${Package} "]).split()
         missing = [p for p in command(line).replace("$(uname -r)", "").split()[3:] if p not in have and not p.startswith("linux-headers-")]
         check(not missing, f"README says {missing}, the root has been made without")
 
     def refuses(self):
-        """Without xtables.pc an error says what is missing, and nothing is compiled or installed."""
+        """Without xtables.pc the build stops with the package's name; nothing is compiled or installed."""
         before = self.files()
         for target in ("install", "install-dkms"):
             status, said = self.inside(f"make {target} PKG_CONFIG=/bin/false DESTDIR=/tmp/refused", ok=False)
@@ -149,7 +149,7 @@ class Debian:
         check(not os.path.exists(f"{ROOT}/tmp/refused") and self.files() == before, "something was installed")
 
     def staged(self):
-        """DESTDIR has all of it and nothing else changes: what a package is made of."""
+        """DESTDIR receives every file and nothing else changes, as packages need it."""
         before = self.files()
         self.inside("make install DESTDIR=/tmp/staged")
         staged = run(["find", ".", "-type", "f", "-printf", "%P "], cwd=f"{ROOT}/tmp/staged").split()
@@ -160,7 +160,7 @@ class Debian:
         check(not left, f"left: {left}")
 
     def dkms(self):
-        """DKMS builds it, goes first, and is taken away again."""
+        """DKMS builds natflow, its modules win over others, and uninstall removes them."""
         self.inside("make uninstall")
         bare = self.files()
         self.inside("make install-dkms")
@@ -190,7 +190,7 @@ class Debian:
 
 
 class Machine(Terminal):
-    """That system, from power-on until it is off."""
+    """The system, from power-on to power-off."""
 
     def __init__(self):
         env = dict(os.environ, SERIAL="chardev:tty", TMO="1200",
@@ -205,7 +205,7 @@ class Machine(Terminal):
         return int(re.search(rf"^{re.escape(key)} (\d+)$", self.type("cat /proc/natflow"), re.M).group(1))
 
     def fast(self, addresses=("10.0.2.2", "fd00:2::2")):
-        """20 MB each arrive, by natflow."""
+        """20 MB arrive per family, forwarded by natflow."""
         for address in addresses:
             before = self.counted("hits")
             check("20000000" in self.type(f"sh fetch.sh {address}"), "bytes")
@@ -216,33 +216,33 @@ class Machine(Terminal):
             self.type(command(line))
 
     def selected_by_rule(self):
-        """README's lines from modprobe on; the firewall accepts what is established before any rule behind it."""
+        """The README's lines from modprobe on; the firewall accepts established packets, so only a first rule is reached."""
         self.typed([l for l in block("README.md", "sudo apt") if not l.startswith((INSTALL, "sudo apt"))])
         check(self.counted("rules") == 2, "rules")
         self.fast()
 
     def not_uninstalled(self):
-        """A rule is there: it is named, with what deletes it, and nothing is removed."""
+        """uninstall refuses while a rule exists, prints the command that deletes it, and removes nothing."""
         said = self.type("make -C natflow uninstall", status=2)
         for program in ("iptables", "ip6tables"):
             check(f"{program}-nft -t filter -D FORWARD -j FLOWOFFLOAD" in said, said)
         check("-A FORWARD -j FLOWOFFLOAD" in self.type("iptables-save"), "the rule is not listed any more")
 
     def selected_at_boot(self):
-        """README's lines for the next boot, and that."""
+        """The README's lines for the next boot, then a reboot."""
         self.typed(block("README.md", BOOT))
         self.send("systemctl reboot")
         check(self.end(300) == 0, "the machine's end")
 
     def rebooted(self):
-        """The unit has selected, the firewall is the saved one, without a rule of ours."""
+        """The unit has selected flows; the firewall is the saved one, without a FLOWOFFLOAD rule."""
         self.type("systemctl is-active natflow netfilter-persistent")
         check(self.type("iptables -S FORWARD").split("\n")[:2] == FIREWALL.replace(":FORWARD DROP [0:0]", "-P FORWARD DROP")
               .split("\n")[2:5:2], self.type("iptables -S FORWARD"))
         self.fast(addresses=("10.0.2.2",))
 
     def without_module(self):
-        """Uninstalled, and the firewall loaded again as at boot: it stands, only the unit fails."""
+        """After uninstall the firewall loads as at boot and is complete; only the unit fails."""
         self.type("make -C natflow uninstall && rmmod natflow && iptables -P FORWARD ACCEPT && iptables -F")
         self.type("cp natflow/packaging/natflow.service /etc/systemd/system; systemctl daemon-reload; systemctl restart natflow", status=1)
         self.type("systemctl restart netfilter-persistent")

@@ -76,7 +76,7 @@ def url(address, port, name="data"):
 
 
 class Work:
-    """What is done three times; counts what arrived and whether it was right."""
+    """The work that each path does; counts bytes and checks them."""
 
     def __init__(self):
         self.good = self.all = self.bytes = 0

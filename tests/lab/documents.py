@@ -41,7 +41,7 @@ def block(name, first):
 
 
 def unknown():
-    """Blocks that nobody runs and that have no reason for it; reasons and tests that have no block."""
+    """Blocks that no test runs and that have no reason in NOT_RUN; reasons and tests without a block."""
     known, found = USED | set(NOT_RUN), blocks()
     return [f"{n}: {lines[0]}" for n, lines in found if not any(n == k and lines[0].startswith(first) for k, first in known)] + \
         [f"{n}: no block {first!r}" for n, first in known if not any(n == k and lines[0].startswith(first) for k, lines in found)]

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""install.py [shell|debian|demo...]: what a stranger types, from README.md and Documentation/. Prints TAP."""
+"""install.py [shell|debian|demo...]: types the commands of README.md and Documentation/. Prints TAP."""
 import subprocess
 import sys
 
@@ -11,7 +11,7 @@ from terminal import Tap, check
 
 
 def demo():
-    """`make demo` ends with the table of the README: other figures, the same words."""
+    """`make demo` ends with the README's table; figures may differ."""
     done = subprocess.run(["make", "-s", "demo"], cwd=documents.TOP, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     check(done.returncode == 0, done.stdout[-3000:])
     said = [documents.shape(line) for line in done.stdout.splitlines()]

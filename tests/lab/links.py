@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Every kind of link that people run between a host and the gateway.
+"""All kinds of links between a host and the gateway.
 
 make(kind, host, side, number) builds one; what it returns has addresses
 
@@ -45,7 +45,7 @@ class Link:
         return name
 
     def bridge(self, port, more=""):
-        """A bridge of the gateway's, with a second port that nobody is behind."""
+        """A bridge of the gateway, with a second port without a host."""
         name = f"b{self.side}{self.number}"
         ip("r", f"""link add {name} type bridge mcast_snooping 0 {more}
             link add i{name} type dummy
@@ -146,7 +146,7 @@ def lacp(link):
 
 
 def cards(driver):
-    """Network cards of that kind which nobody has taken, two to a cable."""
+    """Unused network cards of that kind, two per cable."""
     return sorted(dev for dev in os.listdir("/sys/class/net")
                   if os.path.basename(os.path.realpath(f"/sys/class/net/{dev}/device/driver")) == driver)
 
@@ -174,7 +174,7 @@ def virtio(link):
 
 
 def e1000e_vlan(link):
-    """The card takes off and puts on the tag itself."""
+    """The card strips and inserts the tag (offload)."""
     cable(link, "e1000e")
     return link.vlan(link.host, link.h), link.vlan("r", link.g)
 
@@ -405,7 +405,7 @@ class Pair:
             self.round(bytes([i]) * size)
 
     def counted(self):
-        """What an exchange adds to the counters of the gateway's devices, some of which count after the packet has gone."""
+        """What an exchange adds to the gateway's device counters; some of them lag behind the packet."""
         before = counters(self)
         self.exchange()
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""names.py LIBRARY CAPTURES...: lib/'s parsers against tshark's, on packets that neither made. Prints TAP.
+"""names.py LIBRARY CAPTURES...: compares lib/'s parsers with tshark's on captured packets. Prints TAP.
 
 tshark takes packets apart; streams are gathered and read by lib/. What counts are the names of each
 stream: all that tshark shows must be ours, and ours no others.
@@ -53,7 +53,7 @@ class Stream:
         self.quic = ctypes.create_string_buffer(256)
 
     def differs(self):
-        """Room for the other reading."""
+        """Allocate the second version of the bytes."""
         ctypes.memmove(self.last, self.first, HELLO_MAX)
         self.gather.last = ctypes.addressof(self.last)
 
@@ -134,7 +134,7 @@ def tls(lib, packets):
 
 
 def bare(authority):
-    """A host as we keep it: without user, port, brackets and final dot."""
+    """A host in natflow's form: without user, port, brackets and final dot."""
     authority = authority.rsplit("@", 1)[-1]
     host = authority[1:].split("]")[0] if authority.startswith("[") else authority.split(":")[0]
     return host.lower().rstrip(".")

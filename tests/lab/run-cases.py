@@ -60,7 +60,7 @@ def load_modules():
 
 
 def unload_modules():
-    """Why that fails, or None."""
+    """The error if the modules do not unload, or None."""
     def gone():
         for name in ("xt_FLOWOFFLOAD", "natflow"):
             natlab.rmmod(name)
@@ -78,7 +78,7 @@ def complaints():
 
 
 def attempt(case):
-    """Why it failed, or None."""
+    """Run one case; returns its failure, or None."""
     try:
         load_modules()
         if not getattr(case.function, "bare", False):
@@ -112,7 +112,7 @@ def unload():
 
 
 def kmemleak():
-    """On the debug kernel: what nobody points to any more."""
+    """On the debug kernel: memory that kmemleak reports."""
     path = "/sys/kernel/debug/kmemleak"
     for _ in range(2):
         with open(path, "w") as f:
@@ -143,7 +143,7 @@ def leaks():
 
 
 def serve(cases):
-    """Say what cases there are, then run what standard input asks for, and say when that is done.
+    """Print the names of all cases, run those that standard input names, and report each file's end.
 
     A line is FILE SKIP PATTERN: the cases of that file that match, but for the first SKIP. Its end is the end: is
     memory missing?

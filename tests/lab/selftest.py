@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The kernel's own nft_flowtable.sh with natflow in its flow table's place: cases for run-cases.py.
+"""The kernel's nft_flowtable.sh with natflow in place of its flow table: cases for run-cases.py.
 
 The script comes from the kernel's source package and is edited here, at run time. Its flow table becomes one
 FLOWOFFLOAD rule for each family; its scenarios and its counter checks stay. What differs:
@@ -134,7 +134,7 @@ SOCAT = [
 
 
 def transform(text):
-    """The script with natflow in it; Failure if it is not the script we know."""
+    """The script, edited for natflow; Failure if the script is unknown."""
     for count, pattern, by in EDITS + (NC if "nc -w" in text else SOCAT):
         text, n = re.subn(pattern, by, text, flags=re.M)
         check(n == count if count else n, f"nft_flowtable.sh has {n} of {pattern!r}, not {count or 'some'}")
@@ -152,7 +152,7 @@ with open(SCRIPT, "w") as script:
 
 
 def wrong(name, hits):
-    """A scenario that passed: was it natflow's, or the stack's as it must be? What is wrong, or nothing."""
+    """Check that natflow or the stack, as intended, forwarded a passed scenario; returns the fault, or nothing."""
     print(f"# {name}" + ("" if hits is None else f": {hits} hits"), flush=True)
     slow = re.search("^ipsec|^dscp_fwd|IPIP|IP6IP6", name)
     return "" if hits is None or (hits == 0 if slow else hits > 0) else f"{name}: {hits} hits\n"

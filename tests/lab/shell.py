@@ -20,7 +20,7 @@ def numbers(text):
 
 
 def fast_by(shell):
-    """What the banner says to type, in its order; then all of it was true."""
+    """Type the banner's commands in order and check their output."""
     lines = re.findall(r"^  (\S.*)$", shell.banner, re.M)
     check(len(lines) == 5, f"the banner has {len(lines)} commands")
     for line in lines:
@@ -36,7 +36,7 @@ def fast_by(shell):
 
 
 def tools(shell):
-    """What a person expects to find there."""
+    """Programs that a user expects in the shell."""
     page = shell.type("man natflow | cat")
     check("FLOWOFFLOAD" in page and "iptables" in page, page)
     shell.send("man natflow")
@@ -94,7 +94,7 @@ def looked_at(shell):
 
 
 def visited(shell):
-    """README: what is visited is logged, and blocked."""
+    """README: names are logged, and blocked."""
     log, blocked = [], VISIT.format("www.example.com")
     for line in block("README.md", NAMES):
         output = shell.type(command(line))

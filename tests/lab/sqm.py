@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What sqm-scripts sets up on the gateway: cake on an ifb for what comes in by a device, cake for what leaves."""
+"""The setup of sqm-scripts on the gateway: cake on a device, and cake on an ifb for its ingress."""
 import json
 
 from natlab import ip, modprobe, run
 
 
 def redirect(dev, ifb, bandwidth="unlimited"):
-    """What sqm-scripts sets up for one device's ingress."""
+    """The setup of sqm-scripts for the ingress of one device."""
     modprobe("ifb", "sch_cake", "act_mirred", "cls_matchall")
     ip("r", f"link add {ifb} type ifb\nlink set {ifb} up")
     run("r", ["tc", "-batch", "-"], text=f"""qdisc add dev {ifb} root cake {bandwidth} besteffort ingress

@@ -13,7 +13,7 @@ NOISE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1bc|\x1b[=>]|.\x08|\r(?!\n)|\0")  
 
 
 class Failure(Exception):
-    """What was claimed is not so."""
+    """A check failed."""
 
 
 def check(ok, what):
@@ -43,7 +43,7 @@ class Terminal:
         return False
 
     def expect(self, pattern, seconds=600):
-        """Read until the pattern; what came before it."""
+        """Read until the pattern; returns the text before it."""
         end = time.monotonic() + seconds
         while True:
             clean = NOISE.sub("", self.text).replace("\r\n", "\n")
@@ -79,7 +79,7 @@ class Terminal:
         return self.process.returncode
 
     def close(self):
-        """However it went, nothing of it goes on."""
+        """End the program and close the terminal, whatever happened."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, 9)
             self.process.wait()
@@ -88,7 +88,7 @@ class Terminal:
 
 
 class Tap:
-    """Points, numbered; a failed one does not end the others."""
+    """Numbered points; the others run even if one fails."""
 
     def __init__(self):
         self.number = self.failed = 0

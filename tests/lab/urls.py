@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What clients say, and what the log of names makes of it.
+"""Messages of clients, and a reader of the log of names.
 
 Hellos are made by OpenSSL; QUIC's packets are sealed here, by AES and GCM written
 down once more from the standards, so that the module is not its own judge.
@@ -42,7 +42,7 @@ def load(name, domains, where="r"):
 
 
 def quiet(sock):
-    """Nothing comes for a while, and no end."""
+    """No data arrives for a while, and no end of the stream."""
     sock.settimeout(0.5)
     try:
         check(False, f"came: {sock.recv(100)}")
@@ -75,7 +75,7 @@ class Log:
         self.records, self.dropped, self.limited = [], 0, 0
 
     def read(self, size=65536):
-        """All there are now; returns how many new ones."""
+        """Read all available records; returns the number of new ones."""
         before = len(self.records)
         while data := os.read(self.fd, size):
             while data:
@@ -125,7 +125,7 @@ class Log:
         return r["size"]
 
     def wait(self, count):
-        """Until there are so many records; they are returned, and forgotten."""
+        """Wait for that many records, return and forget them."""
         wait(lambda: self.read() or len(self.records) >= count, f"{count} records, have {self.records}")
         wait(lambda: len(self.records) >= count or self.read() and False, f"{count} records, have {self.records}")
         out, self.records = self.records, []
@@ -137,7 +137,7 @@ class Log:
 
 
 def outcomes(d):
-    """What became of flows since the Delta was made."""
+    """Results of inspections since the Delta was made."""
     return {k: v for k, v in d.changed().items() if k.startswith("name.")}
 
 
@@ -296,7 +296,7 @@ def connect(family=4, **kw):
 
 
 def get(conn, data):
-    """The server has got exactly this."""
+    """The server received exactly these bytes."""
     got = b""
     while len(got) < len(data):
         piece = conn.server.recv(65536)
@@ -306,7 +306,7 @@ def get(conn, data):
 
 
 def say(conn, data, pieces=1):
-    """The client says it, in so many segments; all of it arrives."""
+    """The client sends the data in that many segments; all of it arrives."""
     size = -(-len(data) // pieces)
     for at in range(0, len(data), size):
         conn.client.send(data[at:at + size])

@@ -36,7 +36,7 @@ def run(*command, where=None, **kw):
 
 
 def start(*command, where=None, **kw):
-    """A process of its own group, which is gone when this one is."""
+    """A process in its own group; it ends with this program."""
     inside = ["ip", "netns", "exec", where] if where else []
     p = subprocess.Popen([*inside, *command], start_new_session=True, **kw)
     atexit.register(end, p)
@@ -71,7 +71,7 @@ def setns(fd):
 
 
 def type_in(command):
-    """What the gateway prints; fails as the command does."""
+    """Run a command on the gateway; returns its output, fails if it fails."""
     out = run("sh", "-c", 'printf "%s\\n" "$0" | timeout 50 nc 10.9.1.1 7000', command, where=CLIENT)
     text, status = out.rstrip("\n").rsplit("\n", 1)
     if status != "0":
@@ -98,7 +98,7 @@ def name_server():
 
 
 def web_server(place):
-    """Caddy, which says its protocol; returns the hash of its key."""
+    """Caddy, whose pages name the HTTP version; returns the hash of its key."""
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
         "-subj", "/CN=visit", "-addext", "subjectAltName=DNS:*.example,DNS:*.net.example", "-keyout", f"{place}/key.pem", "-out",
         f"{place}/cert.pem")
@@ -169,7 +169,7 @@ class Browser:
         self.place, self.key = place, key
 
     def visit(self, url, quic=False):
-        """The page as the browser has it in the end, be it an error's."""
+        """The final page of the browser, maybe an error page."""
         host = url.split("/")[2]
         with tempfile.TemporaryDirectory(dir=self.place, ignore_cleanup_errors=True) as profile:
             p = start("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-component-update",
@@ -192,7 +192,7 @@ def seen(host, source, action="accept"):
 
 
 def curl(url):
-    """What curl, which says more of failures, ends with: 6 no address, 35 and 56 a reset."""
+    """The exit status of curl, which names the failure: 6 no address, 35 and 56 a reset."""
     return subprocess.run(["ip", "netns", "exec", CLIENT, "curl", "-sk", "-o", "/dev/null", url], check=False,
                           timeout=PATIENCE).returncode
 
