@@ -13,7 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, "/lab")
-from natlab import ADDR, IPT, ip, netns_add, run, sh, start, stats, trouble, up, wait  # noqa: E402
+from natlab import ADDR, IPT, ip, netns_add, run, start, stats, trouble, up, wait  # noqa: E402
 
 SIZE = 64 << 20
 BULK = 16 << 20

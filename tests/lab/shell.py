@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`make shell` in a terminal: what it says to type, and the blocks of the documents that a gateway with traffic answers."""
 import re
-import subprocess
 
 from documents import TOP, block, command
 from terminal import Terminal, check

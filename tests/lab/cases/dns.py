@@ -5,9 +5,9 @@ import socket
 import struct
 
 import urls
-from natlab import (ADDR, AT_END, Delta, Tcp, Udp, both, check, ctl, equal, exchange, inet, mac, modprobe, read, refuses,
-                    rule, run, select, udp_socket, wait)
-from urls import ACL, acl, name, question
+from natlab import (ADDR, Delta, Tcp, Udp, both, check, ctl, equal, exchange, inet, mac, modprobe, refuses, rule, run,
+                    select, udp_socket)
+from urls import acl, name, question
 
 A, CNAME, AAAA, HTTPS = 1, 5, 28, 65
 MX, TXT, SVCB, ANY, PRIVATE = 15, 16, 64, 255, 65280

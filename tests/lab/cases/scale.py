@@ -7,7 +7,7 @@ import re
 import time
 
 import bench
-from natlab import LONG, NET, Delta, bare, check, ctl, equal, ip, kernel_wide, ns, run, select, start, stats, sysctl, wait
+from natlab import LONG, NET, Delta, bare, check, ctl, equal, ip, kernel_wide, ns, run, select, stats, sysctl, wait
 
 FLOWS = 1 << 20 if LONG else 1 << 15
 CHURN = 100 if LONG else 20
