@@ -51,14 +51,14 @@ void natflow_inspection_count(struct natflow_inspection *in, enum natflow_reason
 /* -- transitions */
 
 /**
- * natflow_inspection_fill() - the buffer parses: GATHERING becomes COMPLETE
+ * natflow_inspection_complete() - the buffer parses: GATHERING becomes COMPLETE
  * @in: inspection, its lock held
  *
  * What is buffered by now must be acknowledged before the server has the request.
  */
-void natflow_inspection_fill(struct natflow_inspection *in)
+void natflow_inspection_complete(struct natflow_inspection *in)
 {
-	if (!natflow_inspection_complete(in))
+	if (!natflow_inspection_is_complete(in))
 		in->end = in->gather.prefix;
 	set_state(in, NATFLOW_INSPECTION_COMPLETE);
 }
@@ -145,20 +145,20 @@ enum natflow_reason natflow_inspection_give_up(const struct natflow_inspection *
 }
 
 /**
- * natflow_inspection_late() - is the time for this request over
+ * natflow_inspection_is_late() - is the time for this request over
  * @in: inspection
  */
-bool natflow_inspection_late(const struct natflow_inspection *in)
+bool natflow_inspection_is_late(const struct natflow_inspection *in)
 {
 	return in->packets && time_after(jiffies, in->born + SECONDS_MAX * HZ);
 }
 
 /**
- * natflow_inspection_spent() - is the time or the number of packets for this request spent
+ * natflow_inspection_is_spent() - is the time or the number of packets for this request spent
  * @in: inspection
  */
-bool natflow_inspection_spent(const struct natflow_inspection *in)
+bool natflow_inspection_is_spent(const struct natflow_inspection *in)
 {
 	return in->packets >= natflow_names_setting(in->ul, NATFLOW_NAMES_PACKETS) ||
-	       natflow_inspection_late(in);
+	       natflow_inspection_is_late(in);
 }

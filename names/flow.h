@@ -77,18 +77,18 @@ struct natflow_inspection {
 	struct natflow_site_client client;	/* for these rules; from the first payload on */
 };
 
-static inline bool natflow_inspection_decided(const struct natflow_inspection *in)
+static inline bool natflow_inspection_is_decided(const struct natflow_inspection *in)
 {
 	return in->state >= NATFLOW_INSPECTION_DECIDED;
 }
 
-static inline bool natflow_inspection_complete(const struct natflow_inspection *in)
+static inline bool natflow_inspection_is_complete(const struct natflow_inspection *in)
 {
 	return in->state == NATFLOW_INSPECTION_COMPLETE;
 }
 
 /* transitions */
-void natflow_inspection_fill(struct natflow_inspection *in);
+void natflow_inspection_complete(struct natflow_inspection *in);
 void natflow_inspection_distrust(struct natflow_inspection *in);
 void natflow_inspection_reopen(struct natflow_inspection *in, u32 at, u16 packets);
 void natflow_inspection_conclude(struct natflow_inspection *in, enum natflow_reason outcome,
@@ -101,7 +101,7 @@ void natflow_inspection_discard(struct natflow_inspection *in);
 void natflow_inspection_unname(struct natflow_inspection *in);
 void natflow_inspection_count(struct natflow_inspection *in, enum natflow_reason outcome);
 enum natflow_reason natflow_inspection_give_up(const struct natflow_inspection *in);
-bool natflow_inspection_late(const struct natflow_inspection *in);
-bool natflow_inspection_spent(const struct natflow_inspection *in);
+bool natflow_inspection_is_late(const struct natflow_inspection *in);
+bool natflow_inspection_is_spent(const struct natflow_inspection *in);
 
 #endif /* _NATFLOW_NAMES_FLOW_H */

@@ -34,7 +34,7 @@ static const struct rhashtable_params flow_params = {
 
 static void unpass(struct natflow_inspection *in)
 {
-	struct nf_conn **slot = natflow_url_passing(in->ul, in->ct);
+	struct nf_conn **slot = natflow_inspection_slot(in->ul, in->ct);
 
 	if (READ_ONCE(*slot) == in->ct)
 		WRITE_ONCE(*slot, NULL);
@@ -43,7 +43,7 @@ static void unpass(struct natflow_inspection *in)
 /* To be called after each change, before the lock is released. */
 static void update_pass(struct natflow_inspection *in)
 {
-	struct nf_conn **slot = natflow_url_passing(in->ul, in->ct);
+	struct nf_conn **slot = natflow_inspection_slot(in->ul, in->ct);
 
 	lockdep_assert_held(&in->lock);
 	if (in->state != NATFLOW_INSPECTION_DECIDED || natflow_url_blocks(in->action))
@@ -130,7 +130,7 @@ static bool may_begin(const struct natflow_segment *s)
 /* Does the server's packet acknowledge the bytes that hold the request? */
 static bool is_acknowledged(const struct natflow_inspection *in, const struct natflow_segment *s)
 {
-	if (!natflow_inspection_complete(in))
+	if (!natflow_inspection_is_complete(in))
 		return false;
 	return s->proto == IPPROTO_UDP ||
 	       (s->flags & NATFLOW_TCP_ACK && (s32)(s->ack - in->base - in->end) >= 0);
@@ -162,8 +162,8 @@ static enum natflow_reason hear(struct natflow_inspection *in, const struct natf
 static bool is_news(const struct natflow_inspection *in, const struct natflow_segment *s)
 {
 	if (s->dir == IP_CT_DIR_REPLY)
-		return natflow_inspection_complete(in) || (s->proto == IPPROTO_TCP && s->len);
-	return s->len || (in->gather.prefix > in->at && !natflow_inspection_complete(in));
+		return natflow_inspection_is_complete(in) || (s->proto == IPPROTO_TCP && s->len);
+	return s->len || (in->gather.prefix > in->at && !natflow_inspection_is_complete(in));
 }
 
 static void look_into(struct natflow_inspection *in, const struct natflow_segment *s)
@@ -176,7 +176,7 @@ static void look_into(struct natflow_inspection *in, const struct natflow_segmen
 		in->born = jiffies;
 		natflow_client_note(&in->client, s, NULL);
 	}
-	if (tcp && said && !natflow_inspection_complete(in))
+	if (tcp && said && !natflow_inspection_is_complete(in))
 		in->packets++;
 	w = kmalloc(tcp ? offsetof(struct natflow_workspace, quic) : sizeof(*w),
 		    GFP_ATOMIC | __GFP_NOWARN);
@@ -188,12 +188,12 @@ static void look_into(struct natflow_inspection *in, const struct natflow_segmen
 		reason = hear(in, s, w);
 	else
 		reason = tcp ? natflow_tcp_seek(in, s, w) : natflow_quic_seek(in, s, w);
-	if (!natflow_inspection_decided(in) && !reason && natflow_inspection_spent(in))
-		reason = natflow_inspection_complete(in) ?
+	if (!natflow_inspection_is_decided(in) && !reason && natflow_inspection_is_spent(in))
+		reason = natflow_inspection_is_complete(in) ?
 			 natflow_reading_try(in, w, NATFLOW_ACK_OVERDUE) :
 			 natflow_inspection_give_up(in);
 	kfree(w);
-	if (!natflow_inspection_decided(in) && reason)
+	if (!natflow_inspection_is_decided(in) && reason)
 		natflow_outcome_without(in, reason);
 }
 
@@ -208,7 +208,7 @@ static bool seek(struct natflow_inspection *in, const struct natflow_segment *s)
 		natflow_tcp_note_base(in, s->seq);
 	if (natflow_tcp_is_blank(in, s))
 		natflow_inspection_watch(in, in->gather.prefix - in->at, NATFLOW_OK);
-	if (natflow_inspection_decided(in) || !is_news(in, s))
+	if (natflow_inspection_is_decided(in) || !is_news(in, s))
 		return true;
 	look_into(in, s);
 	return in->doubts == doubts;
@@ -217,17 +217,17 @@ static bool seek(struct natflow_inspection *in, const struct natflow_segment *s)
 static struct natflow_inspection_verdict inspect(struct natflow_inspection *in,
 						 const struct natflow_segment *s)
 {
-	bool was_decided = natflow_inspection_decided(in);
+	bool was_decided = natflow_inspection_is_decided(in);
 	struct natflow_inspection_verdict v = {};
 
 	lockdep_assert_held(&in->lock);
 	if (natflow_tcp_is_answer(s) && natflow_tcp_sync(in, s))
 		v.end = NATFLOW_END_TCP;
-	else if (natflow_inspection_decided(in) && natflow_tcp_next(in, s))
+	else if (natflow_inspection_is_decided(in) && natflow_tcp_next(in, s))
 		v.end = NATFLOW_END_INSPECT;
-	if (!natflow_inspection_decided(in) && !seek(in, s))
+	if (!natflow_inspection_is_decided(in) && !seek(in, s))
 		v.doubtful = natflow_names_setting(in->ul, NATFLOW_NAMES_CLOSED);
-	v.action = natflow_inspection_decided(in) ? in->action : NATFLOW_URL_RECORD;
+	v.action = natflow_inspection_is_decided(in) ? in->action : NATFLOW_URL_RECORD;
 	v.first = !was_decided;
 	update_pass(in);
 	return v;
@@ -341,12 +341,12 @@ static void time_out(struct natflow_inspection *in)
 	enum natflow_reason reason = NATFLOW_OK;
 
 	lockdep_assert_held(&in->lock);
-	if (natflow_inspection_complete(in))
+	if (natflow_inspection_is_complete(in))
 		w = kmalloc(sizeof(*w), GFP_ATOMIC | __GFP_NOWARN);
 	if (w)
 		reason = natflow_reading_try(in, w, NATFLOW_ACK_OVERDUE);
 	kfree(w);
-	if (!natflow_inspection_decided(in))
+	if (!natflow_inspection_is_decided(in))
 		natflow_outcome_without(in, reason ?: natflow_inspection_give_up(in));
 }
 
@@ -356,10 +356,10 @@ static void age(struct natflow_inspection *in)
 		forget(in);
 		return;
 	}
-	if (READ_ONCE(in->state) >= NATFLOW_INSPECTION_DECIDED || !natflow_inspection_late(in))
+	if (READ_ONCE(in->state) >= NATFLOW_INSPECTION_DECIDED || !natflow_inspection_is_late(in))
 		return;
 	spin_lock_bh(&in->lock);
-	if (!natflow_inspection_decided(in))
+	if (!natflow_inspection_is_decided(in))
 		time_out(in);
 	spin_unlock_bh(&in->lock);
 }

@@ -3,6 +3,7 @@
 #ifndef _NATFLOW_NAMES_INSPECTION_H
 #define _NATFLOW_NAMES_INSPECTION_H
 
+#include <linux/hash.h>
 #include "names.h"
 
 struct natflow_segment;
@@ -18,14 +19,21 @@ struct natflow_inspection_verdict {
 };
 
 /*
- * FORWARD accepts packets of a conntrack in this cache without a lookup. It is
- * lossy: another conntrack may take the slot.
- * Context: RCU read side.
+ * The cache of conntracks whose inspection is finished. It is lossy: another
+ * conntrack may take the slot. A slot is set under the inspection's lock. It is
+ * cleared under that lock, and before the conntrack is put.
  */
+static inline struct nf_conn **natflow_inspection_slot(const struct natflow_urllogger *ul,
+						       const struct nf_conn *ct)
+{
+	return &ul->passing[hash_ptr(ct, ilog2(NATFLOW_URL_PASSING))];
+}
+
+/* FORWARD accepts packets of a cached conntrack without a lookup. Context: RCU read side. */
 static inline bool natflow_inspection_passes(const struct natflow_urllogger *ul,
 					     const struct nf_conn *ct)
 {
-	return READ_ONCE(*natflow_url_passing(ul, ct)) == ct && ct;
+	return READ_ONCE(*natflow_inspection_slot(ul, ct)) == ct && ct;
 }
 
 int natflow_inspection_init(struct natflow_urllogger *ul);

@@ -6,7 +6,6 @@
 #ifndef _NATFLOW_NAMES_NAMES_H
 #define _NATFLOW_NAMES_NAMES_H
 
-#include <linux/hash.h>
 #include <linux/mutex.h>
 #include <linux/netfilter.h>
 #include <linux/rhashtable-types.h>
@@ -69,17 +68,6 @@ static inline u8 natflow_names_without(const struct natflow_urllogger *ul,
 	bool closed = natflow_names_setting(ul, NATFLOW_NAMES_CLOSED);
 
 	return outcome != NATFLOW_NAME_NONE && closed ? NATFLOW_URL_DROP : NATFLOW_URL_RECORD;
-}
-
-/*
- * A slot of the lossy cache of conntracks whose inspection is finished. FORWARD
- * accepts their packets without a lookup. A slot is set under inspection.lock.
- * It is cleared under that lock, and before the conntrack is put.
- */
-static inline struct nf_conn **natflow_url_passing(const struct natflow_urllogger *ul,
-						   const struct nf_conn *ct)
-{
-	return &ul->passing[hash_ptr(ct, ilog2(NATFLOW_URL_PASSING))];
 }
 
 #endif /* _NATFLOW_NAMES_NAMES_H */

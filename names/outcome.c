@@ -224,7 +224,7 @@ void natflow_outcome_named(struct natflow_inspection *in, const struct natflow_n
 bool natflow_outcome_review(struct natflow_inspection *in)
 {
 	const struct natflow_acl *acl = rcu_dereference(in->ul->acl);
-	u8 before = natflow_inspection_decided(in) ? in->action : NATFLOW_URL_RECORD;
+	u8 before = natflow_inspection_is_decided(in) ? in->action : NATFLOW_URL_RECORD;
 	struct natflow_acl_verdict v = {};
 	bool blocked;
 
@@ -235,10 +235,11 @@ bool natflow_outcome_review(struct natflow_inspection *in)
 			v.action = NATFLOW_URL_RESET;
 		WRITE_ONCE(in->action, v.action);
 		/* The body of a request that is blocked now is on its way. */
-		if (!natflow_inspection_decided(in) && in->chunks && natflow_url_blocks(v.action))
+		if (!natflow_inspection_is_decided(in) && in->chunks &&
+		    natflow_url_blocks(v.action))
 			natflow_inspection_conclude(in, NATFLOW_OK, v.action);
 	}
-	blocked = natflow_inspection_decided(in) && natflow_url_blocks(in->action);
+	blocked = natflow_inspection_is_decided(in) && natflow_url_blocks(in->action);
 	/* Cutting a connection that had passed is an event of its own. */
 	if (blocked && in->host && in->action != before && natflow_ct_open(in->ct))
 		natflow_record_cut(in->ul, in->ct, &in->client, in->host, in->source, v);

@@ -78,8 +78,8 @@ enum natflow_reason natflow_quic_seek(struct natflow_inspection *in,
 		in->doubts++;
 		return NATFLOW_OK;
 	}
-	for (at = 0; at < s->len && step && !reason && !natflow_inspection_decided(in) &&
-	     !natflow_inspection_spent(in); at += step) {
+	for (at = 0; at < s->len && step && !reason && !natflow_inspection_is_decided(in) &&
+	     !natflow_inspection_is_spent(in); at += step) {
 		in->packets++;
 		reason = seek_datagram(in, s, at, min(step, s->len - at), w);
 	}

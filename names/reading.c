@@ -74,7 +74,7 @@ enum natflow_reason natflow_reading_try(struct natflow_inspection *in,
 		*(said ? &other : &said) = &w->other;
 	if (!said && parsed == NATFLOW_PARSE_MORE)
 		return g->prefix == NATFLOW_STREAM_MAX ? NATFLOW_NAME_BUDGET : NATFLOW_OK;
-	natflow_inspection_fill(in);
+	natflow_inspection_complete(in);
 	if (ack == NATFLOW_ACK_PENDING && said && !g->last && !natflow_outcome_blocks(in, said) &&
 	    blocks_later(in, w))
 		said = &w->other;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A client's TCP stream, as its server receives it. */
+#include <linux/hash.h>
 #include "../core/base/segment.h"
 #include "dns.h"
 #include "stream.h"
