@@ -17,6 +17,8 @@ ROOMS = ("include/uapi", "lib", "lib/names", "lib/text", "core/base", "core/topo
          "names", "natflow_urllogger", "control", "natflow_main", "xt_FLOWOFFLOAD", "natflowctl")
 # These know less than their place in the order allows.
 ONLY = {"natflow_path": r"lib/|include/uapi|core/", "xt_FLOWOFFLOAD": r"control/api\.h|core/rules\.h|include/uapi", "natflowctl": "lib/"}
+# Headers that only these files include.
+PRIVATE = {"names/names.h": r"names/|natflow_urllogger\.c", "names/flow.h": r"names/"}
 
 FILE_LINES = 800
 FUNCTION_LINES = 100
@@ -67,6 +69,8 @@ def layers():
             continue
         for other in includes(file):
             theirs = room(other)
+            if not re.match(PRIVATE.get(other, ""), file):
+                yield f"{file} must not include {other}, which is private"
             if theirs == mine:
                 continue
             if theirs is None or ROOMS.index(theirs) > ROOMS.index(mine) or not re.match(ONLY.get(mine, ""), other):
