@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Kernel notifications of devices, neighbours and addresses. Routes: see watch.c. */
+/* Kernel notifications of devices, neighbours and addresses. Routes: see listen.c. */
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <net/addrconf.h>

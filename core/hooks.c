@@ -15,7 +15,7 @@
 #include "learn.h"
 #include "base/log.h"
 #include "topo/port.h"
-#include "watch.h"
+#include "listen.h"
 
 /* May new flows be selected? */
 static bool may_learn(const struct natflow_net *nn)
@@ -84,8 +84,8 @@ static void place(struct natflow_net *nn)
 	const char *missing = NULL;
 
 	lockdep_assert_held(&nn->lock);
-	WRITE_ONCE(nn->incomplete, false);	/* from here on the watch may set it */
-	if (!natflow_watch_start(nn))
+	WRITE_ONCE(nn->incomplete, false);	/* from here on core/listen.c may set it */
+	if (!natflow_listen_start(nn))
 		missing = "changes of routes or rules are not heard";
 	if (!nn->tracked)
 		nn->tracked = !natflow_ct_track(nn->net);
@@ -113,7 +113,7 @@ static void withdraw(struct natflow_net *nn)
 	if (nn->tracked)
 		natflow_ct_untrack(nn->net);
 	nn->tracked = false;
-	natflow_watch_stop(nn);
+	natflow_listen_stop(nn);
 	synchronize_net();	/* a packet that still learns publishes before the flush */
 	natflow_flow_flush(nn, nn->dead ? NATFLOW_END_NETNS : NATFLOW_END_DISABLED, NULL, NULL);
 	natflow_ageing_stop(nn);

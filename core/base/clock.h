@@ -8,7 +8,7 @@
  *   IPv4  rt_genid_ipv4(), bumped by rt_cache_flush() after every FIB, rule,
  *         address and policy change
  *   IPv6  fib6_sernum, bumped by fib6_add() and rt_genid_bump_ipv6(); deletions
- *         and rules do not move it, core/watch.c does
+ *         and rules do not move it, core/listen.c does
  *
  * Sample before you look up: the stamp of a flow is the clock that this CPU read
  * when the packet entered the RX hook, before the stack looked up the route. A

@@ -74,7 +74,7 @@ struct natflow_net {
 	bool learning;			/* new flows may be selected */
 	bool hooked;			/* @pre_ops, @post_ops are registered; under @lock */
 	bool tracked;			/* conntrack is asked for; under @lock */
-	struct socket *routes, *rulesets;	/* heard by core/watch; under @lock */
+	struct socket *routes, *rulesets;	/* heard by core/listen.c; under @lock */
 	atomic_t bridge_checks;		/* senders of news that look at bridges just now */
 	u32 strict;			/* rules were seen to classify packets, see core/learn.c */
 	bool incomplete;		/* learning, but one of these failed: the tick retries */

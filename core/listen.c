@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Changes that the kernel's own counters do not show: IPv6 deletions and
- * rules, nexthop objects that lose or change a member, stations and port states
- * of bridges, tc's filters and queues, and generations of nftables' rules.
+ * rules, nexthop objects that lose or change a member, FDB entries and port
+ * states of bridges, tc filters and qdiscs, and nftables' generations.
  *
- * Heard where every routing daemon hears them, as netlink's messages, because
- * those are sent for all of them, after the change, before the command that
- * made it returns. The FIB notifier chain is silent about a route that was not
- * the first of its node, and speaks before the fact about multipath routes and
- * rules (net/ipv6/ip6_fib.c:fib6_del_route(), net/ipv6/route.c:
+ * natflow receives them as netlink messages, as routing daemons do. The kernel
+ * sends a message for each of these changes, after the change and before the
+ * command returns. The FIB notifier chain does not report a route that is not
+ * the first of its node, and reports multipath routes and rules before it
+ * changes them (net/ipv6/ip6_fib.c:fib6_del_route(), net/ipv6/route.c:
  * __ip6_del_rt_siblings(), net/core/fib_rules.c:fib_newrule(), 6.1 to 7.3).
  */
 #include <linux/if_bridge.h>
@@ -21,9 +21,9 @@
 #include <net/sock.h>
 #include "doubt.h"
 #include "topo/port.h"
-#include "watch.h"
+#include "listen.h"
 
-/* Is this about a port of a bridge that forwards? */
+/* True if the message reports a bridge port in state forwarding. */
 static bool says_forwarding(const struct nlmsghdr *nlh)
 {
 	struct nlattr *info = nlmsg_find_attr(nlh, sizeof(struct ifinfomsg), IFLA_PROTINFO);
@@ -33,8 +33,8 @@ static bool says_forwarding(const struct nlmsghdr *nlh)
 	       nla_get_u8(state) == BR_STATE_FORWARDING;
 }
 
-/* A device's settings, or a bridge's word about a port. */
-static unsigned int hear_link(struct natflow_net *nn, const struct nlmsghdr *nlh)
+/* A device or a bridge port changed. */
+static unsigned int read_link(struct natflow_net *nn, const struct nlmsghdr *nlh)
 {
 	const struct ifinfomsg *info = nlmsg_data(nlh);
 	const struct net_device *dev;
@@ -53,8 +53,8 @@ static unsigned int hear_link(struct natflow_net *nn, const struct nlmsghdr *nlh
 	return bridge ? NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_BRIDGES : NATFLOW_DOUBT_PATHS;
 }
 
-/* A bridge's word about a station is among other neighbours'. */
-static unsigned int hear_neighbour(struct natflow_net *nn, const struct nlmsghdr *nlh)
+/* Bridges report FDB entries as neighbours of family AF_BRIDGE. */
+static unsigned int read_neighbour(struct natflow_net *nn, const struct nlmsghdr *nlh)
 {
 	const struct ndmsg *info = nlmsg_data(nlh);
 
@@ -65,15 +65,15 @@ static unsigned int hear_neighbour(struct natflow_net *nn, const struct nlmsghdr
 	return NATFLOW_DOUBT_PATHS;
 }
 
-static unsigned int hear_route(struct natflow_net *nn, const struct nlmsghdr *nlh)
+static unsigned int read_route(struct natflow_net *nn, const struct nlmsghdr *nlh)
 {
 	switch (nlh->nlmsg_type) {
 	case RTM_NEWNEIGH:
 	case RTM_DELNEIGH:
-		return hear_neighbour(nn, nlh);
+		return read_neighbour(nn, nlh);
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
-		return hear_link(nn, nlh);
+		return read_link(nn, nlh);
 	case RTM_NEWVLAN:
 	case RTM_DELVLAN:
 		return NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_BRIDGES;
@@ -92,27 +92,36 @@ static unsigned int hear_route(struct natflow_net *nn, const struct nlmsghdr *nl
 	}
 }
 
-static unsigned int hear(struct natflow_net *nn, int protocol, const struct sk_buff *skb)
+static unsigned int read_message(struct natflow_net *nn, int protocol, const struct sk_buff *skb)
 {
-	/* Anybody with CAP_NET_ADMIN may send us something; only the kernel is believed. */
+	/* A process with CAP_NET_ADMIN may send to this socket: accept the kernel's messages only. */
 	if (NETLINK_CB(skb).portid || !nlmsg_ok(nlmsg_hdr(skb), skb->len))
 		return 0;
 	if (protocol == NETLINK_ROUTE)
-		return hear_route(nn, nlmsg_hdr(skb));
+		return read_route(nn, nlmsg_hdr(skb));
 	if (READ_ONCE(nn->config.revalidate))
 		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
-	return NATFLOW_DOUBT_PATHS;		/* a hook of a device may have come or gone */
+	return NATFLOW_DOUBT_PATHS;		/* a device may have gained or lost a hook */
 }
 
 /*
- * The clocks move under the queue's lock: a sender that finds its message
- * taken by another one returns only when the other has moved them. Paths are
- * checked outside of it, by both, and bridges too while the other may not be
- * done with what it heard of them.
+ * Two CPUs may deliver messages at once. The clocks move and listeners are told
+ * under the queue lock, so the CPU that finds the queue empty knows that both
+ * happened for its message. Each CPU then checks paths outside the lock:
+ *
+ *   CPU 0                                CPU 1
+ *   queue its bridge message
+ *                                        queue any message
+ *                                        take both, bridge_checks++
+ *   find the queue empty
+ *   bridge_checks != 0: check bridges    check bridges, bridge_checks--
+ *
+ * bridge_checks is 0 while no CPU has a bridge message in hand. Then a CPU
+ * without a message of its own leaves paths through bridges alone.
  *
  * Context: atomic, as a message is delivered.
  */
-static void heard(struct sock *sk)
+static void data_ready(struct sock *sk)
 {
 	struct natflow_net *nn = sk->sk_user_data;
 	struct sk_buff_head done;
@@ -125,7 +134,7 @@ static void heard(struct sock *sk)
 	if (skb_queue_empty(&sk->sk_receive_queue))
 		doubt = NATFLOW_DOUBT_PATHS | (atomic_read_acquire(&nn->bridge_checks) ? NATFLOW_DOUBT_BRIDGES : 0);
 	skb_queue_walk(&sk->sk_receive_queue, skb)
-		doubt |= hear(nn, sk->sk_protocol, skb);
+		doubt |= read_message(nn, sk->sk_protocol, skb);
 	skb_queue_splice_init(&sk->sk_receive_queue, &done);
 	if (doubt & NATFLOW_DOUBT_BRIDGES)
 		atomic_inc(&nn->bridge_checks);
@@ -138,8 +147,8 @@ static void heard(struct sock *sk)
 		atomic_dec_return_release(&nn->bridge_checks);
 }
 
-/* A message could not be made or queued, and from now on none will be. */
-static void lost(struct sock *sk)
+/* A message was lost for lack of memory. The tick opens the socket anew. */
+static void error_report(struct sock *sk)
 {
 	struct natflow_net *nn = sk->sk_user_data;
 
@@ -149,11 +158,11 @@ static void lost(struct sock *sk)
 
 static int join(struct socket *sock, const int *group)
 {
-	/* Not a number that a program would choose, which takes its process id. */
+	/* Programs bind to their process id, which never has the highest bit. */
 	struct sockaddr_nl self = { .nl_family = AF_NETLINK, .nl_pid = get_random_u32() | BIT(31) };
 	int err;
 
-	/* Unbound, it would not hear what the kernel does on its own. */
+	/* An unbound socket does not get messages that no command caused. */
 	err = sock->ops->bind(sock, (void *)&self, sizeof(self));
 	for (; *group && !err; group++) {
 		int number = *group;
@@ -171,7 +180,7 @@ static void hang_up(struct socket **sock)
 	*sock = NULL;
 }
 
-/* Listen, or listen anew if something was lost. @group: ends with 0. */
+/* Open a socket, or open it anew after a loss. @group ends with 0. */
 static bool listen(struct natflow_net *nn, struct socket **sock, int protocol, const int *group)
 {
 	struct sock *sk;
@@ -186,8 +195,8 @@ static bool listen(struct natflow_net *nn, struct socket **sock, int protocol, c
 	sk = (*sock)->sk;
 	write_lock_bh(&sk->sk_callback_lock);
 	sk->sk_user_data = nn;
-	sk->sk_data_ready = heard;
-	sk->sk_error_report = lost;
+	sk->sk_data_ready = data_ready;
+	sk->sk_error_report = error_report;
 	write_unlock_bh(&sk->sk_callback_lock);
 	if (join(*sock, group)) {
 		hang_up(sock);
@@ -198,13 +207,13 @@ static bool listen(struct natflow_net *nn, struct socket **sock, int protocol, c
 }
 
 /**
- * natflow_watch_start() - hear of what the settings ask for, or go on after a loss
+ * natflow_listen_start() - open the sockets, again after a loss
  * @nn: namespace
  *
  * Context: process, may sleep, natflow_net.lock held, RTNL not held.
- * Return: false if something cannot be heard, for lack of memory.
+ * Return: false if a socket is missing, for lack of memory.
  */
-bool natflow_watch_start(struct natflow_net *nn)
+bool natflow_listen_start(struct natflow_net *nn)
 {
 	static const int routes[] = {
 		RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP, RTNLGRP_LINK,
@@ -219,12 +228,12 @@ bool natflow_watch_start(struct natflow_net *nn)
 }
 
 /**
- * natflow_watch_stop() - hear nothing any more
+ * natflow_listen_stop() - close the sockets
  * @nn: namespace
  *
  * Context: process, may sleep, natflow_net.lock held.
  */
-void natflow_watch_stop(struct natflow_net *nn)
+void natflow_listen_stop(struct natflow_net *nn)
 {
 	lockdep_assert_held(&nn->lock);
 	hang_up(&nn->routes);
