@@ -8,6 +8,7 @@
  */
 #include <linux/sched.h>
 #include "ageing.h"
+#include "doubt.h"
 #include "base/ct.h"
 #include "topo/egress.h"
 #include "rules.h"
@@ -170,6 +171,7 @@ void natflow_ageing_tick(struct work_struct *work)
 		age_halves(nn);
 	}
 	nn->ticks++;
+	natflow_doubt_tick(nn);
 	natflow_rules_tick(nn, nn->ticks % SLICES == 0);
 	if (nn->ticks % FOLD_TICKS == 0)
 		fold(nn, false);

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Events move clocks, end paths and egresses, and reach listeners. */
+#include "base/attach.h"
 #include "base/clock.h"
 #include "doubt.h"
 #include "topo/egress.h"
 #include "topo/path_in.h"
+
+static void move_clocks(struct natflow_net *nn, unsigned int what)
+{
+	if (what & NATFLOW_DOUBT_IP4)
+		natflow_clock_bump(nn, NFPROTO_IPV4);
+	if (what & NATFLOW_DOUBT_IP6)
+		natflow_clock_bump(nn, NFPROTO_IPV6);
+}
 
 /**
  * natflow_doubt_routes() - routes, rules or settings changed
@@ -17,17 +26,16 @@
  */
 void natflow_doubt_routes(struct natflow_net *nn, unsigned int what)
 {
-	if (what & NATFLOW_DOUBT_IP4)
-		natflow_clock_bump(nn, NFPROTO_IPV4);
-	if (what & NATFLOW_DOUBT_IP6)
-		natflow_clock_bump(nn, NFPROTO_IPV6);
+	move_clocks(nn, what);
+	natflow_attach_doubt(nn, what, NULL);
 }
 
 /**
  * natflow_doubt() - something changed
  * @nn: namespace
  * @what: bits of enum natflow_doubt
- * @dev: device for NATFLOW_DOUBT_DEVICE and _CARRIER; it went down, changed or disappears
+ * @dev: device that went down, changed or disappears, with NATFLOW_DOUBT_DEVICE
+ *	or _CARRIER; else NULL
  *
  * When it returns, no packet bypasses a device that it must not bypass, leaves
  * by a port where its station is no more, or by an egress of @dev.
@@ -36,17 +44,20 @@ void natflow_doubt_routes(struct natflow_net *nn, unsigned int what)
  */
 void natflow_doubt(struct natflow_net *nn, unsigned int what, const struct net_device *dev)
 {
-	if (what & NATFLOW_DOUBT_DEVICE) {
-		natflow_way_forget(nn, dev);
-		natflow_egress_dev_gone(nn, dev);
-	} else if (what & NATFLOW_DOUBT_CARRIER && !netif_carrier_ok(dev)) {
-		natflow_egress_dev_gone(nn, dev);
+	if (what & NATFLOW_DOUBT_CARRIER && netif_carrier_ok(dev)) {
+		what &= ~NATFLOW_DOUBT_CARRIER;
+		dev = NULL;
 	}
-	natflow_doubt_routes(nn, what);
+	if (what & NATFLOW_DOUBT_DEVICE)
+		natflow_way_forget(nn, dev);
+	if (what & (NATFLOW_DOUBT_DEVICE | NATFLOW_DOUBT_CARRIER))
+		natflow_egress_dev_gone(nn, dev);
+	move_clocks(nn, what);
 	if (what & (NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_BRIDGES)) {
 		natflow_way_check(nn, what & NATFLOW_DOUBT_BRIDGES);
 		natflow_egress_check_paths(nn);
 	}
+	natflow_attach_doubt(nn, what, dev);
 }
 
 /**
@@ -61,4 +72,25 @@ void natflow_doubt(struct natflow_net *nn, unsigned int what, const struct net_d
 void natflow_doubt_neigh(struct natflow_net *nn, struct neighbour *neigh)
 {
 	natflow_egress_neigh_update(nn, neigh);
+}
+
+/**
+ * natflow_doubt_tick() - report changes that only the kernel's counters show
+ * @nn: namespace
+ *
+ * XFRM policies, route/flush and some sysctls move a counter without a message.
+ * Hits compare the counter; a feature with doubt() hears of it here.
+ *
+ * Context: process; only the tick calls it.
+ */
+void natflow_doubt_tick(struct natflow_net *nn)
+{
+	const u32 ip4 = rt_genid_ipv4(nn->net), ip6 = rt_genid_ipv6(nn->net);
+	const unsigned int what = (ip4 != nn->reported[0] ? NATFLOW_DOUBT_IP4 : 0) |
+				  (ip6 != nn->reported[1] ? NATFLOW_DOUBT_IP6 : 0);
+
+	nn->reported[0] = ip4;
+	nn->reported[1] = ip6;
+	if (what)
+		natflow_attach_doubt(nn, what, NULL);
 }

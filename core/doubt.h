@@ -13,26 +13,13 @@
 #ifndef _NATFLOW_CORE_DOUBT_H
 #define _NATFLOW_CORE_DOUBT_H
 
-#include <linux/bits.h>
-#include <linux/types.h>
+#include "base/slot.h"
 
-struct natflow_net;
 struct neighbour;
-struct net_device;
-
-/* What an event makes doubtful; bits. */
-enum natflow_doubt {
-	NATFLOW_DOUBT_IP4	= BIT(0),	/* what routes, rules or settings say of IPv4 flows */
-	NATFLOW_DOUBT_IP6	= BIT(1),	/* the same of IPv6 flows */
-	NATFLOW_DOUBT_ROUTES	= NATFLOW_DOUBT_IP4 | NATFLOW_DOUBT_IP6,
-	NATFLOW_DOUBT_PATHS	= BIT(2),	/* which devices may be bypassed, where stations are */
-	NATFLOW_DOUBT_BRIDGES	= BIT(3),	/* the L3 device of frames from bridge ports */
-	NATFLOW_DOUBT_DEVICE	= BIT(4),	/* every path by one device */
-	NATFLOW_DOUBT_CARRIER	= BIT(5),	/* egress by one device, if it has no carrier */
-};
 
 void natflow_doubt_routes(struct natflow_net *nn, unsigned int what);
 void natflow_doubt(struct natflow_net *nn, unsigned int what, const struct net_device *dev);
 void natflow_doubt_neigh(struct natflow_net *nn, struct neighbour *neigh);
+void natflow_doubt_tick(struct natflow_net *nn);
 
 #endif /* _NATFLOW_CORE_DOUBT_H */

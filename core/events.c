@@ -15,23 +15,28 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 	struct natflow_net *nn = natflow_net(dev_net(dev));
 
 	switch (event) {
+	/*
+	 * fib6_ifdown() and fib6_ifup() may change IPv6 routes without a message
+	 * (net/ipv6/route.c), fib_netdev_event() does so to IPv4 routes
+	 * (net/ipv4/fib_frontend.c), before this notifier runs.
+	 */
 	case NETDEV_UNREGISTER:
 		natflow_port_remove(nn, dev);
 		fallthrough;
-	case NETDEV_GOING_DOWN:
 	case NETDEV_DOWN:
 	case NETDEV_CHANGEMTU:
+		natflow_doubt(nn, NATFLOW_DOUBT_DEVICE | NATFLOW_DOUBT_ROUTES, dev);
+		break;
+	case NETDEV_GOING_DOWN:
 	case NETDEV_CHANGEADDR:
-		/* fib6_ifdown() may remove routes without a message (net/ipv6/route.c). */
 		natflow_doubt(nn, NATFLOW_DOUBT_DEVICE | NATFLOW_DOUBT_IP6, dev);
 		break;
 	case NETDEV_CHANGE:
-		/* So may fib6_ifup() add them. */
-		natflow_doubt(nn, NATFLOW_DOUBT_CARRIER | NATFLOW_DOUBT_IP6, dev);
+		natflow_doubt(nn, NATFLOW_DOUBT_CARRIER | NATFLOW_DOUBT_ROUTES, dev);
 		break;
 	case NETDEV_UP:
 		natflow_port_sync(nn);
-		natflow_doubt(nn, NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_IP6, NULL);
+		natflow_doubt(nn, NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_ROUTES, NULL);
 		break;
 	case NETDEV_REGISTER:
 	case NETDEV_CHANGEUPPER:

@@ -173,6 +173,54 @@ void natflow_attach_egress_changed(struct natflow_net *nn, struct natflow_egress
 }
 
 /**
+ * natflow_attach_doubt() - an event made learned flows doubtful
+ * @nn: namespace
+ * @what: bits of enum natflow_doubt
+ * @dev: device that the event is about, or NULL
+ *
+ * Context: atomic or process, interrupts may be off.
+ */
+void natflow_attach_doubt(struct natflow_net *nn, unsigned int what,
+			  const struct net_device *dev)
+{
+	unsigned int slot;
+
+	if (!static_branch_unlikely(&attached))
+		return;
+	rcu_read_lock();
+	for (slot = 0; slot < NATFLOW_SLOTS; slot++) {
+		const struct natflow_attach *ops = ops_of(nn, slot);
+
+		if (ops && ops->doubt)
+			ops->doubt(nn, what, dev);
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * natflow_attach_listens() - does a feature need every event
+ * @nn: namespace
+ *
+ * Context: natflow_net.lock held.
+ * Return: true if a feature has doubt() or egress_changed().
+ */
+bool natflow_attach_listens(const struct natflow_net *nn)
+{
+	unsigned int slot;
+
+	lockdep_assert_held(&nn->lock);
+	for (slot = 0; slot < NATFLOW_SLOTS; slot++) {
+		const struct natflow_attach *ops =
+			rcu_dereference_protected(nn->attached[slot].ops,
+						  lockdep_is_held(&nn->lock));
+
+		if (ops && (ops->doubt || ops->egress_changed))
+			return true;
+	}
+	return false;
+}
+
+/**
  * natflow_attach_add() - plug a feature into its slot
  * @nn: namespace
  * @slot: which

@@ -18,6 +18,9 @@ void natflow_attach_fold(struct natflow_net *nn, struct natflow_flow *flow, u64 
 void natflow_attach_end(struct natflow_net *nn, struct natflow_flow *flow, u64 number,
 			enum natflow_reason reason);
 void natflow_attach_egress_changed(struct natflow_net *nn, struct natflow_egress *eg);
+void natflow_attach_doubt(struct natflow_net *nn, unsigned int what,
+			  const struct net_device *dev);
+bool natflow_attach_listens(const struct natflow_net *nn);
 
 int natflow_attach_add(struct natflow_net *nn, enum natflow_slot slot,
 		       const struct natflow_attach *ops);

@@ -75,6 +75,7 @@ struct natflow_net {
 	bool hooked;			/* @pre_ops, @post_ops are registered; under @lock */
 	bool tracked;			/* conntrack is asked for; under @lock */
 	struct socket *routes, *rulesets;	/* heard by core/listen.c; under @lock */
+	bool all_routes;		/* @routes hears of IPv4 routes too; under @lock */
 	atomic_t bridge_checks;		/* senders of news that look at bridges just now */
 	u32 strict;			/* rules were seen to classify packets, see core/learn.c */
 	bool incomplete;		/* learning, but one of these failed: the tick retries */
@@ -106,6 +107,7 @@ struct natflow_net {
 	u32 slice, ticks;		/* next bucket of the ageing walk; only the tick */
 
 	atomic_t clock_bias[NATFLOW_FAMILIES];	/* natflow's own part of the route clocks */
+	u32 reported[NATFLOW_FAMILIES];	/* kernel's part at the last tick; only the tick */
 	/* Legacy tables, see core/rules.c: */
 	u32 rules_seen;			/* jiffies of the last look */
 	bool rules_new;			/* something is elsewhere: the tick should read them */

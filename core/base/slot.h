@@ -16,6 +16,7 @@
 #ifndef _NATFLOW_CORE_BASE_SLOT_H
 #define _NATFLOW_CORE_BASE_SLOT_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 #include "../../include/uapi/linux/natflow_reason.h"
 
@@ -23,6 +24,7 @@ struct natflow_egress;
 struct natflow_flow;
 struct natflow_net;
 struct natflow_watch;
+struct net_device;
 struct nf_conn;
 
 /* The only list of slots; one feature each. Calls go by this order. */
@@ -32,6 +34,17 @@ enum natflow_slot {
 	NATFLOW_SLOT_QOS,
 	NATFLOW_SLOT_HW,
 	NATFLOW_SLOTS
+};
+
+/* What an event makes doubtful; bits. */
+enum natflow_doubt {
+	NATFLOW_DOUBT_IP4	= BIT(0),	/* what routes, rules or settings say of IPv4 flows */
+	NATFLOW_DOUBT_IP6	= BIT(1),	/* the same of IPv6 flows */
+	NATFLOW_DOUBT_ROUTES	= NATFLOW_DOUBT_IP4 | NATFLOW_DOUBT_IP6,
+	NATFLOW_DOUBT_PATHS	= BIT(2),	/* which devices may be bypassed, where stations are */
+	NATFLOW_DOUBT_BRIDGES	= BIT(3),	/* the L3 device of frames from bridge ports */
+	NATFLOW_DOUBT_DEVICE	= BIT(4),	/* every path by one device */
+	NATFLOW_DOUBT_CARRIER	= BIT(5),	/* egress by one device, if it has no carrier */
 };
 
 /* A feature's calls, all optional. Constant while attached. */
@@ -80,6 +93,25 @@ struct natflow_attach {
 	 * Locks: natflow_net.egress_lock.
 	 */
 	void (*egress_changed)(struct natflow_net *nn, struct natflow_egress *eg);
+	/*
+	 * An event made learned flows doubtful: @what, bits of enum natflow_doubt;
+	 * @dev only with _DEVICE or _CARRIER. The route clocks have moved, and
+	 * egresses that the event killed have been told. The call precedes the
+	 * return of the command that caused the event.
+	 *
+	 * A hardware back end withdraws all flows of the families in @what, and all
+	 * flows that enter or leave by @dev. With _PATHS or _BRIDGES it withdraws
+	 * flows by bypassed devices, and flows of ports that now have a qdisc, a
+	 * hook or a tap. It may offer a flow again at its next fold() if the flow's
+	 * stamp, read after the offer, is the route clock.
+	 *
+	 * Changes that no message reports move the kernel's counter alone: XFRM
+	 * policies, route/flush, route sysctls. The next tick reports these.
+	 *
+	 * Interrupts may be off. Locks: the receive queue of a socket, RTNL or those
+	 * of the event's source.
+	 */
+	void (*doubt)(struct natflow_net *nn, unsigned int what, const struct net_device *dev);
 };
 
 /* What a namespace keeps for each slot. */

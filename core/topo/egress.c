@@ -4,6 +4,7 @@
 #include <linux/hash.h>
 #include <linux/slab.h>
 #include <net/addrconf.h>
+#include "../base/attach.h"
 #include "../base/clock.h"
 #include "egress.h"
 
@@ -95,6 +96,20 @@ static bool build_header(struct natflow_egress *eg)
 	return true;
 }
 
+/* The same for an egress that is in use. */
+static bool rebuild_header(struct natflow_egress *eg)
+{
+	const u8 len = eg->header_len;
+	u8 header[NATFLOW_L2_MAX];
+
+	memcpy(header, eg->header, len);
+	if (!build_header(eg))
+		return false;
+	if (eg->header_len != len || memcmp(header, eg->header, len))
+		natflow_attach_egress_changed(eg->nn, eg);
+	return true;
+}
+
 static void free_rcu(struct rcu_head *rcu)
 {
 	kfree(container_of(rcu, struct natflow_egress, rcu));
@@ -127,6 +142,7 @@ static void kill(struct natflow_egress *eg)
 	WRITE_ONCE(eg->alive, false);
 	WRITE_ONCE(eg->mtu, 0);
 	hash_del(&eg->node);
+	natflow_attach_egress_changed(eg->nn, eg);
 	call_rcu(&eg->rcu, killed_rcu);
 }
 
@@ -270,7 +286,7 @@ void natflow_egress_neigh_update(struct natflow_net *nn, struct neighbour *neigh
 	rcu_read_lock();
 	spin_lock_bh(&nn->egress_lock);
 	hash_for_each_possible_safe(nn->egresses, eg, tmp, node, hash_ptr(neigh, 32))
-		if (eg->neigh == neigh && !(build_header(eg) && same_path(eg)))
+		if (eg->neigh == neigh && !(rebuild_header(eg) && same_path(eg)))
 			kill(eg);
 	spin_unlock_bh(&nn->egress_lock);
 	rcu_read_unlock();
