@@ -6,6 +6,7 @@
 #include "../core/doubt.h"
 #include "../core/hooks.h"
 #include "../core/learn.h"
+#include "../core/listen.h"
 #include "../core/base/log.h"
 #include "../core/base/netns.h"
 
@@ -105,6 +106,14 @@ void natflow_flow_offload(struct net *net, struct sk_buff *skb, bool hw)
 }
 EXPORT_SYMBOL_GPL(natflow_flow_offload);
 
+/* Receive the messages that the attached features need. The tick retries. */
+static void relisten(struct natflow_net *nn)
+{
+	lockdep_assert_held(&nn->lock);
+	if (nn->forwarding && !natflow_listen_start(nn))
+		WRITE_ONCE(nn->incomplete, true);
+}
+
 /**
  * natflow_feature_attach() - plug in a feature that is a module of its own
  * @net: namespace; the feature detaches before it goes
@@ -122,6 +131,8 @@ int natflow_feature_attach(struct net *net, enum natflow_slot slot,
 
 	mutex_lock(&nn->lock);
 	err = natflow_attach_add(nn, slot, ops);
+	if (!err)
+		relisten(nn);
 	mutex_unlock(&nn->lock);
 	return err;
 }
@@ -142,6 +153,7 @@ void natflow_feature_detach(struct net *net, enum natflow_slot slot)
 
 	mutex_lock(&nn->lock);
 	natflow_attach_remove(nn, slot);
+	relisten(nn);
 	mutex_unlock(&nn->lock);
 }
 EXPORT_SYMBOL_GPL(natflow_feature_detach);

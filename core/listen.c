@@ -19,6 +19,7 @@
 #include <linux/rtnetlink.h>
 #include <net/netlink.h>
 #include <net/sock.h>
+#include "base/attach.h"
 #include "doubt.h"
 #include "topo/port.h"
 #include "listen.h"
@@ -65,6 +66,15 @@ static unsigned int read_neighbour(struct natflow_net *nn, const struct nlmsghdr
 	return NATFLOW_DOUBT_PATHS;
 }
 
+/* Messages about routes, rules and net.*.conf begin with the family. */
+static unsigned int family_of(const struct nlmsghdr *nlh)
+{
+	const struct rtgenmsg *message = nlmsg_data(nlh);
+
+	return nlmsg_len(nlh) >= (int)sizeof(*message) && message->rtgen_family == AF_INET ?
+	       NATFLOW_DOUBT_IP4 : NATFLOW_DOUBT_IP6;
+}
+
 static unsigned int read_route(struct natflow_net *nn, const struct nlmsghdr *nlh)
 {
 	switch (nlh->nlmsg_type) {
@@ -81,7 +91,9 @@ static unsigned int read_route(struct natflow_net *nn, const struct nlmsghdr *nl
 	case RTM_DELROUTE:
 	case RTM_NEWRULE:
 	case RTM_DELRULE:
-		natflow_doubt_routes(nn, NATFLOW_DOUBT_IP6);
+	case RTM_NEWNETCONF:
+	case RTM_DELNETCONF:
+		natflow_doubt_routes(nn, family_of(nlh));
 		return 0;
 	case RTM_NEWNEXTHOP:
 	case RTM_DELNEXTHOP:
@@ -156,14 +168,19 @@ static void error_report(struct sock *sk)
 	WRITE_ONCE(nn->incomplete, true);
 }
 
-static int join(struct socket *sock, const int *group)
+static int bind_sock(struct socket *sock)
 {
 	/* Programs bind to their process id, which never has the highest bit. */
 	struct sockaddr_nl self = { .nl_family = AF_NETLINK, .nl_pid = get_random_u32() | BIT(31) };
-	int err;
 
 	/* An unbound socket does not get messages that no command caused. */
-	err = sock->ops->bind(sock, (void *)&self, sizeof(self));
+	return sock->ops->bind(sock, (void *)&self, sizeof(self));
+}
+
+static int join(struct socket *sock, const int *group)
+{
+	int err = 0;
+
 	for (; *group && !err; group++) {
 		int number = *group;
 
@@ -180,8 +197,9 @@ static void hang_up(struct socket **sock)
 	*sock = NULL;
 }
 
-/* Open a socket, or open it anew after a loss. @group ends with 0. */
-static bool listen(struct natflow_net *nn, struct socket **sock, int protocol, const int *group)
+/* Open a socket, or open it anew after a loss. @group and @more end with 0. */
+static bool listen(struct natflow_net *nn, struct socket **sock, int protocol,
+		   const int *group, const int *more)
 {
 	struct sock *sk;
 
@@ -198,17 +216,22 @@ static bool listen(struct natflow_net *nn, struct socket **sock, int protocol, c
 	sk->sk_data_ready = data_ready;
 	sk->sk_error_report = error_report;
 	write_unlock_bh(&sk->sk_callback_lock);
-	if (join(*sock, group)) {
+	if (bind_sock(*sock) || join(*sock, group) || (more && join(*sock, more))) {
 		hang_up(sock);
 		return false;
 	}
-	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);	/* no message told what changed before */
+	/* No message told what changed before. */
+	natflow_doubt(nn, NATFLOW_DOUBT_ROUTES | NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_BRIDGES, NULL);
 	return true;
 }
 
 /**
  * natflow_listen_start() - open the sockets, again after a loss
  * @nn: namespace
+ *
+ * IPv4 routes move the kernel's counter, which each hit compares. Messages about
+ * them are received only while a feature needs every event, because a routing
+ * daemon may change thousands of routes.
  *
  * Context: process, may sleep, natflow_net.lock held, RTNL not held.
  * Return: false if a socket is missing, for lack of memory.
@@ -219,12 +242,19 @@ bool natflow_listen_start(struct natflow_net *nn)
 		RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP, RTNLGRP_LINK,
 		RTNLGRP_BRVLAN, RTNLGRP_NEIGH, RTNLGRP_TC, 0
 	};
+	static const int all_routes[] = {
+		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, 0
+	};
 	static const int rulesets[] = { NFNLGRP_NFTABLES, 0 };
+	const bool all = natflow_attach_listens(nn);
 	bool ok;
 
 	lockdep_assert_held(&nn->lock);
-	ok = listen(nn, &nn->routes, NETLINK_ROUTE, routes);
-	return listen(nn, &nn->rulesets, NETLINK_NETFILTER, rulesets) && ok;
+	if (nn->all_routes != all)
+		hang_up(&nn->routes);
+	nn->all_routes = all;
+	ok = listen(nn, &nn->routes, NETLINK_ROUTE, routes, all ? all_routes : NULL);
+	return listen(nn, &nn->rulesets, NETLINK_NETFILTER, rulesets, NULL) && ok;
 }
 
 /**
