@@ -3,7 +3,18 @@
 
 The client's far address C and the server's far address S are both reached over two links; a case changes the
 way to one of them. "Old" is the link that was used before the event.
+
+The second of the two changes is made while a feature listens. It must have been told when the command has returned. No
+event tells a module of these, so a feature hears of them later, or as the engine notices them at a packet:
+  * conntrack entries that a program deletes or marks: conntrack has one consumer of events for each namespace, and
+    ctnetlink is that one (net/netfilter/nf_conntrack_ecache.c:nf_conntrack_register_notifier()). A deleted entry ends
+    its flow when the ageing walk comes by.
+  * tables of iptables-legacy: net/netfilter/x_tables.c:xt_replace_table() swaps a pointer.
+  * net.ipv4.ip_forward_use_pmtu and net.ipv6.conf.DEV.mtu, which are plain variables, and packet sockets
+    (net/core/dev.c:dev_add_pack()).
+  * XFRM policies and route/flush, which move a counter (net/ipv4/route.c:rt_cache_flush()): told at the next tick.
 """
+import contextlib
 import errno
 import os
 import re
@@ -12,7 +23,7 @@ import struct
 import time
 
 from natlab import (ADDR, IPT, Capture, Delta, Failure, Udp, carriers_reported, both, check, conntrack, ctl, equal,
-                    exchange, fast, flows, frame, ip, learned, mac, nft_counter, ns, on_each_cpu, reachable, rule, run,
+                    exchange, fast, flows, frame, groups, ip, learned, listener, mac, nft_counter, ns, on_each_cpu, reachable, rule, run,
                     second_link, select, stats, sysctl, wait)
 
 FAR = {("c", 4): "10.8.8.8", ("s", 4): "10.9.9.9", ("c", 6): "fd08::8", ("s", 6): "fd09::9"}
@@ -89,16 +100,17 @@ def is_ours(data):
     return l4[:4] == struct.pack("!HH", 7000, 7000)
 
 
-def moves_to(flow, side, event, moves=True, shown=0):
+def moves_to(flow, side, event, moves=True, shown=0, told=contextlib.nullcontext):
     """The event, and then: not one packet by the old link, all by the new one, fast again, nothing missed.
 
-    Where rules classify, so many packets of each direction are shown to the stack before.
+    Where rules classify, so many packets of each direction are shown to the stack before. A listener was told.
     """
     direct, back = (flow.send, flow.reply) if side.where == "s" else (flow.reply, flow.send)
     exchange(flow, shown)
     fast(flow)
     old, new = (Capture("r", d, is_ours, sent=True) for d in (side.dev, side.new_dev)[::1 if moves else -1])
-    event()
+    with told():
+        event()
     d = Delta()
     for i in range(ROUNDS):
         direct(b"after %d" % i)
@@ -115,7 +127,7 @@ def moves_to(flow, side, event, moves=True, shown=0):
         capture.close()
 
 
-def case(prepare, event, moves=True, families=(4, 6), shown=0):
+def case(prepare, event, moves=True, families=(4, 6), shown=0, told=True):
     """Cases for both families and both directions: the routes, then the event that changes the way."""
     def test(family):
         far_network(family)
@@ -124,10 +136,15 @@ def case(prepare, event, moves=True, families=(4, 6), shown=0):
             side.run(prepare)
         select()
         flow = far_flow(family).learn()
-        for side in sides.values():
+
+        def change(side, *reported):
             if "nexthop" in prepare:
                 side.find(flow)
-            moves_to(flow, side, lambda: side.run(event) if isinstance(event, str) else event(side), moves, shown)
+            moves_to(flow, side, lambda: side.run(event) if isinstance(event, str) else event(side), moves, shown, *reported)
+        change(sides["c"])
+        with listener() as heard:
+            heard.relearn(flow)
+            change(sides["s"], lambda: heard.told(*[f"ip{family}", "killed"] if told else []))
     made = both(test)
     return made if families == (4, 6) else made[families[0] == 6]
 
@@ -194,7 +211,7 @@ def marked(side):
 
 case_connmark_v4, case_connmark_v6 = case(
     ONE + "; {ip} route add {dst} {new_way} table {mark}; {ip} rule add fwmark {mark} table {mark}; "
-    "{ipt} -w -t mangle -A PREROUTING -j CONNMARK --restore-mark", marked)
+    "{ipt} -w -t mangle -A PREROUTING -j CONNMARK --restore-mark", marked, told=False)
 
 
 # -- firewall rules
@@ -636,7 +653,9 @@ def case_router_advertisement_v6():
     def taken_back():
         advertise("s0", 0, 1)
         wait(lambda: routes() == ["r3"], "its route is gone")
-    moves_to(flow, side, taken_back)
+    with listener() as heard:
+        heard.relearn(flow)
+        moves_to(flow, side, taken_back, told=lambda: heard.told("ip6"))
     # Again two, and the one that is not in use goes: nothing moves.
     advertise("s0", 1800, 3)
     wait(lambda: sorted(routes()) == ["r1", "r3"], "both routers known")
@@ -647,3 +666,66 @@ def case_router_advertisement_v6():
         wait(lambda: routes() == ["r3"], "its route is gone")
     side.dev, side.new_dev = side.new_dev, side.dev
     moves_to(flow, side, other_taken_back, moves=False)
+
+
+# -- what a feature is told
+
+# The client is behind two ports of br0. Each line: commands, and what has been reported when each returns.
+REPORTS = (
+    (("ip neigh replace {server} lladdr 02:00:00:00:00:77 dev r1 nud permanent", "rewritten"),
+     ("ip neigh replace {server} lladdr {mac} dev r1 nud reachable", "rewritten")),
+    (("ip neigh change {server} dev r1 nud failed", "killed"),),
+    (("ip neigh del {server} dev r1", "killed"),),
+    (("ip link set r1 mtu 1400", "device"),),
+    (("ip link set r1 address 02:00:00:00:00:88", "device"), ("ip link set r1 address {gate}", "device")),
+    (("ip addr add {other} dev r1", "{ip}"), ("ip addr del {other} dev r1", "{ip}")),
+    (("ip -{family} rule add to {server} table 100", "{ip}"), ("ip -{family} rule del to {server} table 100", "{ip}")),
+    (("sysctl -qw net.ipv{family}.conf.all.forwarding=0", "{ip}"), ("sysctl -qw net.ipv{family}.conf.all.forwarding=1", "{ip}")),
+    (("bridge fdb replace {station} dev r2 master static sticky", "killed"), ("bridge fdb del {station} dev r2 master", "{ip}")),
+    (("ip link set br0 type bridge fdb_flush", "paths"),),
+    (("bridge link set dev r0 state 0", "bridges"), ("bridge link set dev r0 state 3", "bridges")),
+    (("tc qdisc replace dev br0 root fq", "killed"), ("tc qdisc del dev br0 root", "paths")),
+    (("tc qdisc add dev r0 clsact", "paths"), ("tc filter add dev r0 ingress matchall action ok", "paths")),
+    (("nft add table netdev look", "paths"),
+     ("nft add chain netdev look in {{ type filter hook ingress device r0 priority 0; }}", "paths")),
+    (("ethtool -K br0 tx off", "paths"),),
+    (("ip link set r2 nomaster", "paths"), ("ip link set r2 down", "device")),
+)
+
+
+def reported(family):
+    """A feature has been told of each event when its command returns; none of them ends the flow, but for a flush."""
+    flow = bridged(family)
+    unheard = groups()
+    with listener() as heard:
+        heard.relearn(flow)
+        words = {"server": address(2, family), "other": address(2, family, 77) + ("/24" if family == 4 else "/64"),
+                 "mac": mac("s", "s0"), "gate": mac("r", "r1"), "station": mac("c", "c0"), "family": family, "ip": f"ip{family}"}
+        for row in REPORTS:
+            for command, key in row:
+                with heard.told(key.format(**words)):
+                    run("r", command.format(**words))
+            wait(lambda: reachable("c", family, ADDR["s", family]), f"the server, after {row}")
+            flow.learn()
+        for text in ("update_magic", "ifname_group_type=1", "ifname_group_type=0"):
+            with heard.told(f"ip{family}"):
+                ctl(text)
+        learned(flow)
+        with heard.told(ends=1):
+            ctl("flush")
+        learned(flow)
+        with heard.told(ends=1):
+            ctl("disabled=1")
+        # No message reports this one, only a counter.
+        ctl("disabled=0")
+        learned(flow)
+        before = heard.counts()[f"ip{family}"]
+        run("r", f"ip xfrm policy add src {address(9, family)} dst {address(9, family)} dir fwd action block")
+        wait(lambda: heard.counts()[f"ip{family}"] > before, "the policy, a tick later")
+        check(groups() != unheard, "IPv4 routes are heard")
+    equal(groups(), unheard, "the groups while nobody listens")
+    check(not any(g & 0xc0 for g in unheard), f"IPv4 routes and rules are not among them: {unheard}")
+    equal(stats()["missed_event"], 0, "missed events")
+
+
+case_reported_v4, case_reported_v6 = both(reported)

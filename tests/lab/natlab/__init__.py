@@ -15,4 +15,5 @@ from .traffic import Tcp, Udp, drain, drop, on_one_bridge, udp_socket
 from .packets import Capture, csum, frame, inet, inject, ip_packet, tcp, udp
 from .conntrack import conntrack, conntrack_entry, nft_counter
 from .kernel import Queue, attribute, cpu, no_memory, on_each_cpu, trouble
+from .listener import groups, listener
 from .claims import ROUNDS, bare, both, exchange, fast, hits, learned, second_link, slow
