@@ -106,7 +106,7 @@ static unsigned int read_route(struct natflow_net *nn, const struct nlmsghdr *nl
 
 static unsigned int read_message(struct natflow_net *nn, int protocol, const struct sk_buff *skb)
 {
-	/* A process with CAP_NET_ADMIN may send to this socket: accept the kernel's messages only. */
+	/* Any process with CAP_NET_ADMIN may send here: accept the kernel's messages only. */
 	if (NETLINK_CB(skb).portid || !nlmsg_ok(nlmsg_hdr(skb), skb->len))
 		return 0;
 	if (protocol == NETLINK_ROUTE)
@@ -143,8 +143,11 @@ static void data_ready(struct sock *sk)
 
 	__skb_queue_head_init(&done);
 	spin_lock_irqsave(&sk->sk_receive_queue.lock, flags);
-	if (skb_queue_empty(&sk->sk_receive_queue))
-		doubt = NATFLOW_DOUBT_PATHS | (atomic_read_acquire(&nn->bridge_checks) ? NATFLOW_DOUBT_BRIDGES : 0);
+	if (skb_queue_empty(&sk->sk_receive_queue)) {
+		doubt = NATFLOW_DOUBT_PATHS;
+		if (atomic_read_acquire(&nn->bridge_checks))
+			doubt |= NATFLOW_DOUBT_BRIDGES;
+	}
 	skb_queue_walk(&sk->sk_receive_queue, skb)
 		doubt |= read_message(nn, sk->sk_protocol, skb);
 	skb_queue_splice_init(&sk->sk_receive_queue, &done);

@@ -38,11 +38,11 @@ enum natflow_slot {
 
 /* What an event makes doubtful; bits. */
 enum natflow_doubt {
-	NATFLOW_DOUBT_IP4	= BIT(0),	/* what routes, rules or settings say of IPv4 flows */
-	NATFLOW_DOUBT_IP6	= BIT(1),	/* the same of IPv6 flows */
+	NATFLOW_DOUBT_IP4	= BIT(0),	/* IPv4 flows: routes, rules or settings */
+	NATFLOW_DOUBT_IP6	= BIT(1),	/* IPv6 flows: the same */
 	NATFLOW_DOUBT_ROUTES	= NATFLOW_DOUBT_IP4 | NATFLOW_DOUBT_IP6,
-	NATFLOW_DOUBT_PATHS	= BIT(2),	/* which devices may be bypassed, where stations are */
-	NATFLOW_DOUBT_BRIDGES	= BIT(3),	/* the L3 device of frames from bridge ports */
+	NATFLOW_DOUBT_PATHS	= BIT(2),	/* bypassed devices, bridge stations */
+	NATFLOW_DOUBT_BRIDGES	= BIT(3),	/* the L3 device behind bridge ports */
 	NATFLOW_DOUBT_DEVICE	= BIT(4),	/* every path by one device */
 	NATFLOW_DOUBT_CARRIER	= BIT(5),	/* egress by one device, if it has no carrier */
 };

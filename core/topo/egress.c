@@ -146,15 +146,15 @@ static void kill(struct natflow_egress *eg)
 	call_rcu(&eg->rcu, killed_rcu);
 }
 
-/* A path that could go further down by now does no harm as it is. */
+/* An egress may keep sending at an upper device after a lower one became usable. */
 static bool same_path(const struct natflow_egress *eg)
 {
-	const unsigned int count = eg->down.bypass.count;
+	const struct natflow_bypass *bypass = &eg->down.bypass;
 	struct natflow_down now;
 
 	natflow_descend(eg->nn, eg->neigh, eg->priority, &now);
-	if (now.bypass.count > count)
-		return !memcmp(now.bypass.dev, eg->down.bypass.dev, count * sizeof(now.bypass.dev[0]));
+	if (now.bypass.count > bypass->count)
+		return !memcmp(now.bypass.dev, bypass->dev, bypass->count * sizeof(bypass->dev[0]));
 	return !memcmp(&now, &eg->down, sizeof(now));
 }
 

@@ -164,6 +164,12 @@ static bool holds(struct natflow_port *port, const struct natflow_way *way)
 	return !READ_ONCE(upper->member) && ether_addr_equal(way->mac, below->dev_addr);
 }
 
+static bool leads_by(const struct natflow_port *port, const struct natflow_way *way,
+		     const struct net_device *dev)
+{
+	return port->dev == dev || natflow_bypass_has(&way->bypass, dev);
+}
+
 /* Forget paths through @dev. NULL: those that do not hold, with @bridges those through bridges. */
 static void forget_some(struct natflow_net *nn, const struct net_device *dev, bool bridges)
 {
@@ -177,7 +183,7 @@ static void forget_some(struct natflow_net *nn, const struct net_device *dev, bo
 	hash_for_each_rcu(nn->ports, i, port, node) {
 		for (b = 0; b < NATFLOW_WAY_BUCKETS; b++) {
 			hlist_for_each_entry_safe(way, tmp, &port->ways[b], node) {
-				if (dev ? port->dev == dev || natflow_bypass_has(&way->bypass, dev) :
+				if (dev ? leads_by(port, way, dev) :
 					  (bridges && way->bridged) || !holds(port, way))
 					natflow_port_way_del(port, way);
 			}
