@@ -53,7 +53,7 @@ install: check-xtables all
 		"natflow: DKMS has installed it for $(KRELEASE), which goes first: make uninstall, then again"; exit 1; }
 	+$(KMAKE) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=extra INSTALL_MOD_STRIP=1 $(SIGN) \
 		quiet_cmd_depmod= cmd_depmod=: modules_install
-	@# A staging directory has none of the kernel's own modules: whoever unpacks it runs depmod.
+	@# A staging directory lacks the kernel's own modules: depmod runs where it is unpacked.
 	[ ! -e $(DESTDIR)/lib/modules/$(KRELEASE)/modules.builtin ] || depmod -b "$(DESTDIR)/" $(KRELEASE)
 	$(MAKE) --no-print-directory install-tools
 

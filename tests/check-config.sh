@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# check-config.sh KDIR: does this kernel have what natflow needs? Names what is missing.
+# check-config.sh KDIR: prints the kernel options that natflow needs and this kernel lacks.
 kdir=$1
 config=
 for f in "$kdir/.config" "$kdir/include/config/auto.conf"; do

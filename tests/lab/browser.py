@@ -3,7 +3,7 @@
 """browser.py LIBRARY HELLOS HANDSHAKES: lib/'s parsers on fresh traffic of Debian's Chromium. Prints TAP.
 
 The browser is told that all hosts are here, opens a page with so many others in it, over TCP and then over QUIC; here
-somebody listens to its first flights and answers nothing. Each name that the page asks for must be heard.
+a listener receives its first flights and does not answer. The parsers must find each name that the page asks for.
 """
 import ctypes
 import os

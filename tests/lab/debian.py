@@ -19,7 +19,7 @@ BOOT = "sudo mkdir"
 DRIVERS = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4")
 # What the machine does not need to run.
 LEFT_OUT = ("/usr/src", "/usr/lib/gcc", "/usr/lib/linux-kbuild-*", "/usr/share/locale", "/usr/share/perl", "*.a", "*.o", "/proc/*")
-# An ordinary firewall: what is established passes first. Behind it a rule would see nothing.
+# An ordinary firewall: its first rule accepts established packets. A FLOWOFFLOAD rule behind it would see none.
 FIREWALL = """*filter
 :INPUT ACCEPT [0:0]
 :FORWARD DROP [0:0]

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""A gateway between two network cards of the VM, LAN and WAN by their MACs; runs what somebody on the LAN types.
+"""A gateway between two network cards of the VM, LAN and WAN by their MACs; runs commands that the LAN sends.
 
-A connection to port 7000 is one command, as a line; what comes back is its output, then its status on the last line.
+A connection to port 7000 carries one command line; the reply is its output, with its status on the last line.
 """
 import os
 import socketserver

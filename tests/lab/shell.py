@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make shell` in a terminal: what it says to type, and the blocks of the documents that a gateway with traffic answers."""
+"""`make shell` in a terminal: its banner's commands, and the blocks of the documents that need a gateway with traffic."""
 import re
 
 from documents import TOP, block, command
@@ -132,7 +132,7 @@ def points(tap):
         shell.send("exit")
         check(shell.end() == 0, f"make shell: status {shell.process.returncode}")
     try:
-        # Without a prompt there is nobody to ask.
+        # Without a prompt no other point can run.
         if tap.point("shell: a prompt on the gateway", shell.start):
             tap.point("shell: what the banner says", lambda: fast_by(shell))
             tap.point("shell: man, iptables-save, iptables-restore, natflow-list", lambda: tools(shell))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A terminal in which a test types: a pseudo-terminal, what was read from it, and TAP."""
+"""A pseudo-terminal in which a test types, and TAP."""
 import fcntl
 import os
 import pty
@@ -28,7 +28,7 @@ class Terminal:
         self.prompt = prompt
         self.master, self.slave = pty.openpty()
         self.before = termios.tcgetattr(self.slave)
-        self.text = ""      # what was read and not yet looked for
+        self.text = ""      # output that expect() has not consumed
         self.all = ""
         self.process = subprocess.Popen(
             command, stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The lab: a client, a gateway and a server in namespaces, and ways to look at them.
+"""The lab: a client, a gateway and a server in namespaces, and functions to check them.
 
     c (c0 10.0.1.2, fd00:1::2) --- r (r0 | r1) --- s (s0 10.0.2.2, fd00:2::2)
 

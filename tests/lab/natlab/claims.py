@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Slow or fast, exactly."""
+"""Claims about slow and fast packets, with exact counts."""
 from .programs import equal, wait
 from .doors import Delta
 from .topology import ip, quiet, reachable
@@ -25,7 +25,7 @@ def exchange(flow, rounds=ROUNDS):
 
 
 def slow(flow, reason, forth=1, back=0):
-    """Each datagram is counted so often, none goes fast, all arrive."""
+    """The reason counts each datagram as often as given; none is fast, all arrive."""
     d = Delta()
     exchange(flow)
     equal(d[reason], ROUNDS * (forth + back), f"{reason}: {d.changed()}")
@@ -39,7 +39,7 @@ def fast(flow):
 
 
 def learned(flow):
-    """Learned only now, and then fast."""
+    """Learn the flow now; it must be fast afterwards."""
     flow.learn()
     fast(flow)
     return flow
@@ -58,7 +58,7 @@ def second_link(where, dev, net, r_dev="r2"):
 
 
 def hits(flow, want=1, count=5, where="r"):
-    """Round trips with right bytes; all of them are hits, or none."""
+    """Round trips with correct bytes; all or none of them are hits."""
     d = Delta(where)
     for i in range(count):
         flow.send(b"there %d" % i)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What conntrack and nftables know."""
+"""State and counters of conntrack and nftables."""
 import re
 
 from .programs import equal, run

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""natflow's doors: what is written to its devices, what it counts."""
+"""natflow's device files and counters."""
 import contextlib
 import errno
 import os
@@ -12,7 +12,7 @@ NET = "/proc/net/"
 
 
 def ctl(text, where="r"):
-    """Write to natflow_ctl, in one write; OSError as the kernel says."""
+    """Write to natflow_ctl in one write; raises the kernel's OSError."""
     with ns(where):
         fd = os.open(CTL, os.O_WRONLY)
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Packets held back, memory that is not there, and what the kernel log says."""
+"""Queued packets, failing allocations, and the kernel log."""
 import contextlib
 import ctypes
 import os
@@ -12,7 +12,7 @@ from .programs import LIBC, PATIENCE, equal, ns
 
 @contextlib.contextmanager
 def cpu(number):
-    """Be on one CPU; what is sent here is received, and routed, here."""
+    """Run on one CPU; packets sent here are received and routed here."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {number})
     try:
@@ -42,7 +42,7 @@ def attribute(kind, fmt, *values):
 
 
 class Queue:
-    """An NFQUEUE: packets wait until they are accepted, which sends them on in the caller's context."""
+    """An NFQUEUE: packets wait for a verdict; accepting one sends it on in the caller's context."""
 
     def __init__(self, number=0, where="r"):
         self.number = number
@@ -97,7 +97,7 @@ TROUBLE = re.compile(r"BUG:|WARNING:|Oops|possible circular|possible recursive|u
 
 
 def trouble():
-    """What must not be in the kernel log, with the lines behind it; reading takes it off."""
+    """Forbidden lines of the kernel log, with the lines behind each; reading consumes the log."""
     text = ctypes.create_string_buffer(LIBC.klogctl(10, None, 0))           # SIZE_BUFFER
     lines = text[:LIBC.klogctl(4, text, len(text))].decode("latin1").splitlines()        # READ_CLEAR
     # Other people's data races are not ours to judge.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Packets made by hand, and what a device shows of them."""
+"""Packets made by hand, and captures on a device."""
 import errno
 import socket
 import struct
@@ -22,7 +22,7 @@ def inet(family, address):
 
 
 def ip_packet(family, src, dst, proto, l4, ttl=64, tos=0, frag=0, options=b"", ident=0, flow=0):
-    """An IP packet around l4; the L4 checksum is left alone."""
+    """An IP packet around l4; the L4 checksum stays unchanged."""
     if family == 4:
         head = struct.pack("!BBHHHBBH", 0x45 + len(options) // 4, tos, 20 + len(options) + len(l4), ident,
                            frag, ttl, proto, 0) + inet(4, src) + inet(4, dst) + options
@@ -40,7 +40,7 @@ def l4_sum(family, src, dst, proto, l4, at):
 
 
 def partial_sum(family, src, dst, proto, l4, at):
-    """What a CHECKSUM_PARTIAL field holds: the pseudo header, not complemented."""
+    """Value of a CHECKSUM_PARTIAL field: the pseudo header sum, not complemented."""
     value = csum(inet(family, src) + inet(family, dst) + struct.pack("!HH", proto, len(l4)))
     return l4[:at] + struct.pack("!H", value) + l4[at + 2:]
 
@@ -95,7 +95,7 @@ class Capture:
                 return data
 
     def none(self):
-        """Nothing that matches has arrived up to now."""
+        """Fail if a matching frame has arrived."""
         self.sock.setblocking(False)
         while True:
             try:

@@ -14,7 +14,7 @@ LONG = " long " in open("/proc/cmdline").read() + " "     # the long forms of wh
 
 
 class Failure(Exception):
-    """A claim did not hold."""
+    """A check failed."""
 
 
 def check(ok, what):
@@ -45,7 +45,7 @@ def _setns(fd):
 
 @contextlib.contextmanager
 def ns(name):
-    """Be in a namespace; sockets and files opened there stay there."""
+    """Enter a namespace; sockets and files opened inside stay in it."""
     before = os.open("/proc/self/ns/net", os.O_RDONLY)
     fd = os.open(f"/run/netns/{name}", os.O_RDONLY)
     _setns(fd)
@@ -73,7 +73,7 @@ def start(where, command, **kw):
 
 
 def stop_all():
-    """End what a case left running: it would keep its namespace."""
+    """End programs that a case left running: they would keep its namespace alive."""
     while AT_END:
         AT_END.pop()()
     for p in STARTED:
@@ -103,7 +103,7 @@ def sh(where, script):
 
 
 def modprobe(*names):
-    """Modules that are not there are built in, or what needs them fails and says so."""
+    """Load modules. A missing one is built in, or the program that needs it fails."""
     for name in names:
         run(None, ["modprobe", "-q", name], ok=False)
 
@@ -119,7 +119,7 @@ def insmod(path):
 
 
 def rmmod(name):
-    """False: it is not there, or in use."""
+    """Unload a module. False: not loaded, or in use."""
     return not LIBC.syscall(SYSCALLS[1], name.encode(), os.O_NONBLOCK)
 
 
@@ -130,7 +130,7 @@ def sysctl(where, name, value):
 
 @contextlib.contextmanager
 def kernel_wide(path, value):
-    """A setting that no namespace has for itself, for as long as it is needed."""
+    """Change a global setting and restore it at the end."""
     def put(text):
         with open(path, "w") as f:      # at its start: sysctl ignores what is written further on
             f.write(text)

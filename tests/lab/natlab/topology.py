@@ -80,14 +80,14 @@ def gro(where, dev, on):
 
 
 def reachable(where, family, address):
-    """A round trip: nobody listens there, and the other side says so."""
+    """A round trip to a closed port: the other side answers with an error."""
     with ns(where), socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6) as sock:
         sock.settimeout(2)
         return sock.connect_ex((address, 9)) == errno.ECONNREFUSED
 
 
 def carriers_reported(where):
-    """A device's own carrier may be reported up to a second late, and routes and bridges are looked up anew then."""
+    """Wait until carriers are reported: that may take a second, and routes and bridges change then."""
     def late(flags, values):
         state = values[16][0]                                       # IFLA_OPERSTATE; UNKNOWN 0, DOWN 2, LOWERLAYERDOWN 3
         kind = attributes(values.get(18, b"")).get(1)               # IFLA_LINKINFO, IFLA_INFO_KIND
@@ -96,7 +96,7 @@ def carriers_reported(where):
 
 
 def settled(where, addresses):
-    """All IPv6 addresses are there with their routes, a router's anycast ones too: nothing will move by itself."""
+    """True once all IPv6 addresses and routes exist, a router's anycast ones too: then nothing changes by itself."""
     with ns(where):
         have = [l.split() for l in open("/proc/self/net/if_inet6")]
         routes = {l.split()[0] for l in open("/proc/self/net/ipv6_route") if l.split()[1] == "80"}
@@ -107,7 +107,7 @@ def settled(where, addresses):
 
 
 def quiet(where):
-    """A host does not report its multicast groups: it would at a random moment, in the middle of an exact count."""
+    """Stop a host's multicast reports: their random time would disturb exact counts."""
     rule(6, "-A OUTPUT -p icmpv6 --icmpv6-type 143 -j DROP", where=where)
 
 

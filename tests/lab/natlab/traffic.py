@@ -19,7 +19,7 @@ def udp_socket(where, family=4, address=None, port=0):
 
 
 def drain(*socks):
-    """Forget what has come until now."""
+    """Discard everything received until now."""
     for sock in socks:
         patience = sock.gettimeout()
         sock.setblocking(False)
@@ -99,7 +99,7 @@ class Tcp:
         return self
 
     def settle(self):
-        """All that was sent is acknowledged: no delayed ACK comes later."""
+        """Wait until all sent data is acknowledged, so that no delayed ACK follows."""
         for sock in (self.client, self.server):
             wait(lambda: not any(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4))), "all data acknowledged")
 
@@ -122,14 +122,14 @@ class Tcp:
 
 
 def drop(where, hook, match=""):
-    """Drop packets there before anybody sees them, or some of them; returns what ends it."""
+    """Drop all or some packets at ingress; returns a function that ends it."""
     run(where, ["nft", f"add table inet lossy; add chain inet lossy c {{ type filter hook {hook} priority -400; }}; "
                 f"add rule inet lossy c {match} counter drop"])
     return lambda: run(where, "nft delete table inet lossy")
 
 
 def on_one_bridge(family):
-    """Client and server on one bridge, whose packets netfilter sees."""
+    """Client and server on one bridge, with br_netfilter."""
     modprobe("br_netfilter")
     ip("r", """link add br0 type bridge
         link set r0 master br0
