@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Kernel notifications of devices, neighbours and addresses. Routes: see listen.c. */
+/* Notifiers of devices, neighbours and addresses. Routes: see listen.c. */
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <net/addrconf.h>
@@ -77,7 +77,7 @@ static struct notifier_block neigh_nb = { .notifier_call = neigh_event };
 static struct notifier_block addr6_nb = { .notifier_call = addr6_event };
 
 /**
- * natflow_events_init() - begin to listen, in all namespaces
+ * natflow_events_init() - register the notifiers, for all namespaces
  *
  * Context: after the pernet operations are registered, before any hook can be.
  * Return: 0 or an errno.
@@ -104,10 +104,10 @@ err_netdev:
 }
 
 /**
- * natflow_events_exit() - stop listening
+ * natflow_events_exit() - unregister the notifiers
  *
- * Unregistering replays NETDEV_UNREGISTER for every device: all ports go, and
- * no worker adds one that nobody would remove any more.
+ * Unregistering replays NETDEV_UNREGISTER for every device, which removes all
+ * ports. No worker may add a port afterwards.
  */
 void natflow_events_exit(void)
 {

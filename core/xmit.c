@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Out of line parts of the last step. */
+/* Transmission: the parts that are not inlined. */
 #include "xmit.h"
 
 /**
- * natflow_xmit_copy_headers() - the slow half of natflow_xmit_make_private()
+ * natflow_xmit_copy_headers() - slow path of natflow_xmit_make_private()
  * @skb: packet at its L3 header
  * @headroom: bytes wanted in front of it
  *
@@ -17,7 +17,7 @@ struct sk_buff *natflow_xmit_copy_headers(struct sk_buff *skb, unsigned int head
 
 	if (!skb_shared(skb))
 		return pskb_expand_head(skb, SKB_DATA_ALIGN(missing), 0, GFP_ATOMIC) ? NULL : skb;
-	/* Linear, so that nothing done to the copy later can fail. */
+	/* A linear copy, so that later changes cannot fail. */
 	copy = skb_copy_expand(skb, room + missing, 0, GFP_ATOMIC);
 	if (copy)
 		consume_skb(skb);
@@ -25,7 +25,7 @@ struct sk_buff *natflow_xmit_copy_headers(struct sk_buff *skb, unsigned int head
 }
 
 /**
- * natflow_xmit_flat() - send by devices that are skipped: their tags, their counters
+ * natflow_xmit_flat() - send by bypassed devices: add their tags, count the packet
  * @skb: packet at its L3 header, its device set
  * @eg: its egress
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The last step: a rewritten packet leaves by its egress. Nothing else transmits. */
+/* The last step: send a rewritten packet by its egress. No other code transmits. */
 #ifndef _NATFLOW_CORE_XMIT_H
 #define _NATFLOW_CORE_XMIT_H
 
@@ -18,8 +18,7 @@ void natflow_xmit_flat(struct sk_buff *skb, const struct natflow_egress *eg);
  * @headroom: bytes wanted in front of the L3 header
  *
  * Context: BH disabled.
- * Return: @skb, a copy if somebody else holds it, or NULL if there is no
- * memory; the packet is then as it was.
+ * Return: @skb, or a copy if @skb is shared; NULL without memory, @skb unchanged.
  */
 static __always_inline struct sk_buff *
 natflow_xmit_make_private(struct sk_buff *skb, unsigned int len, unsigned int headroom)
@@ -35,8 +34,8 @@ natflow_xmit_make_private(struct sk_buff *skb, unsigned int len, unsigned int he
  * @skb: private, at its rewritten L3 header, with mark and priority set
  * @eg: egress, seen alive in this RCU section
  *
- * What the RX side left on the skb and the stack would have taken off on its
- * way through is taken off here: nothing of it reaches the next device.
+ * Clears the skb state from the receive side that the stack's forwarding would
+ * clear, so that the next device does not see it.
  *
  * Context: RCU read side, BH disabled. Consumes @skb.
  */
@@ -47,8 +46,8 @@ static __always_inline void natflow_xmit(struct sk_buff *skb, const struct natfl
 	skb_clear_tstamp(skb);
 	skb_forward_csum(skb);
 	skb_ext_reset(skb);
-	skb_reset_redirect(skb);	/* by tc's ingress, done */
-	/* Bits of one byte: next to each other they are one instruction. */
+	skb_reset_redirect(skb);	/* set by tc at ingress */
+	/* These bits share a byte: adjacent stores compile to one instruction. */
 	nf_reset_trace(skb);
 #ifdef CONFIG_NET_SWITCHDEV
 	skb->offload_fwd_mark = 0;

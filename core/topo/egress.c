@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Shared next hops: made from neighbours, rewritten by their events. */
+/* Shared next hops. Neighbour events rewrite or kill them. */
 #include <linux/etherdevice.h>
 #include <linux/hash.h>
 #include <linux/slab.h>
@@ -16,12 +16,12 @@ static u32 mtu6_of(const struct net_device *dev)
 }
 
 /**
- * natflow_egress_mtu_holds() - would the stack forward with the same MTU rules still
+ * natflow_egress_mtu_holds() - does the stack still use the MTU of this egress
  * @eg: egress, seen alive in this RCU section
  *
- * No event tells that net.ipv4.ip_forward_use_pmtu or net.ipv6.conf.DEV.mtu was
- * written. While the former is set, the learned MTU of a route can change at
- * any time: see core/learn.c:has_learned_mtu().
+ * The kernel sends no event when net.ipv4.ip_forward_use_pmtu or
+ * net.ipv6.conf.DEV.mtu is written. While the former is set, a route's learned MTU
+ * may change at any time, see core/learn.c:has_learned_mtu().
  *
  * Context: RCU read side.
  */
@@ -37,7 +37,7 @@ static bool resolved(const struct natflow_egress *eg)
 	return !eg->neigh->dead && READ_ONCE(eg->neigh->nud_state) & NUD_VALID;
 }
 
-/* The tags of devices that are skipped go between addresses and type, the outer one first. */
+/* Insert the in-band tags between addresses and ethertype, the outer tag first. */
 static void push_tags(const struct natflow_egress *eg, struct sk_buff *skb)
 {
 	__be16 type = eg->ethertype;
@@ -56,8 +56,8 @@ static void push_tags(const struct natflow_egress *eg, struct sk_buff *skb)
 }
 
 /*
- * The L2 header the device itself would write now. Into a scratch skb, because
- * header_ops of stacked devices (VLAN without reorder) push more than Ethernet.
+ * Build the L2 header that the device would write now. The header goes to a scratch
+ * skb, because header_ops of a VLAN device without REORDER_HDR also push a tag.
  * Return: the skb, or NULL without memory.
  */
 static struct sk_buff *header_of(const struct natflow_egress *eg)
@@ -96,7 +96,7 @@ static bool build_header(struct natflow_egress *eg)
 	return true;
 }
 
-/* The same for an egress that is in use. */
+/* Build the header of an egress in use; report it if it differs. */
 static bool rebuild_header(struct natflow_egress *eg)
 {
 	const u8 len = eg->header_len;
@@ -115,7 +115,7 @@ static void free_rcu(struct rcu_head *rcu)
 	kfree(container_of(rcu, struct natflow_egress, rcu));
 }
 
-/* A reader may have loaded the pointer just before the last holder let go. */
+/* call_rcu(): a reader may have loaded the pointer before the last put. */
 static void drop(struct natflow_egress *eg)
 {
 	if (refcount_dec_and_test(&eg->ref))
@@ -133,8 +133,8 @@ static void killed_rcu(struct rcu_head *rcu)
 }
 
 /*
- * No packet leaves by @eg any more. The reference that the hash held travels
- * with the callback, which waits for readers that saw it alive.
+ * End an egress: no later packet leaves by it. The RCU callback drops the hash's
+ * reference after all readers that saw @eg->alive are done.
  */
 static void kill(struct natflow_egress *eg)
 {
@@ -159,8 +159,8 @@ static bool same_path(const struct natflow_egress *eg)
 }
 
 /*
- * Events keep an egress right; this finds out if one was missed. An event may
- * be under way just now: only what differs twice, a second apart, counts.
+ * Backstop for missed events. An event may be in progress on another CPU, so an
+ * egress is killed only if it differs in two checks, a second apart.
  */
 static void check(struct natflow_egress *eg)
 {
@@ -179,7 +179,7 @@ static void check(struct natflow_egress *eg)
 	eg->suspect = !right;
 }
 
-/* Hash a new egress before its header is built: an update that comes in between finds it. */
+/* The egress is hashed before its header is built, so a concurrent neighbour update finds it. */
 static struct natflow_egress *create(struct natflow_net *nn, struct neighbour *neigh, u32 mtu,
 				     u32 mtu6, u32 priority, __be16 ethertype,
 				     const struct natflow_down *down)
@@ -216,10 +216,10 @@ static struct natflow_egress *create(struct natflow_net *nn, struct neighbour *n
 /**
  * natflow_egress_get() - find or make the egress of a next hop
  * @nn: namespace
- * @neigh: resolved next hop on a natflow_device_ok(); a reference is
- *	taken if a new egress is made
- * @mtu: L3 bytes a packet may have
- * @priority: of its packets, for VLANs' egress maps
+ * @neigh: resolved next hop on a natflow_device_ok(); a new egress takes a
+ *	reference
+ * @mtu: largest L3 packet in bytes
+ * @priority: of its packets, for egress maps of VLAN devices
  * @ethertype: ETH_P_IP or ETH_P_IPV6
  *
  * Context: RCU read side, BH disabled.
@@ -255,7 +255,7 @@ out:
 
 /**
  * natflow_egress_put() - drop a reference
- * @eg: egress; the one that only the hash still holds is killed
+ * @eg: egress; killed if only the hash still holds it
  *
  * Context: BH disabled or process.
  */
@@ -296,8 +296,8 @@ void natflow_egress_neigh_update(struct natflow_net *nn, struct neighbour *neigh
  * natflow_egress_check_paths() - something about devices or bridges changed
  * @nn: namespace
  *
- * Context: any. When it returns, no packet skips a device that must not be
- * skipped, nor leaves by a port where its station is not any more.
+ * Context: any. When it returns, no packet bypasses a device that it must not
+ * bypass, or leaves by a port that is no longer its station's.
  */
 void natflow_egress_check_paths(struct natflow_net *nn)
 {
@@ -335,11 +335,11 @@ void natflow_egress_dev_gone(struct natflow_net *nn, const struct net_device *de
 }
 
 /**
- * natflow_egress_keep_neighbours() - do for neighbours what the stack's output does
+ * natflow_egress_keep_neighbours() - confirm neighbours as the stack's output does
  * @nn: namespace
  *
- * A neighbour that only accelerated packets use would go stale and never be
- * probed. Called once a second; probes what carried traffic since.
+ * Accelerated packets do not call neigh_event_send(), so their neighbours would
+ * go stale without a probe. Called once a second for egresses with traffic.
  *
  * Context: process.
  */
@@ -351,7 +351,7 @@ void natflow_egress_keep_neighbours(struct natflow_net *nn)
 	struct hlist_node *tmp;
 	unsigned int i, bucket, n;
 
-	/* neigh_event_send() may call back into neigh_update: never under our lock. */
+	/* neigh_event_send() may call natflow_egress_neigh_update(), which takes the lock. */
 	for (bucket = 0; bucket < HASH_SIZE(nn->egresses); bucket += n < ARRAY_SIZE(batch)) {
 		n = 0;
 		rcu_read_lock();

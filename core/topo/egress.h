@@ -2,14 +2,14 @@
 /*
  * An egress is a next hop that flows share: device, L2 header, MTU.
  *
- * Flows are many, next hops few. When a neighbour changes its MAC address one
- * egress is rewritten and all its flows are right at the next packet; when it
- * dies, its flows take the stack.
+ * A neighbour event rewrites one egress, and the next packet of each of its flows
+ * carries the new header. If the neighbour fails, the egress is killed and its
+ * flows take the stack.
  *
- * Lifetime: every flow direction that points here holds a reference. The
- * device and the neighbour are let go when the egress is killed, one grace
- * period later, even while flows still point to it: readers check @mtu,
- * or @alive, inside their RCU section before they touch @dev.
+ * Lifetime: each flow direction that points to an egress holds a reference. A
+ * killed egress releases device and neighbour one grace period later, even if
+ * flows still point to it. Readers therefore check @mtu or @alive before they
+ * use @dev, in the same RCU section.
  */
 #ifndef _NATFLOW_CORE_TOPO_EGRESS_H
 #define _NATFLOW_CORE_TOPO_EGRESS_H
@@ -21,29 +21,29 @@
 #include "../base/netns.h"
 #include "descend.h"
 
-/* Ethernet, and VLAN tags that are not left to the device. */
+/* Ethernet and the in-band VLAN tags. */
 #define NATFLOW_L2_MAX 32
 
 struct natflow_egress {
 	/* The line the packet path reads. */
-	struct net_device *dev;		/* sent to; valid while @alive, under RCU */
+	struct net_device *dev;		/* lowest device; valid under RCU while @alive */
 	seqcount_spinlock_t seq;	/* guards @header against a torn read */
 	u32 mtu;			/* bytes of L3; 0 once killed, so that nothing fits */
 	u16 headroom;			/* bytes in front of L3 that @dev wants, L2 included */
 	u8 header_len;
 	bool alive;
-	bool suspect;			/* differed from its neighbour a second ago; @egress_lock */
+	bool suspect;			/* differed at the last check; @egress_lock */
 	u8 header[NATFLOW_L2_MAX];
 	u16 used;			/* natflow_tick_now() of the last hit, for the neighbour */
 	bool bypassing;			/* @down.bypass is not empty */
-	struct natflow_down down;	/* from @out to @dev, as it was when this was made */
+	struct natflow_down down;	/* forward path from @out to @dev at creation */
 
 	/* Under natflow_net.egress_lock. */
 	struct hlist_node node;
 	struct net_device *out;		/* of the route */
 	struct neighbour *neigh;
 	u32 priority;
-	u32 mtu6;			/* IPv6: net.ipv6.conf.DEV.mtu of @out as it was */
+	u32 mtu6;			/* IPv6: net.ipv6.conf.DEV.mtu of @out at creation */
 	__be16 ethertype;
 	struct natflow_net *nn;
 	refcount_t ref;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Ways in, learned from packets on their way up. */
+/* Ingress paths, learned from packets that go up the stack. */
 #include <linux/slab.h>
 #include "descend.h"
 #include "path_in.h"
@@ -9,8 +9,8 @@
  * @port: whose hook
  * @skb: packet
  *
- * The hooks of VLAN and bridge devices meet packets that lower hooks have met:
- * together they are the trail that natflow_way_learn() reads.
+ * Each hook that a packet passes adds its device to this CPU's trail, from the
+ * lowest device up. natflow_way_learn() reads the trail.
  *
  * Context: RCU read side, BH disabled.
  */
@@ -19,14 +19,14 @@ void natflow_way_note(const struct natflow_port *port, const struct sk_buff *skb
 	struct natflow_trail *t = this_cpu_ptr(&port->nn->pcpu->trail);
 	__be16 protocol;
 
-	/* The hooks below have not met a packet that came back from a redirect. */
+	/* A packet that a redirect returned did not pass the hooks of lower devices. */
 	if (port->upper && !natflow_way_unseen(skb) && t->of == skb &&
 	    t->count < ARRAY_SIZE(t->ifindex)) {
 		t->ifindex[t->count++] = port->ifindex;
 		return;
 	}
 	t->tags = natflow_way_tags(skb, &protocol);
-	/* Behind more tags than these the same tags may lead elsewhere. */
+	/* A third tag also selects the path, and natflow_way.tags has room for two. */
 	t->of = eth_type_vlan(protocol) ? NULL : skb;
 	t->count = 1;
 	t->ifindex[0] = port->ifindex;
@@ -37,12 +37,12 @@ static unsigned int tags_in(u32 tags)
 	return !!(tags & NATFLOW_TAG_PRESENT) + !!(tags >> 16);
 }
 
-/* Is @dev right above @below: a VLAN of it, or the bridge it is a port of that forwards? */
+/* True if @dev is a VLAN of @below, or a bridge of which @below is a forwarding port. */
 static bool is_above(struct net_device *dev, struct net_device *below)
 {
 	const struct natflow_port *port;
 
-	/* A map would give packets priorities by a part of the tag that no way knows. */
+	/* An ingress map sets the priority from PCP bits, which natflow_way.tags omits. */
 	if (is_vlan_dev(dev))
 		return vlan_dev_priv(dev)->real_dev == below &&
 		       !vlan_dev_priv(dev)->nr_ingress_mappings;
@@ -51,26 +51,26 @@ static bool is_above(struct net_device *dev, struct net_device *below)
 	       port && READ_ONCE(port->forwards);
 }
 
-/* The devices of a trail, if all of them can be skipped. */
+/* Add the devices of a trail to @way. Return: false if one cannot be bypassed. */
 static bool follow(const struct natflow_trail *t, struct net_device *below,
 		   struct natflow_way *way)
 {
-	unsigned int i, tags = tags_in(t->tags), inside;
+	unsigned int i, tags = tags_in(t->tags), inband;
 
 	for (i = 1; i < t->count; i++) {
 		struct net_device *dev = dev_get_by_index_rcu(dev_net(below), t->ifindex[i]);
 
 		if (!dev || !is_above(dev, below))
 			return false;
-		/* What is left of the tags in the packet, the outer one being beside it. */
+		/* Count the in-band tags that remain; the outer tag is offloaded. */
 		if (is_vlan_dev(dev)) {
 			tags -= !!tags;
-			inside = tags;
+			inband = tags;
 		} else {
-			inside = tags ? tags - 1 : 0;
+			inband = tags ? tags - 1 : 0;
 			way->bridged = true;
 		}
-		if (!natflow_bypass_add(&way->bypass, dev, inside * VLAN_HLEN))
+		if (!natflow_bypass_add(&way->bypass, dev, inband * VLAN_HLEN))
 			return false;
 		below = dev;
 	}
@@ -90,7 +90,7 @@ static const struct natflow_way *find_known(const struct natflow_port *bottom, u
 	return NULL;
 }
 
-/* A new way, entered where packets look for it. */
+/* Create a path and add it to its lowest port. */
 static const struct natflow_way *create(struct natflow_port *bottom, const struct natflow_trail *t,
 					const struct natflow_port *in)
 {
@@ -112,14 +112,13 @@ static const struct natflow_way *create(struct natflow_port *bottom, const struc
 }
 
 /**
- * natflow_way_learn() - the way by which a packet came in
+ * natflow_way_learn() - find or create the ingress path of a packet
  * @nn: namespace
  * @skb: packet about to leave
- * @in: port where it surfaced
+ * @in: port of the L3 device that received it
  *
  * Context: RCU read side, BH disabled.
- * Return: a way, @in's own if the packet must go on coming in there; valid in
- * this RCU section.
+ * Return: a path, valid in this RCU section; @in's own if no device may be bypassed.
  */
 const struct natflow_way *natflow_way_learn(struct natflow_net *nn, const struct sk_buff *skb,
 					    struct natflow_port *in)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Ports follow devices: placed and removed under RTNL, found under RCU. */
+/* Ports: devices with an RX hook. RTNL guards changes, RCU guards lookups. */
 #include <linux/if_bridge.h>
 #include <linux/if_vlan.h>
 #include <linux/module.h>
@@ -30,12 +30,12 @@ struct natflow_port *natflow_port_find(struct natflow_net *nn, int ifindex)
 }
 
 /**
- * natflow_port_device_ok() - does a device deserve a hook
+ * natflow_port_device_ok() - may a device be a port
  * @dev: any device
  *
- * Members of a bond or team are not ports: the master is where their IP packets
- * surface. Members of a bridge are, for what comes in by them and surfaces at
- * the bridge; those of a VRF too: it is a choice of routes, no more.
+ * Members of a bond or team are not ports, because the master delivers their IP
+ * packets. Members of a bridge are ports, for paths through the bridge. Members
+ * of a VRF are ports: a VRF only selects the routing table.
  *
  * Context: RTNL.
  */
@@ -118,7 +118,7 @@ static void update(struct natflow_port *port)
 	do {
 		forwards = member && is_forwarding(port->dev);
 		WRITE_ONCE(port->forwards, forwards);
-		smp_mb();	/* the store before the next look */
+		smp_mb();	/* store @forwards before is_forwarding() reads again */
 	} while (forwards != (member && is_forwarding(port->dev)));
 }
 
@@ -127,7 +127,7 @@ static void update(struct natflow_port *port)
  * @group: group
  * @name: of a device
  *
- * Context: any; the namespace's own group is RTNL's.
+ * Context: any; RTNL for natflow_net.group.
  */
 bool natflow_port_named(const struct natflow_group *group, const char *name)
 {
@@ -144,8 +144,8 @@ bool natflow_port_named(const struct natflow_group *group, const char *name)
  * @nn: namespace of @dev
  * @dev: device without a port
  *
- * The hook comes after tc ingress (always) and after an admin's own ingress
- * chains (lowest priority).
+ * The hook runs after tc ingress, and with the lowest priority after the user's
+ * own ingress chains.
  *
  * Context: RTNL, may sleep.
  * Return: 0 or an errno.
@@ -244,7 +244,7 @@ void natflow_port_sync(struct natflow_net *nn)
 }
 
 /**
- * natflow_port_forwards() - a bridge says something about a port of its
+ * natflow_port_forwards() - a bridge reported the state of a port
  * @nn: namespace
  * @ifindex: of the port
  * @yes: its state is forwarding

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A port is a device packets may come in by: its RX hook, the ways that lead
- * in by it, its group.
+ * A port is a device with natflow's RX hook, its ingress paths and its group.
  *
- * Devices are hooked where their IP packets surface, and so are the ports of
- * bridges, where packets come in that surface above. Members of a bond are
- * not: the bond is the lowest device with a hook.
+ * L3 devices are ports, and so are bridge ports, whose frames the bridge delivers
+ * to L3. Members of a bond are not: the bond is the lowest device with a hook.
  */
 #ifndef _NATFLOW_CORE_TOPO_PORT_H
 #define _NATFLOW_CORE_TOPO_PORT_H
@@ -17,16 +15,16 @@
 
 struct natflow_port {
 	struct natflow_net *nn;
-	struct natflow_way own;		/* in by this very device */
-	bool upper;			/* a VLAN or bridge: lower hooks have met its packets */
+	struct natflow_way own;		/* path without bypassed devices */
+	bool upper;			/* a VLAN or bridge: lower hooks run first */
 	bool member;			/* a port of a bridge; written under RTNL */
 	bool forwards;			/* @member, and in state forwarding */
-	bool gone;			/* no way is entered any more; natflow_net.egress_lock */
+	bool gone;			/* no path may be added; natflow_net.egress_lock */
 	u16 way_count;			/* natflow_net.egress_lock */
 	int ifindex;
 	struct hlist_head ways[NATFLOW_WAY_BUCKETS];
 	bool in_group;			/* written under RTNL */
-	struct net_device *dev;		/* the port goes before the device does */
+	struct net_device *dev;		/* the port is removed before the device */
 	struct nf_hook_ops ops;
 	struct hlist_node node;		/* natflow_net.ports */
 	struct rcu_head rcu;
