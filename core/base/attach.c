@@ -112,14 +112,16 @@ void natflow_attach_fold(struct natflow_net *nn, struct natflow_flow *flow, u64 
 
 	if (!static_branch_unlikely(&attached))
 		return;
-	rcu_read_lock_bh();
+	local_bh_disable();
+	rcu_read_lock();
 	for (slot = 0; slot < NATFLOW_SLOTS; slot++) {
 		const struct natflow_attach *ops = owner_of(nn, slot, number);
 
 		if (ops && ops->fold)
 			ops->fold(nn, flow, dir, packets, bytes);
 	}
-	rcu_read_unlock_bh();
+	rcu_read_unlock();
+	local_bh_enable();
 }
 
 /**
