@@ -3,6 +3,11 @@
 #ifndef _NATFLOW_CONTROL_CTL_H
 #define _NATFLOW_CONTROL_CTL_H
 
+#include <linux/fs.h>
+
+/* Of every struct natflow_device's misc. */
+extern const struct file_operations natflow_ctl_fops;
+
 int natflow_ctl_init(void);
 void natflow_ctl_exit(void);
 

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the commands of hostacl_ctl do. */
+/* The rules that the lines of hostacl_ctl change: a draft of them is a copy. */
 #ifndef _NATFLOW_CONTROL_HOSTACL_H
 #define _NATFLOW_CONTROL_HOSTACL_H
 
-struct natflow_command;
-struct natflow_net;
-struct natflow_site_load;
-struct seq_file;
+struct natflow_draft_ops;
 
-int natflow_hostacl_apply(struct natflow_net *nn, struct natflow_command *cmd,
-			  unsigned int count);
-struct natflow_site_load *natflow_hostacl_load(struct natflow_net *nn,
-					       struct natflow_command *cmd);
-int natflow_hostacl_loaded(struct natflow_net *nn, struct natflow_site_load *load);
-void natflow_hostacl_show(struct natflow_net *nn, struct seq_file *m);
+/* The draft is a struct natflow_acl. */
+extern const struct natflow_draft_ops natflow_acl_draft;
 
 #endif /* _NATFLOW_CONTROL_HOSTACL_H */

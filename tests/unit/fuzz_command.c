@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Fuzz the line protocol: any bytes, in any pieces, give lines that parse or name what is wrong. */
 #include <stdio.h>
-#include "../../lib/text/command.h"
+#include "grammar.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct natflow_line line = {};
 	struct natflow_command cmd;
+	struct natflow_filter *filter = NATFLOW_ARGS(&cmd, struct natflow_filter);
+	struct natflow_list_args *list = NATFLOW_ARGS(&cmd, struct natflow_list_args);
 	size_t i;
 
 	for (i = 0; i < size; i++) {
@@ -17,13 +19,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			continue;
 		if (strlen(line.text) >= NATFLOW_LINE_MAX)
 			abort();
-		err = natflow_command_parse(data[0] & 1 ? &natflow_grammar_hostacl : &natflow_grammar_ctl,
-					    line.text, &cmd);
-		if (err && (!cmd.word || !cmd.expected || cmd.word < line.text ||
-			    cmd.word > line.text + NATFLOW_LINE_MAX))
+		err = natflow_command_parse(&grammars[data[0] & 1], line.text, &cmd);
+		if (err && (!cmd.word || !cmd.expected || cmd.word < cmd.text || cmd.word >= cmd.text + sizeof(cmd.text)))
 			abort();
-		if (!err && (memchr(cmd.name, 0, sizeof(cmd.name)) == NULL ||
-			     cmd.filter.src_len > 128 || cmd.filter.dport > 65535))
+		if (!err && cmd.verb == &natflow_verb_flush && (filter->src_len > 128 || filter->dport > 65535))
+			abort();
+		if (!err && cmd.verb == &natflow_verb_list && !memchr(list->name, 0, sizeof(list->name)))
 			abort();
 	}
 	return 0;

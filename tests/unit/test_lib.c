@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <cmocka.h>
-#include "../../lib/text/command.h"
+#include "grammar.h"
 #include "../../lib/nat.h"
 #include "../../lib/pkt.h"
 
@@ -342,43 +342,42 @@ static void test_mul(void **state)
 
 static int parse_line(const char *text, struct natflow_command *cmd)
 {
-	static char line[NATFLOW_LINE_MAX];
-
-	strcpy(line, text);
-	return natflow_command_parse(&natflow_grammar_ctl, line, cmd);
+	return natflow_command_parse(&grammars[0], text, cmd);
 }
 
 static void test_command_good(void **state)
 {
 	struct natflow_command c;
+	struct natflow_select_args *select = NATFLOW_ARGS(&c, struct natflow_select_args);
+	struct natflow_filter *filter = NATFLOW_ARGS(&c, struct natflow_filter);
 
 	assert_int_equal(parse_line("", &c), 0);
-	assert_int_equal(c.verb, NATFLOW_CMD_NONE);
+	assert_null(c.verb);
 	assert_int_equal(parse_line("  # disabled=7", &c), 0);
-	assert_int_equal(c.verb, NATFLOW_CMD_NONE);
+	assert_null(c.verb);
 	assert_int_equal(parse_line("  disabled=1  ", &c), 0);
-	assert_int_equal(c.verb, NATFLOW_CMD_DISABLED);
+	assert_ptr_equal(c.verb, &ctl_settings[NATFLOW_SETTING_disabled]);
 	assert_int_equal(c.value, 1);
 	assert_int_equal(parse_line("select=mark:0x10/0xf0", &c), 0);
-	assert_int_equal(c.mark, 0x10);
-	assert_int_equal(c.mask, 0xf0);
+	assert_int_equal(select->mark, 0x10);
+	assert_int_equal(select->mask, 0xf0);
 	assert_int_equal(c.value, 3);
 	assert_int_equal(parse_line("select=mark:5", &c), 0);
-	assert_int_equal(c.mask, 0xffffffff);
+	assert_int_equal(select->mask, 0xffffffff);
 	assert_int_equal(parse_line("flow_limit=4194304", &c), 0);
 	assert_int_equal(c.value, 4194304);
 	assert_int_equal(parse_line("ifname_group_add=eth0.10", &c), 0);
-	assert_string_equal(c.name, "eth0.10");
+	assert_string_equal((const char *)c.args, "eth0.10");
 	assert_int_equal(parse_line("flush", &c), 0);
 	assert_int_equal(parse_line("flush proto=udp src=10.0.0.0/8  dst=10.0.2.2 sport=1 dport=65535 dev=eth0",
 				    &c), 0);
-	assert_int_equal(c.filter.proto, IPPROTO_UDP);
-	assert_int_equal(c.filter.src_len, 8);
-	assert_int_equal(c.filter.dst_len, 32);
-	assert_int_equal(c.filter.dport, 65535);
-	assert_string_equal(c.filter.dev, "eth0");
+	assert_int_equal(filter->proto, IPPROTO_UDP);
+	assert_int_equal(filter->src_len, 8);
+	assert_int_equal(filter->dst_len, 32);
+	assert_int_equal(filter->dport, 65535);
+	assert_string_equal(filter->dev, "eth0");
 	assert_int_equal(parse_line("flush src=fd00::/64", &c), 0);
-	assert_int_equal(c.filter.src_family, NFPROTO_IPV6);
+	assert_int_equal(filter->src_family, NFPROTO_IPV6);
 }
 
 static void test_command_bad(void **state)

@@ -5,18 +5,14 @@
 #include <stdio.h>
 #include <cmocka.h>
 #include "../../include/uapi/linux/natflow_urllogger.h"
-#include "../../lib/text/command.h"
-#include "../../lib/names/dns_reply.h"
+#include "grammar.h"
 #include "../../lib/names/gather.h"
 #include "../../lib/names/name.h"
 
 static int parse(const char *text, struct natflow_command *cmd)
 {
-	static char line[NATFLOW_LINE_MAX];
-
-	assert_true(strlen(text) < sizeof(line));
-	strcpy(line, text);
-	return natflow_command_parse(&natflow_grammar_hostacl, line, cmd);
+	assert_true(strlen(text) < NATFLOW_LINE_MAX);
+	return natflow_command_parse(&grammars[1], text, cmd);
 }
 
 static void test_rules(void **state)
@@ -65,6 +61,7 @@ static void test_rules(void **state)
 		{ "list name=a action=drop bogus", -EINVAL, "bogus" },
 	};
 	struct natflow_command cmd;
+	struct natflow_rule_args *rule = NATFLOW_ARGS(&cmd, struct natflow_rule_args);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
@@ -73,9 +70,9 @@ static void test_rules(void **state)
 			assert_string_equal(cmd.word, t[i].word);
 	}
 	assert_int_equal(parse("add acl=31,3,*.A.Example.", &cmd), 0);
-	assert_int_equal(cmd.id, 31);
-	assert_int_equal(cmd.action, NATFLOW_URL_REDIRECT);
-	assert_string_equal(cmd.host.text, "a.example");
+	assert_int_equal(rule->id, 31);
+	assert_int_equal(rule->action, NATFLOW_URL_REDIRECT);
+	assert_string_equal(rule->host.text, "a.example");
 }
 
 static struct natflow_site_policy policy(const char *text)

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The settings and verbs of the control devices, in the order of their usage.
+ * A setting is one row here: the parser, the usage, the lines that reading the
+ * device shows, and the sentence for a wrong value come from it.
+ *
+ *	SETTING(word, parser, min, max, default, words, values, expected, example, help)
+ *
+ * @words is the array from which natflow_choice_parse() chooses. A VERB() is an
+ * object natflow_verb_NAME in control/, in the file that does what it says.
+ */
+#ifndef _NATFLOW_LIB_TEXT_SETTINGS_H
+#define _NATFLOW_LIB_TEXT_SETTINGS_H
+
+#include "grammar.h"
+
+#define NATFLOW_CTL_TABLE(SETTING, VERB)						\
+	SETTING(disabled, number, 0, 1, 0, NULL, "0|1",					\
+		"0 or 1", "1", "1 sends everything to the stack at once")		\
+	SETTING(select, select, 0, 3, 0, natflow_select_words,				\
+		"auto|rules|all|mark:V[/M]",						\
+		"auto, rules, all, or mark:VALUE[/MASK] with VALUE inside MASK", "all",	\
+		"which flows are accelerated")						\
+	SETTING(delay_pkts, number, 0, 1000000, 0, NULL, "N",				\
+		"0 to 1000000", "10", "leave a flow's first N packets to the stack")	\
+	SETTING(flow_limit, number, 16, 4194304, 65536, NULL, "N",			\
+		"16 to 4194304", "65536", "flows the table holds; those that fit stay")	\
+	SETTING(ifname_group_type, number, 0, 2, 0, NULL, "0|1|2",			\
+		"0, 1 or 2", "0", "0 all, 1 only inside the group, 2 only outside")	\
+	VERB(ifname_group_add)								\
+	SETTING(debug, number, 0, 63, 3, NULL, "0..63", "0 to 63", "3",			\
+		"2 keeps warnings, 4 facts in natflow_log; errors always")		\
+	SETTING(revalidate, number, 0, 1, 0, NULL, "0|1", "0 or 1", "1",		\
+		"1 has every flow pass the firewall again after it changed")		\
+	SETTING(inspect_packets, number, 1, 65535, 64, NULL, "N", "1 to 65535", "64",	\
+		"of a flow, before its name must be known")				\
+	SETTING(inspect_fail, choice, 0, 1, 0, natflow_fail_words, "open|closed",	\
+		"open or closed", "open",						\
+		"what happens to flows whose name cannot be relied on")			\
+	SETTING(log_level, choice, 0, 3, 3, natflow_level_words,			\
+		"counters|domain|host|url", "counters, domain, host or url", "host",	\
+		"what of a name the log keeps")						\
+	SETTING(log_query, number, 0, 1, 0, NULL, "0|1", "0 or 1", "0",			\
+		"1 keeps what follows \"?\" in a URL")					\
+	SETTING(log_answers, number, 0, 1, 1, NULL, "0|1", "0 or 1", "1",		\
+		"1 keeps what the DNS answers, too")					\
+	VERB(log_skip)									\
+	VERB(log_skip_clear)								\
+	VERB(update_magic)								\
+	VERB(flush)									\
+	VERB(list_net_device)								\
+	VERB(go_slowpath_if_no_qos)							\
+	VERB(ifname_group_clear)							\
+	VERB(begin)									\
+	VERB(commit)
+
+#define NATFLOW_HOSTACL_TABLE(SETTING, VERB)						\
+	VERB(clear)									\
+	VERB(add_acl)									\
+	VERB(del_acl)									\
+	SETTING(acl_action_default, choice, 0, 3, 0, natflow_action_words,		\
+		"accept|drop|reset|redirect", "accept, drop, reset or redirect",	\
+		"accept", "for names without a rule")					\
+	SETTING(redirect_url, url, 0, 0, 0, NULL, "URL", "a URL",			\
+		"http://192.168.1.1/blocked.html",					\
+		"where HTTP requests are redirected to")				\
+	SETTING(dns_answer, choice, 0, 4, 0, natflow_dns_answer_words,			\
+		"none|nxdomain|nodata|refused|sinkhole",				\
+		"none, nxdomain, nodata, refused or sinkhole", "nxdomain",		\
+		"to questions for names that\n#                                "	\
+		"are dropped or reset; none: they are let through")			\
+	SETTING(dns_sinkhole, address, 0, 0, 0, NULL, "ADDR", "an address",		\
+		"192.0.2.1", "of each family, for dns_answer=sinkhole")			\
+	SETTING(dns_https, choice, 0, 1, 0, natflow_https_words, "pass|nodata",		\
+		"pass or nodata", "nodata", "nodata: no HTTPS records, so no ECH")	\
+	VERB(list)									\
+	VERB(begin)									\
+	VERB(commit)
+
+/* For expansions that want only one kind of row. */
+#define NATFLOW_NO_VERB(id)
+#define NATFLOW_NO_SETTING(id, ...)
+
+/* Defaults, for the code that initialises a namespace: NATFLOW_DEFAULT_word. */
+#define NATFLOW_DEFAULT_ROW(id, parser, min, max, value, ...)	NATFLOW_DEFAULT_##id = (value),
+enum natflow_default {
+	NATFLOW_CTL_TABLE(NATFLOW_DEFAULT_ROW, NATFLOW_NO_VERB)
+};
+
+/* An array of the verbs of settings is indexed by NATFLOW_SETTING_word. */
+#define NATFLOW_SETTING_ID(id, ...)	NATFLOW_SETTING_##id,
+enum natflow_ctl_setting {
+	NATFLOW_CTL_TABLE(NATFLOW_SETTING_ID, NATFLOW_NO_VERB)
+};
+
+enum natflow_hostacl_setting {
+	NATFLOW_HOSTACL_TABLE(NATFLOW_SETTING_ID, NATFLOW_NO_VERB)
+};
+
+/* An element of such an array. The operations of the verb are ops_WORD. */
+#define NATFLOW_SETTING_VERB(id, parser, lo, hi, dflt, list, vals, want, sample, text)	\
+	[NATFLOW_SETTING_##id] = {							\
+		.word = #id "=", .values = vals, .help = text,				\
+		.parse = natflow_##parser##_parse, .min = lo, .max = hi, .words = list,	\
+		.expected = want, .example = #id "=" sample, .ops = &ops_##id,		\
+	},
+
+/* A pointer to such an element, in an array @settings; and to the object of a verb. */
+#define NATFLOW_SETTING_ROW(id, ...)	&settings[NATFLOW_SETTING_##id],
+#define NATFLOW_VERB_ROW(id)		&natflow_verb_##id,
+
+/* Of select=: ->value is an index in natflow_select_words, or their count for a mark. */
+struct natflow_select_args {
+	u32 value;
+	u32 mark, mask;
+};
+
+/* Of dns_sinkhole=. */
+struct natflow_address_args {
+	u8 family;		/* NFPROTO_* */
+	u8 addr[16];		/* network order */
+};
+
+extern const char * const natflow_select_words[3];	/* by enum natflow_select */
+extern const char * const natflow_fail_words[2];	/* by NATFLOW_NAMES_CLOSED */
+extern const char * const natflow_level_words[4];	/* by enum natflow_url_level */
+extern const char * const natflow_https_words[2];	/* by natflow_dns_policy.no_https */
+
+int natflow_select_parse(char *value, const struct natflow_verb *verb,
+			 struct natflow_command *cmd);
+int natflow_url_parse(char *value, const struct natflow_verb *verb, struct natflow_command *cmd);
+int natflow_address_parse(char *value, const struct natflow_verb *verb,
+			  struct natflow_command *cmd);
+
+#endif /* _NATFLOW_LIB_TEXT_SETTINGS_H */
