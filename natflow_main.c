@@ -23,6 +23,7 @@
 #include "core/base/log.h"
 #include "core/base/netns.h"
 #include "core/rules.h"
+#include "lib/text/settings.h"
 #include "natflow_path.h"
 #include "natflow_urllogger.h"
 #include "policy/sets.h"
@@ -34,8 +35,8 @@ static void net_setup(struct natflow_net *nn, struct net *net)
 	nn->net = net;
 	nn->ingress = natflow_path_ingress;
 	nn->arrival = natflow_path_arrival;
-	nn->config.flow_limit = NATFLOW_FLOW_LIMIT_DEFAULT;
-	nn->config.debug = NATFLOW_LOG_ERROR | NATFLOW_LOG_WARN;
+	nn->config.flow_limit = NATFLOW_DEFAULT_flow_limit;
+	nn->config.debug = NATFLOW_DEFAULT_debug;
 	mutex_init(&nn->lock);
 	spin_lock_init(&nn->egress_lock);
 	hash_init(nn->ports);

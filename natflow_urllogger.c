@@ -13,6 +13,7 @@
 #include "core/base/attach.h"
 #include "core/base/segment.h"
 #include "core/flow/flow.h"
+#include "lib/text/settings.h"
 #include "names/answer.h"
 #include "names/dns.h"
 #include "names/hints.h"
@@ -21,7 +22,6 @@
 #include "natflow_urllogger.h"
 #include "policy/acl.h"
 
-#define PACKETS_DEFAULT	64
 #define TICK		(HZ / 2)
 
 /* -- a packet of a flow */
@@ -407,9 +407,11 @@ int natflow_urllogger_net_init(struct natflow_net *nn)
 	if (err)
 		goto err_free;
 	ul->nn = nn;
-	ul->setting[NATFLOW_NAMES_PACKETS] = PACKETS_DEFAULT;
-	ul->setting[NATFLOW_NAMES_LEVEL] = NATFLOW_URL_LEVEL_URL;
-	ul->setting[NATFLOW_NAMES_ANSWERS] = true;
+	ul->setting[NATFLOW_NAMES_PACKETS] = NATFLOW_DEFAULT_inspect_packets;
+	ul->setting[NATFLOW_NAMES_CLOSED] = NATFLOW_DEFAULT_inspect_fail;
+	ul->setting[NATFLOW_NAMES_LEVEL] = NATFLOW_DEFAULT_log_level;
+	ul->setting[NATFLOW_NAMES_QUERY] = NATFLOW_DEFAULT_log_query;
+	ul->setting[NATFLOW_NAMES_ANSWERS] = NATFLOW_DEFAULT_log_answers;
 	RCU_INIT_POINTER(ul->acl, acl);
 	INIT_DELAYED_WORK(&ul->tick, tick);
 	natflow_names_log_init(&ul->log);

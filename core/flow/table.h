@@ -6,10 +6,8 @@
 #include "../base/netns.h"
 #include "dir.h"
 
-#define NATFLOW_FLOW_LIMIT_DEFAULT	65536
 #define NATFLOW_FLOW_LIMIT_MIN		16
 #define NATFLOW_FLOW_LIMIT_MAX		(4U << 20)
-
 
 /* One hash bucket is one cache line: a byte of hash per slot, then the slots. */
 #define NATFLOW_BUCKET_SLOTS 7
