@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The module: one ladder up, the same ladder down, and the birth and death of
- * its part of a network namespace. Teardown goes in five beats:
+ * The module: one ladder up, the same ladder down, and a table of rooms that
+ * make up its part of a network namespace. Teardown goes in five beats:
  *
  *   unpublish (hooks, doors) - synchronize_net() - stop workers, end flows -
  *   rcu_barrier() - free
@@ -45,49 +45,93 @@ static void net_setup(struct natflow_net *nn, struct net *net)
 	INIT_DELAYED_WORK(&nn->tick, natflow_ageing_tick);
 }
 
+static int stats_init(struct natflow_net *nn)
+{
+	nn->pcpu = natflow_stats_alloc();
+	return nn->pcpu ? 0 : -ENOMEM;
+}
+
+static void stats_free(struct natflow_net *nn)
+{
+	free_percpu(nn->pcpu);
+}
+
+static void flows_stop(struct natflow_net *nn)
+{
+	natflow_flow_flush(nn, NATFLOW_END_NETNS, NULL, NULL);
+	natflow_ageing_stop(nn);
+	cancel_work_sync(&nn->sync);	/* the tick may have queued it once more */
+}
+
+static void flows_drain(struct natflow_net *nn)
+{
+	flush_work(&nn->undertaker);
+}
+
+/* What a namespace's part is taken down by; RCU callbacks run out before FREE. */
+enum beat {
+	CLOSE,		/* no hook and no file reaches the room any more */
+	STOP,		/* nor does a worker; its objects are given up */
+	DRAIN,		/* the workers that free those objects have run */
+	FREE,
+	BEATS
+};
+
+/* A part of a namespace's state. All calls may sleep and are optional. */
+struct room {
+	void (*down[BEATS])(struct natflow_net *nn);
+	int (*init)(struct natflow_net *nn);
+};
+
+/* Up in this order, each beat down in the reverse order. A feature is one row. */
+static const struct room rooms[] = {
+	{ .init = stats_init, .down[FREE] = stats_free },
+	{ .init = natflow_log_init, .down[FREE] = natflow_log_exit },
+	{ .down[DRAIN] = natflow_egress_exit },
+	{ .init = natflow_flow_net_init, .down[STOP] = flows_stop, .down[DRAIN] = flows_drain,
+	  .down[FREE] = natflow_flow_net_exit },
+	{ .init = natflow_urllogger_net_init, .down[STOP] = natflow_urllogger_net_stop,
+	  .down[FREE] = natflow_urllogger_net_exit },
+	{ .down[CLOSE] = natflow_hooks_exit },		/* waits for packets in the hooks */
+	{ .init = natflow_door_net_init, .down[CLOSE] = natflow_door_net_exit },
+	{ .init = natflow_store_net_init, .down[CLOSE] = natflow_store_net_exit },
+	{ .init = natflow_proc_net_init, .down[CLOSE] = natflow_proc_net_exit },
+};
+
+/* One beat of the first @n rooms, the last one first. */
+static void take_down(struct natflow_net *nn, enum beat beat, unsigned int n)
+{
+	while (n--)
+		if (rooms[n].down[beat])
+			rooms[n].down[beat](nn);
+}
+
+/* Twice: the callback of a killed egress may queue the one that frees it. */
+static void wait_for_callbacks(void)
+{
+	rcu_barrier();
+	rcu_barrier();
+}
+
 static int __net_init net_init(struct net *net)
 {
 	struct natflow_net *nn = natflow_net(net);
-	int err;
+	unsigned int n;
+	int err = 0;
 
 	net_setup(nn, net);
-	nn->pcpu = natflow_stats_alloc();
-	if (!nn->pcpu)
-		return -ENOMEM;
-	err = natflow_flow_net_init(nn);
-	if (err)
-		goto err_pcpu;
-	err = natflow_log_init(nn);
-	if (err)
-		goto err_flow;
-	err = natflow_urllogger_net_init(nn);
-	if (err)
-		goto err_log;
-	err = natflow_door_net_init(nn);
-	if (err)
-		goto err_urllogger;
-	err = natflow_store_net_init(nn);
-	if (err)
-		goto err_door;
-	err = natflow_proc_net_init(nn);
-	if (err)
-		goto err_store;
-	return 0;
-
-err_store:
-	natflow_store_net_exit(nn);
-	natflow_urllogger_net_stop(nn);		/* somebody may have been quick */
-	rcu_barrier();
-err_door:
-	natflow_door_net_exit(nn);
-err_urllogger:
-	natflow_urllogger_net_exit(nn);
-err_log:
-	natflow_log_exit(nn);
-err_flow:
-	natflow_flow_net_exit(nn);
-err_pcpu:
-	free_percpu(nn->pcpu);
+	for (n = 0; n < ARRAY_SIZE(rooms) && !err; n++)
+		if (rooms[n].init)
+			err = rooms[n].init(nn);
+	if (!err)
+		return 0;
+	/* The last room is not up. Those below may have been used already. */
+	n--;
+	take_down(nn, CLOSE, n);
+	take_down(nn, STOP, n);
+	take_down(nn, DRAIN, n);
+	wait_for_callbacks();
+	take_down(nn, FREE, n);
 	return err;
 }
 
@@ -97,40 +141,22 @@ static void __net_exit net_pre_exit(struct net *net)
 }
 
 /*
- * Conntrack's own exit, which comes later, waits until nobody holds a
- * conntrack: all flows are ended and freed here. Two barriers, because the
- * callback of a killed egress may queue the one that frees it.
+ * Conntrack's own exit, which comes later, waits until nothing holds a
+ * conntrack: all flows are ended and freed here.
  */
 static void __net_exit net_exit_batch(struct list_head *nets)
 {
 	struct net *net;
 
 	list_for_each_entry(net, nets, exit_list) {
-		struct natflow_net *nn = natflow_net(net);
-
-		natflow_proc_net_exit(nn);
-		natflow_store_net_exit(nn);
-		natflow_door_net_exit(nn);
-		natflow_hooks_exit(nn);
-		natflow_urllogger_net_stop(nn);
-		natflow_flow_flush(nn, NATFLOW_END_NETNS, NULL, NULL);
-		natflow_ageing_stop(nn);
-		cancel_work_sync(&nn->sync);	/* the tick may have queued it once more */
+		take_down(natflow_net(net), CLOSE, ARRAY_SIZE(rooms));
+		take_down(natflow_net(net), STOP, ARRAY_SIZE(rooms));
 	}
-	list_for_each_entry(net, nets, exit_list) {
-		flush_work(&natflow_net(net)->undertaker);
-		natflow_egress_exit(natflow_net(net));
-	}
-	rcu_barrier();
-	rcu_barrier();
-	list_for_each_entry(net, nets, exit_list) {
-		struct natflow_net *nn = natflow_net(net);
-
-		natflow_flow_net_exit(nn);
-		natflow_urllogger_net_exit(nn);
-		natflow_log_exit(nn);
-		free_percpu(nn->pcpu);
-	}
+	list_for_each_entry(net, nets, exit_list)
+		take_down(natflow_net(net), DRAIN, ARRAY_SIZE(rooms));
+	wait_for_callbacks();
+	list_for_each_entry(net, nets, exit_list)
+		take_down(natflow_net(net), FREE, ARRAY_SIZE(rooms));
 }
 
 static struct pernet_operations net_ops = {

@@ -159,7 +159,7 @@ static enum natflow_reason check(struct natflow_net *nn, const struct nf_conn *c
 {
 	if (natflow_ct_proto(ct) == IPPROTO_UDP && natflow_dns_is(ct))
 		return NATFLOW_LEARN_INSPECT;	/* each question is inspected */
-	return natflow_inspection_learn(nn->urllogger, ct, watch);
+	return natflow_inspection_learn(natflow_urllogger(nn), ct, watch);
 }
 
 static const struct natflow_attach attachment = { .check = check };
@@ -201,7 +201,7 @@ static void tick(struct work_struct *work)
  */
 u32 natflow_urllogger_get(const struct natflow_net *nn, enum natflow_names_setting which)
 {
-	return natflow_names_setting(nn->urllogger, which);
+	return natflow_names_setting(natflow_urllogger(nn), which);
 }
 
 /**
@@ -214,7 +214,7 @@ u32 natflow_urllogger_get(const struct natflow_net *nn, enum natflow_names_setti
  */
 void natflow_urllogger_set(struct natflow_net *nn, enum natflow_names_setting which, u32 value)
 {
-	WRITE_ONCE(nn->urllogger->setting[which], value);
+	WRITE_ONCE(natflow_urllogger(nn)->setting[which], value);
 }
 
 /**
@@ -225,7 +225,7 @@ void natflow_urllogger_set(struct natflow_net *nn, enum natflow_names_setting wh
  */
 struct natflow_names_log *natflow_urllogger_log(const struct natflow_net *nn)
 {
-	return &nn->urllogger->log;
+	return &natflow_urllogger(nn)->log;
 }
 
 /**
@@ -237,7 +237,7 @@ struct natflow_names_log *natflow_urllogger_log(const struct natflow_net *nn)
  */
 const struct natflow_log_skip *natflow_urllogger_skip(const struct natflow_net *nn)
 {
-	return rcu_dereference_protected(nn->urllogger->skip, true);
+	return rcu_dereference_protected(natflow_urllogger(nn)->skip, true);
 }
 
 /**
@@ -249,7 +249,7 @@ const struct natflow_log_skip *natflow_urllogger_skip(const struct natflow_net *
  */
 void natflow_urllogger_set_skip(struct natflow_net *nn, struct natflow_log_skip *skip)
 {
-	struct natflow_log_skip *old = rcu_replace_pointer(nn->urllogger->skip, skip, true);
+	struct natflow_log_skip *old = rcu_replace_pointer(natflow_urllogger(nn)->skip, skip, true);
 
 	if (old)
 		kfree_rcu(old, rcu);
@@ -263,7 +263,7 @@ void natflow_urllogger_set_skip(struct natflow_net *nn, struct natflow_log_skip 
  */
 const struct natflow_acl *natflow_urllogger_acl(const struct natflow_net *nn)
 {
-	return rcu_dereference_protected(nn->urllogger->acl, true);
+	return rcu_dereference_protected(natflow_urllogger(nn)->acl, true);
 }
 
 /**
@@ -277,7 +277,7 @@ const struct natflow_acl *natflow_urllogger_acl(const struct natflow_net *nn)
  */
 void natflow_urllogger_set_acl(struct natflow_net *nn, struct natflow_acl *acl)
 {
-	struct natflow_urllogger *ul = nn->urllogger;
+	struct natflow_urllogger *ul = natflow_urllogger(nn);
 	struct natflow_acl *old = rcu_replace_pointer(ul->acl, acl, true);
 
 	synchronize_rcu();	/* no packet is judged by the old rules any more */
@@ -362,7 +362,7 @@ static void switch_off(struct natflow_urllogger *ul)
  */
 bool natflow_urllogger_enabled(const struct natflow_net *nn)
 {
-	return READ_ONCE(nn->urllogger->enabled);
+	return READ_ONCE(natflow_urllogger(nn)->enabled);
 }
 
 /**
@@ -375,7 +375,7 @@ bool natflow_urllogger_enabled(const struct natflow_net *nn)
  */
 int natflow_urllogger_enable(struct natflow_net *nn, bool on)
 {
-	struct natflow_urllogger *ul = nn->urllogger;
+	struct natflow_urllogger *ul = natflow_urllogger(nn);
 	int err = 0;
 
 	mutex_lock(&nn->lock);
@@ -415,7 +415,7 @@ int natflow_urllogger_net_init(struct natflow_net *nn)
 	RCU_INIT_POINTER(ul->acl, acl);
 	INIT_DELAYED_WORK(&ul->tick, tick);
 	natflow_names_log_init(&ul->log);
-	nn->urllogger = ul;
+	nn->room[NATFLOW_SLOT_NAMES] = ul;
 	return 0;
 
 err_free:
@@ -436,7 +436,7 @@ err_free:
 void natflow_urllogger_net_stop(struct natflow_net *nn)
 {
 	natflow_urllogger_enable(nn, false);
-	natflow_names_log_stop(&nn->urllogger->log);
+	natflow_names_log_stop(&natflow_urllogger(nn)->log);
 }
 
 /**
@@ -445,7 +445,7 @@ void natflow_urllogger_net_stop(struct natflow_net *nn)
  */
 void natflow_urllogger_net_exit(struct natflow_net *nn)
 {
-	struct natflow_urllogger *ul = nn->urllogger;
+	struct natflow_urllogger *ul = natflow_urllogger(nn);
 
 	natflow_inspection_exit(ul);
 	natflow_ring_free(&ul->log.ring);

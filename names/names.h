@@ -50,6 +50,11 @@ struct natflow_urllogger {
 	struct natflow_acl __rcu *acl;	/* never NULL; replaced by control/, one writer at a time */
 };
 
+static inline struct natflow_urllogger *natflow_urllogger(const struct natflow_net *nn)
+{
+	return nn->room[NATFLOW_SLOT_NAMES];
+}
+
 static inline u32 natflow_names_setting(const struct natflow_urllogger *ul,
 					enum natflow_names_setting which)
 {

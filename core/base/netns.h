@@ -21,7 +21,6 @@
 
 struct ctl_table_header;
 struct natflow_table;
-struct natflow_urllogger;
 
 enum natflow_select {
 	NATFLOW_SELECT_AUTO,	/* rules while there is one, else all once disabled=0 was written */
@@ -126,7 +125,7 @@ struct natflow_net {
 	nf_hookfn *arrival;		/* natflow_path's hook, for @pre_ops */
 
 	struct natflow_attached attached[NATFLOW_SLOTS];	/* features, by slot */
-	struct natflow_urllogger *urllogger;	/* a feature above; lives as long as this */
+	void *room[NATFLOW_SLOTS];		/* features' own state; each has its accessor */
 
 	struct natflow_log *log;
 	struct natflow_door *door;	/* what open device files hold on to */
