@@ -34,6 +34,7 @@ struct ctx {
 	struct natflow_egress *egress;
 	u32 mark, priority;	/* as the packet leaves */
 	bool new_tick;		/* first hit of this direction in this tick */
+	enum natflow_reason reason;	/* beside NATFLOW_REFUSE */
 	struct natflow_pkt pkt;
 };
 
@@ -301,43 +302,50 @@ static noinline unsigned int refuse(const struct natflow_port *port, struct sk_b
 	return NF_ACCEPT;
 }
 
+static __always_inline enum natflow_verdict forward(struct ctx *c, const u8 family)
+{
+	c->reason = parse(c, family);
+	if (likely(!c->reason))
+		c->reason = find(c, family);
+	if (likely(!c->reason))
+		c->reason = admit(c, family);
+	if (likely(!c->reason))
+		c->reason = rewrite(c, family);
+	if (unlikely(c->reason))
+		return NATFLOW_REFUSE;
+	count(c, family);
+	natflow_xmit(c->skb, c->egress);
+	return NATFLOW_GO;
+}
+
+/* A packet that was sent or is held is no longer the stack's. */
 static __always_inline unsigned int
-forward(const struct natflow_port *port, const struct natflow_way *way, struct sk_buff *skb,
+receive(const struct natflow_port *port, const struct natflow_way *way, struct sk_buff *skb,
 	unsigned int over, const u8 family)
 {
-	enum natflow_reason reason;
 	struct ctx c natflow_uninitialized;
 
 	c.nn = port->nn;
 	c.skb = skb;
 	c.way = way;
-	reason = parse(&c, family);
-	if (likely(!reason))
-		reason = find(&c, family);
-	if (likely(!reason))
-		reason = admit(&c, family);
-	if (likely(!reason))
-		reason = rewrite(&c, family);
-	if (unlikely(reason))
-		return refuse(port, skb, over, reason);
-	count(&c, family);
-	natflow_xmit(c.skb, c.egress);
+	if (unlikely(forward(&c, family) == NATFLOW_REFUSE))
+		return refuse(port, skb, over, c.reason);
 	return NF_STOLEN;
 }
 
-/* One function a family: what is constant there is folded away. */
-static noinline unsigned int forward_ip4(const struct natflow_port *port,
+/* One function a family: the compiler folds its constants. */
+static noinline unsigned int receive_ip4(const struct natflow_port *port,
 					 const struct natflow_way *way, struct sk_buff *skb,
 					 unsigned int over)
 {
-	return forward(port, way, skb, over, NFPROTO_IPV4);
+	return receive(port, way, skb, over, NFPROTO_IPV4);
 }
 
-static noinline unsigned int forward_ip6(const struct natflow_port *port,
+static noinline unsigned int receive_ip6(const struct natflow_port *port,
 					 const struct natflow_way *way, struct sk_buff *skb,
 					 unsigned int over)
 {
-	return forward(port, way, skb, over, NFPROTO_IPV6);
+	return receive(port, way, skb, over, NFPROTO_IPV6);
 }
 
 static __always_inline unsigned int
@@ -345,9 +353,9 @@ forward_ip(const struct natflow_port *port, const struct natflow_way *way, struc
 	   unsigned int over, __be16 protocol)
 {
 	if (likely(protocol == htons(ETH_P_IP)))
-		return forward_ip4(port, way, skb, over);
+		return receive_ip4(port, way, skb, over);
 	if (likely(protocol == htons(ETH_P_IPV6)))
-		return forward_ip6(port, way, skb, over);
+		return receive_ip6(port, way, skb, over);
 	return refuse(port, skb, over, NATFLOW_NOT_IP);
 }
 

@@ -7,6 +7,13 @@
 #include <linux/skbuff.h>
 #include "topo/egress.h"
 
+/* What became of a packet at the ingress hook. */
+enum natflow_verdict {
+	NATFLOW_GO,		/* it was sent */
+	NATFLOW_REFUSE,		/* it goes up the stack, untouched; a reason is beside */
+	NATFLOW_HELD,		/* a feature keeps it, and sends or frees it later */
+};
+
 struct sk_buff *natflow_xmit_copy_headers(struct sk_buff *skb, unsigned int headroom);
 
 void natflow_xmit_flat(struct sk_buff *skb, const struct natflow_egress *eg);
