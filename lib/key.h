@@ -52,6 +52,13 @@ static __always_inline unsigned int natflow_key_words(const u8 family)
 	return family == NFPROTO_IPV4 ? 2 : 5;
 }
 
+/* struct natflow_key_tail as one word, as it is in memory; @ports: as on the wire. */
+static __always_inline u64 natflow_key_tail_word(u32 ports, u32 way)
+{
+	return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? (u64)ports << 32 | way :
+							(u64)way << 32 | ports;
+}
+
 static __always_inline struct natflow_key_tail *
 natflow_key_tail(union natflow_key *key, const u8 family)
 {

@@ -57,7 +57,7 @@ natflow_pkt_parse_ip4(const u8 *data, u32 linear, u32 len, struct natflow_pkt *p
 		return NATFLOW_IP_CHECKSUM;
 	pkt->l4 = sizeof(*iph);
 	pkt->look = natflow_look_ip4(iph);
-	memcpy(&pkt->key.v4.addrs, &iph->addrs, sizeof(iph->addrs));
+	memcpy(&pkt->key.word[0], &iph->addrs, sizeof(u64));
 	pkt->proto = iph->protocol;
 	return NATFLOW_OK;
 }
@@ -76,7 +76,10 @@ natflow_pkt_parse_ip6(const u8 *data, u32 linear, u32 len, struct natflow_pkt *p
 		return NATFLOW_IP_LENGTH;
 	pkt->l4 = sizeof(*iph);
 	pkt->look = natflow_look_ip6(iph);
-	memcpy(&pkt->key.v6.addrs, &iph->addrs, sizeof(iph->addrs));
+	memcpy(&pkt->key.word[0], &iph->saddr.s6_addr[0], sizeof(u64));
+	memcpy(&pkt->key.word[1], &iph->saddr.s6_addr[8], sizeof(u64));
+	memcpy(&pkt->key.word[2], &iph->daddr.s6_addr[0], sizeof(u64));
+	memcpy(&pkt->key.word[3], &iph->daddr.s6_addr[8], sizeof(u64));
 	pkt->proto = iph->nexthdr;
 	return NATFLOW_OK;
 }
@@ -92,8 +95,7 @@ static __always_inline bool natflow_is_extension(u8 nexthdr)
 static __always_inline enum natflow_reason
 natflow_pkt_parse_l4(const u8 *data, u32 way, struct natflow_pkt *pkt, const u8 family)
 {
-	struct natflow_key_tail *tail = natflow_key_tail(&pkt->key, family);
-	u32 room = pkt->len - pkt->l4;
+	u32 ports, room = pkt->len - pkt->l4;
 	const u8 *l4 = data + pkt->l4;
 
 	if (pkt->proto == IPPROTO_TCP) {
@@ -106,7 +108,7 @@ natflow_pkt_parse_l4(const u8 *data, u32 way, struct natflow_pkt *pkt, const u8 
 			return NATFLOW_L4_HEADER;
 		pkt->payload = pkt->l4 + hlen;
 		pkt->tcp_flags = l4[13];
-		tail->way = way | NATFLOW_KEY_TCP;
+		way |= NATFLOW_KEY_TCP;
 	} else if (pkt->proto == IPPROTO_UDP) {
 		u32 ulen;
 
@@ -117,13 +119,14 @@ natflow_pkt_parse_l4(const u8 *data, u32 way, struct natflow_pkt *pkt, const u8 
 			return NATFLOW_L4_HEADER;
 		pkt->payload = pkt->l4 + sizeof(struct udphdr);
 		pkt->tcp_flags = 0;
-		tail->way = way;
 	} else if (family == NFPROTO_IPV6 && natflow_is_extension(pkt->proto)) {
 		return NATFLOW_EXTENSION;
 	} else {
 		return NATFLOW_PROTOCOL;
 	}
-	memcpy(&tail->ports, l4, sizeof(tail->ports));
+	/* One word at once: two halves could not be forwarded to the hash's load. */
+	memcpy(&ports, l4, sizeof(ports));
+	pkt->key.word[natflow_key_words(family) - 1] = natflow_key_tail_word(ports, way);
 	return NATFLOW_OK;
 }
 
