@@ -95,7 +95,7 @@ static struct natflow_flow *flow_in_slot(const struct natflow_table *table, loff
 	const struct natflow_bucket *b = &table->bucket[(u32)slot / NATFLOW_BUCKET_SLOTS];
 	struct natflow_dir *dir = rcu_dereference(b->slot[(u32)slot % NATFLOW_BUCKET_SLOTS]);
 
-	if (!dir || dir->tag & NATFLOW_DIR_REPLY)
+	if (!dir || dir->flags & NATFLOW_DIR_REPLY)
 		return NULL;
 	return natflow_dir_owner(dir);
 }

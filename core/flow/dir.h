@@ -22,7 +22,7 @@ struct natflow_dir {
 	u64 look __aligned(8);		/* of the stack's last packet, | NATFLOW_DIR_COLD ... */
 	u32 clock;			/* route clock it was learned at */
 	u16 tick;			/* natflow_tick_now() of its last look at the cold part */
-	u8 tag;				/* NATFLOW_DIR_REPLY, NATFLOW_DIR_V6; never changes */
+	u16 flags;			/* NATFLOW_DIR_REPLY, NATFLOW_DIR_V6 never change */
 };
 
 /*
@@ -57,7 +57,7 @@ static __always_inline size_t natflow_dir_size(const u8 family)
 
 static __always_inline bool natflow_dir_is(const struct natflow_dir *dir, const u8 family)
 {
-	return (dir->tag & NATFLOW_DIR_V6) == (family == NFPROTO_IPV6 ? NATFLOW_DIR_V6 : 0);
+	return (dir->flags & NATFLOW_DIR_V6) == (family == NFPROTO_IPV6 ? NATFLOW_DIR_V6 : 0);
 }
 
 static __always_inline const u64 *natflow_dir_key(const struct natflow_dir *dir)

@@ -240,7 +240,7 @@ static struct natflow_flow *find_victim(struct natflow_net *nn)
 							  lockdep_is_held(&nn->flow_lock));
 			struct natflow_flow *flow;
 
-			if (!dir || dir->tag & NATFLOW_DIR_REPLY)
+			if (!dir || dir->flags & NATFLOW_DIR_REPLY)
 				continue;
 			flow = natflow_dir_owner(dir);
 			if (is_victim(flow))
@@ -289,8 +289,8 @@ static struct natflow_flow *flow_alloc(struct natflow_net *nn, struct nf_conn *c
 	flow->used = jiffies;
 	flow->bits = index * BIT(NATFLOW_FLOW_V6) | hw * BIT(NATFLOW_FLOW_HW);
 	refcount_set(&flow->ref, 1);
-	natflow_flow_dir(flow, 0, family)->tag = index * NATFLOW_DIR_V6;
-	natflow_flow_dir(flow, 1, family)->tag = index * NATFLOW_DIR_V6 | NATFLOW_DIR_REPLY;
+	natflow_flow_dir(flow, 0, family)->flags = index * NATFLOW_DIR_V6;
+	natflow_flow_dir(flow, 1, family)->flags = index * NATFLOW_DIR_V6 | NATFLOW_DIR_REPLY;
 	return flow;
 }
 

@@ -105,7 +105,7 @@ natflow_flow_dir(struct natflow_flow *flow, unsigned int dir, const u8 family)
 static __always_inline struct natflow_flow *
 natflow_dir_flow(struct natflow_dir *dir, const u8 family)
 {
-	size_t before = (dir->tag & NATFLOW_DIR_REPLY) * natflow_dir_size(family);
+	size_t before = (dir->flags & NATFLOW_DIR_REPLY) * natflow_dir_size(family);
 
 	return (struct natflow_flow *)((void *)dir - before) - 1;
 }

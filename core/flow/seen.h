@@ -24,7 +24,7 @@ struct natflow_seen {
 static inline struct natflow_meta *natflow_dir_meta(struct natflow_flow *flow,
 						    const struct natflow_dir *dir)
 {
-	return &flow->meta[dir->tag & NATFLOW_DIR_REPLY];
+	return &flow->meta[dir->flags & NATFLOW_DIR_REPLY];
 }
 
 void natflow_seen_write(struct natflow_flow *flow, unsigned int d, const struct natflow_lesson *l);
