@@ -61,6 +61,8 @@ MUTANTS = (
     ("core/flow/flow.c", "if (nn->half_count >= clamp(", "if (nn->half_count > 3 * clamp(", "end.half_evicted_v4"),
     ("core/learn.c", "\tif (dst_xfrm(dst))", "\tif (!dst)", "ipsec"),
     ("core/learn.c", "reason = natflow_attach_check(c->nn, c->ct, &c->lesson.watch);", "reason = NATFLOW_OK;", "urls.held_v4"),
+    ("core/base/attach.c", "number > nn->attached[slot].since", "number", "attach.life_v4"),
+    ("natflow_path.c", "reason = natflow_attach_recheck(flow->nn, flow);", "reason = NATFLOW_OK;", "attach.recheck_v4"),
     ("core/base/ring.c", "\tc->dropped += ring->gone - c->passed;\n", "", "records.identity"),
     ("names/reading.c", "ack <= NATFLOW_ACK_PENDING && !natflow_outcome_blocks(in, said) &&\n\t    ", "!in && ", "evasion.(quic_low_ttl|far_ack_garbage_v4)"),
     ("policy/acl.c", "host[len - rule->len - 1] == '.'", "host", "hostacl.matching"),
