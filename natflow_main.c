@@ -94,6 +94,7 @@ static const struct room rooms[] = {
 	  .down[FREE] = natflow_urllogger_net_exit },
 	{ .down[CLOSE] = natflow_hooks_exit },		/* waits for packets in the hooks */
 	{ .init = natflow_door_net_init, .down[CLOSE] = natflow_door_net_exit },
+	{ .init = natflow_queue_net_init, .down[CLOSE] = natflow_queue_net_exit },
 	{ .init = natflow_store_net_init, .down[CLOSE] = natflow_store_net_exit },
 	{ .init = natflow_proc_net_init, .down[CLOSE] = natflow_proc_net_exit },
 };

@@ -9,7 +9,6 @@
 #include "door.h"
 #include "../core/base/log.h"
 #include "../core/base/netns.h"
-#include "../natflow_urllogger.h"
 
 /**
  * natflow_door_net_init() - open the door of a namespace
@@ -28,7 +27,6 @@ int natflow_door_net_init(struct natflow_net *nn)
 	init_waitqueue_head(&door->wait);
 	door->nn = nn;
 	nn->door = door;
-	natflow_ring_set_wait(&natflow_urllogger_log(nn)->ring, &door->wait);
 	return 0;
 }
 
@@ -42,7 +40,6 @@ void natflow_door_net_exit(struct natflow_net *nn)
 {
 	struct natflow_door *door = nn->door;
 
-	natflow_ring_set_wait(&natflow_urllogger_log(nn)->ring, NULL);
 	mutex_lock(&door->lock);
 	door->nn = NULL;
 	mutex_unlock(&door->lock);

@@ -315,6 +315,29 @@ static struct miscdevice queue_device = {
 };
 
 /**
+ * natflow_queue_net_init() - let the log of names wake the namespace's open files
+ * @nn: namespace with a door
+ *
+ * Return: 0.
+ */
+int natflow_queue_net_init(struct natflow_net *nn)
+{
+	natflow_ring_set_wait(&natflow_urllogger_log(nn)->ring, &nn->door->wait);
+	return 0;
+}
+
+/**
+ * natflow_queue_net_exit() - the reverse, before the door is shut
+ * @nn: namespace
+ *
+ * Context: process.
+ */
+void natflow_queue_net_exit(struct natflow_net *nn)
+{
+	natflow_ring_set_wait(&natflow_urllogger_log(nn)->ring, NULL);
+}
+
+/**
  * natflow_queue_init() - make the device
  *
  * Return: 0 or an errno.

@@ -3,6 +3,10 @@
 #ifndef _NATFLOW_CONTROL_QUEUE_H
 #define _NATFLOW_CONTROL_QUEUE_H
 
+struct natflow_net;
+
+int natflow_queue_net_init(struct natflow_net *nn);
+void natflow_queue_net_exit(struct natflow_net *nn);
 int natflow_queue_init(void);
 void natflow_queue_exit(void);
 
