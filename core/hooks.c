@@ -10,6 +10,7 @@
 #include <linux/rtnetlink.h>
 #include "ageing.h"
 #include "base/ct.h"
+#include "doubt.h"
 #include "flow/flow.h"
 #include "hooks.h"
 #include "learn.h"
@@ -93,6 +94,7 @@ static void place(struct natflow_net *nn)
 		missing = "no PRE_ROUTING or POST_ROUTING hook";
 	rtnl_lock();
 	natflow_port_sync(nn);
+	natflow_doubt(nn, NATFLOW_DOUBT_PATHS, NULL);
 	rtnl_unlock();
 	natflow_ageing_start(nn);
 	if (!nn->tracked)
