@@ -671,7 +671,7 @@ def case_router_advertisement_v6():
 # -- what a feature is told
 
 # The client is behind two ports of br0. Each line: commands, and what has been reported when each returns.
-REPORTS = (
+ROUTED = (
     (("ip neigh replace {server} lladdr 02:00:00:00:00:77 dev r1 nud permanent", "rewritten"),
      ("ip neigh replace {server} lladdr {mac} dev r1 nud reachable", "rewritten")),
     (("ip neigh change {server} dev r1 nud failed", "killed"),),
@@ -681,6 +681,9 @@ REPORTS = (
     (("ip addr add {other} dev r1", "{ip}"), ("ip addr del {other} dev r1", "{ip}")),
     (("ip -{family} rule add to {server} table 100", "{ip}"), ("ip -{family} rule del to {server} table 100", "{ip}")),
     (("sysctl -qw net.ipv{family}.conf.all.forwarding=0", "{ip}"), ("sysctl -qw net.ipv{family}.conf.all.forwarding=1", "{ip}")),
+)
+# The same for both families.
+BELOW = (
     (("bridge fdb replace {station} dev r2 master static sticky", "killed"), ("bridge fdb del {station} dev r2 master", "{ip}")),
     (("ip link set br0 type bridge fdb_flush", "paths"),),
     (("bridge link set dev r0 state 0", "bridges"), ("bridge link set dev r0 state 3", "bridges")),
@@ -694,14 +697,14 @@ REPORTS = (
 
 
 def reported(family):
-    """A feature has been told of each event when its command returns; none of them ends the flow, but for a flush."""
+    """A feature has been told of each event when its command returns; only a flush, or the end of all, ends the flow."""
     flow = bridged(family)
     unheard = groups()
     with listener() as heard:
         heard.relearn(flow)
         words = {"server": address(2, family), "other": address(2, family, 77) + ("/24" if family == 4 else "/64"),
                  "mac": mac("s", "s0"), "gate": mac("r", "r1"), "station": mac("c", "c0"), "family": family, "ip": f"ip{family}"}
-        for row in REPORTS:
+        for row in ROUTED + (BELOW if family == 4 else ()):
             for command, key in row:
                 with heard.told(key.format(**words)):
                     run("r", command.format(**words))
