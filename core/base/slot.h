@@ -4,7 +4,8 @@
  * Core names no single slot and no feature.
  *
  * Rules for all calls in struct natflow_attach:
- *   - They run in an RCU read-side section with BH disabled, and must not sleep.
+ *   - They run in an RCU read-side section and must not sleep. BH is disabled,
+ *     except in doubt().
  *   - They are called in the order of the slots.
  *   - natflow_attach_remove() returns when no CPU is in a call any more.
  *   - Flow calls (bind, fold, end) concern flows that were selected after the
@@ -102,14 +103,14 @@ struct natflow_attach {
 	 * A hardware back end withdraws all flows of the families in @what, and all
 	 * flows that enter or leave by @dev. With _PATHS or _BRIDGES it withdraws
 	 * flows by bypassed devices, and flows of ports that now have a qdisc, a
-	 * hook or a tap. It may offer a flow again at its next fold() if the flow's
-	 * stamp, read after the offer, is the route clock.
+	 * hook or a tap. It may offer a flow again at its next fold() if, read after
+	 * the offer, the flow's stamp is the route clock and its egress is alive.
 	 *
 	 * Changes that no message reports move the kernel's counter alone: XFRM
 	 * policies, route/flush, route sysctls. The next tick reports these.
 	 *
-	 * Interrupts may be off. Locks: the receive queue of a socket, RTNL or those
-	 * of the event's source.
+	 * BH may be enabled, and interrupts may be off: take spinlocks with irqsave.
+	 * Locks: RTNL, the receive queue of a socket or those of the event's source.
 	 */
 	void (*doubt)(struct natflow_net *nn, unsigned int what, const struct net_device *dev);
 };
