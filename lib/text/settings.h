@@ -22,28 +22,28 @@
 		"auto, rules, all, or mark:VALUE[/MASK] with VALUE inside MASK", "all",	\
 		"which flows are accelerated")						\
 	SETTING(delay_pkts, number, 0, 1000000, 0, NULL, "N",				\
-		"0 to 1000000", "10", "leave a flow's first N packets to the stack")	\
+		"0 to 1000000", "10", "the first N packets of a flow take the stack")	\
 	SETTING(flow_limit, number, 16, 4194304, 65536, NULL, "N",			\
-		"16 to 4194304", "65536", "flows the table holds; those that fit stay")	\
+		"16 to 4194304", "65536", "flows in the table; those that fit stay")	\
 	SETTING(ifname_group_type, number, 0, 2, 0, NULL, "0|1|2",			\
 		"0, 1 or 2", "0", "0 all, 1 only inside the group, 2 only outside")	\
 	VERB(ifname_group_add)								\
 	SETTING(debug, number, 0, 63, 3, NULL, "0..63", "0 to 63", "3",			\
 		"2 keeps warnings, 4 facts in natflow_log; errors always")		\
 	SETTING(revalidate, number, 0, 1, 0, NULL, "0|1", "0 or 1", "1",		\
-		"1 has every flow pass the firewall again after it changed")		\
+		"1: every flow passes a changed firewall once more")			\
 	SETTING(inspect_packets, number, 1, 65535, 64, NULL, "N", "1 to 65535", "64",	\
-		"of a flow, before its name must be known")				\
+		"a client's packets before its flow must have a name")			\
 	SETTING(inspect_fail, choice, 0, 1, 0, natflow_fail_words, "open|closed",	\
 		"open or closed", "open",						\
-		"what happens to flows whose name cannot be relied on")			\
+		"closed: drop flows with an unreliable name")				\
 	SETTING(log_level, choice, 0, 3, 3, natflow_level_words,			\
 		"counters|domain|host|url", "counters, domain, host or url", "host",	\
-		"what of a name the log keeps")						\
+		"how much of a name the log keeps")					\
 	SETTING(log_query, number, 0, 1, 0, NULL, "0|1", "0 or 1", "0",			\
-		"1 keeps what follows \"?\" in a URL")					\
+		"1: the log keeps the query of a URL")					\
 	SETTING(log_answers, number, 0, 1, 1, NULL, "0|1", "0 or 1", "1",		\
-		"1 keeps what the DNS answers, too")					\
+		"1: the log keeps DNS answers")						\
 	VERB(log_skip)									\
 	VERB(log_skip_clear)								\
 	VERB(update_magic)								\
@@ -60,15 +60,15 @@
 	VERB(del_acl)									\
 	SETTING(acl_action_default, choice, 0, 3, 0, natflow_action_words,		\
 		"accept|drop|reset|redirect", "accept, drop, reset or redirect",	\
-		"accept", "for names without a rule")					\
+		"accept", "action for names without a rule")				\
 	SETTING(redirect_url, url, 0, 0, 0, NULL, "URL", "a URL",			\
 		"http://192.168.1.1/blocked.html",					\
-		"where HTTP requests are redirected to")				\
+		"target of redirected HTTP requests")					\
 	SETTING(dns_answer, choice, 0, 4, 0, natflow_dns_answer_words,			\
 		"none|nxdomain|nodata|refused|sinkhole",				\
 		"none, nxdomain, nodata, refused or sinkhole", "nxdomain",		\
 		"to questions for names that\n#                                "	\
-		"are dropped or reset; none: they are let through")			\
+		"are dropped or reset; none: they pass")					\
 	SETTING(dns_sinkhole, address, 0, 0, 0, NULL, "ADDR", "an address",		\
 		"192.0.2.1", "of each family, for dns_answer=sinkhole")			\
 	SETTING(dns_https, choice, 0, 1, 0, natflow_https_words, "pass|nodata",		\
