@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The settings and verbs of the control devices, in the order of their usage.
- * A setting is one row here: the parser, the usage, the lines that reading the
- * device shows, and the sentence for a wrong value come from it.
+ * A setting is one row here. Its parser, its usage, the line that reading the
+ * device shows, and the sentence for a wrong value come from the row.
  *
  *	SETTING(word, parser, min, max, default, words, values, expected, example, help)
  *
- * @words is the array from which natflow_choice_parse() chooses. A VERB() is an
- * object natflow_verb_NAME in control/, in the file that does what it says.
+ * natflow_choice_parse() chooses from the array @words; @min and @max are then
+ * indices in it. The device's file in control/ defines ops_WORD, the operations:
+ * one line CONFIG(word) if the value is a member of struct natflow_config.
+ *
+ * VERB(name) stands for the object natflow_verb_NAME, with its word, parser, usage
+ * and operations, in the file of control/ that does what the verb says.
  */
 #ifndef _NATFLOW_LIB_TEXT_SETTINGS_H
 #define _NATFLOW_LIB_TEXT_SETTINGS_H
