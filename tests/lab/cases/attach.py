@@ -52,6 +52,7 @@ def life(family):
     select()
     before = learned(Udp(family))
     attach()
+    exchange(before)            # natflow listens to more now, and doubts once what it knew
     told = Told()
     flow = Udp(family)
     flow.learn()
