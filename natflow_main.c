@@ -15,6 +15,7 @@
 #include "control/queue.h"
 #include "control/settings.h"
 #include "control/store.h"
+#include "control/urls.h"
 #include "core/ageing.h"
 #include "core/topo/egress.h"
 #include "core/events.h"
@@ -90,13 +91,18 @@ static const struct room rooms[] = {
 	{ .down[DRAIN] = natflow_egress_exit },
 	{ .init = natflow_flow_net_init, .down[STOP] = flows_stop, .down[DRAIN] = flows_drain,
 	  .down[FREE] = natflow_flow_net_exit },
+#ifndef NATFLOW_WITHOUT_NAMES
 	{ .init = natflow_urllogger_net_init, .down[STOP] = natflow_urllogger_net_stop,
 	  .down[FREE] = natflow_urllogger_net_exit },
+#endif
 	{ .down[CLOSE] = natflow_hooks_exit },		/* waits for packets in the hooks */
 	{ .init = natflow_door_net_init, .down[CLOSE] = natflow_door_net_exit },
+	{ .init = natflow_proc_net_init, .down[CLOSE] = natflow_proc_net_exit },
+#ifndef NATFLOW_WITHOUT_NAMES
 	{ .init = natflow_queue_net_init, .down[CLOSE] = natflow_queue_net_exit },
 	{ .init = natflow_store_net_init, .down[CLOSE] = natflow_store_net_exit },
-	{ .init = natflow_proc_net_init, .down[CLOSE] = natflow_proc_net_exit },
+	{ .init = natflow_urls_net_init, .down[CLOSE] = natflow_urls_net_exit },
+#endif
 };
 
 /* One beat of the first @n rooms, the last one first. */

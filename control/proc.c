@@ -13,7 +13,6 @@
 #include "../core/topo/egress.h"
 #include "../core/flow/flow.h"
 #include "../core/base/log.h"
-#include "../natflow_urllogger.h"
 
 /* The lock waits for a change that is under way. */
 static bool hooks_in_place(struct natflow_net *nn)
@@ -24,16 +23,6 @@ static bool hooks_in_place(struct natflow_net *nn)
 	yes = nn->forwarding;
 	mutex_unlock(&nn->lock);
 	return yes;
-}
-
-/* Events of the log of names: all, those merged into another's record, those without memory. */
-static void show_names(struct seq_file *m, struct natflow_names_log *log)
-{
-	spin_lock_bh(&log->ring.lock);
-	seq_printf(m, "names_produced %llu\n", log->produced);
-	seq_printf(m, "names_merged %llu\n", log->merged);
-	seq_printf(m, "names_limited %llu\n", log->limited);
-	spin_unlock_bh(&log->ring.lock);
 }
 
 static int show_summary(struct seq_file *m, void *v)
@@ -70,7 +59,7 @@ static int show_summary(struct seq_file *m, void *v)
 	seq_printf(m, "missed_event %d\n", atomic_read(&nn->missed_events));
 	seq_printf(m, "hits %llu\n", sum->hits);
 	seq_printf(m, "bytes %llu\n", sum->bytes);
-	show_names(m, natflow_urllogger_log(nn));
+	natflow_urls_summary(nn, m);
 	for (i = 1; i <= NATFLOW_REASON_MAX; i++)
 		seq_printf(m, "%s.%s %llu\n", natflow_reason_group(i), natflow_reason_key(i),
 			   sum->reason[i]);
@@ -245,13 +234,8 @@ int natflow_proc_net_init(struct natflow_net *nn)
 		goto err_summary;
 	if (!proc_create_net_single("natflow_log", 0440, dir, show_log, NULL))
 		goto err_flows;
-	if (!proc_create_net("natflow_urls", 0440, dir, &natflow_urls_ops,
-			     sizeof(struct seq_net_private)))
-		goto err_log;
 	return 0;
 
-err_log:
-	remove_proc_entry("natflow_log", dir);
 err_flows:
 	remove_proc_entry("natflow_flows", dir);
 err_summary:
@@ -267,11 +251,22 @@ void natflow_proc_net_exit(struct natflow_net *nn)
 {
 	struct proc_dir_entry *dir = nn->net->proc_net;
 
-	remove_proc_entry("natflow_urls", dir);
 	remove_proc_entry("natflow_log", dir);
 	remove_proc_entry("natflow_flows", dir);
 	remove_proc_entry("natflow", dir);
 }
+
+/* /proc/NAME leads to the file of the reader's namespace. */
+static const struct {
+	const char *name, *target;
+} links[] = {
+	{ "natflow", "self/net/natflow" },
+	{ "natflow_flows", "self/net/natflow_flows" },
+	{ "natflow_log", "self/net/natflow_log" },
+#ifndef NATFLOW_WITHOUT_NAMES
+	{ "natflow_urls", "self/net/natflow_urls" },
+#endif
+};
 
 /**
  * natflow_proc_init() - /proc/natflow*, each a link to the reader's namespace
@@ -280,11 +275,14 @@ void natflow_proc_net_exit(struct natflow_net *nn)
  */
 int __init natflow_proc_init(void)
 {
-	if (proc_symlink("natflow", NULL, "self/net/natflow") &&
-	    proc_symlink("natflow_flows", NULL, "self/net/natflow_flows") &&
-	    proc_symlink("natflow_log", NULL, "self/net/natflow_log") &&
-	    proc_symlink("natflow_urls", NULL, "self/net/natflow_urls"))
-		return 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(links); i++)
+		if (!proc_symlink(links[i].name, NULL, links[i].target))
+			goto err;
+	return 0;
+
+err:
 	natflow_proc_exit();
 	return -ENOMEM;
 }
@@ -294,8 +292,8 @@ int __init natflow_proc_init(void)
  */
 void natflow_proc_exit(void)
 {
-	remove_proc_subtree("natflow_urls", NULL);
-	remove_proc_subtree("natflow_log", NULL);
-	remove_proc_subtree("natflow_flows", NULL);
-	remove_proc_subtree("natflow", NULL);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(links); i++)
+		remove_proc_subtree(links[i].name, NULL);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* /proc/natflow_urls: the log of names for people, one record a line, the oldest first. */
+#include <linux/proc_fs.h>
 #include <linux/seq_file_net.h>
 #include <linux/time.h>
 #include "../core/base/netns.h"
@@ -75,9 +76,50 @@ static int urls_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-const struct seq_operations natflow_urls_ops = {
+static const struct seq_operations urls_ops = {
 	.start	= urls_start,
 	.next	= urls_next,
 	.stop	= urls_stop,
 	.show	= urls_show,
 };
+
+/**
+ * natflow_urls_summary() - the lines of /proc/natflow about the log of names
+ * @nn: namespace
+ * @m: where to
+ *
+ * Events: all, those merged into another's record, those without memory.
+ *
+ * Context: process.
+ */
+void natflow_urls_summary(struct natflow_net *nn, struct seq_file *m)
+{
+	struct natflow_names_log *log = natflow_urllogger_log(nn);
+
+	spin_lock_bh(&log->ring.lock);
+	seq_printf(m, "names_produced %llu\n", log->produced);
+	seq_printf(m, "names_merged %llu\n", log->merged);
+	seq_printf(m, "names_limited %llu\n", log->limited);
+	spin_unlock_bh(&log->ring.lock);
+}
+
+/**
+ * natflow_urls_net_init() - natflow_urls in /proc/net of a namespace
+ * @nn: namespace
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int natflow_urls_net_init(struct natflow_net *nn)
+{
+	return proc_create_net("natflow_urls", 0440, nn->net->proc_net, &urls_ops,
+			       sizeof(struct seq_net_private)) ? 0 : -ENOMEM;
+}
+
+/**
+ * natflow_urls_net_exit() - the reverse; waits for readers
+ * @nn: namespace
+ */
+void natflow_urls_net_exit(struct natflow_net *nn)
+{
+	remove_proc_entry("natflow_urls", nn->net->proc_net);
+}

@@ -5,6 +5,16 @@
 
 #include <linux/seq_file.h>
 
-extern const struct seq_operations natflow_urls_ops;
+struct natflow_net;
+
+#ifndef NATFLOW_WITHOUT_NAMES
+void natflow_urls_summary(struct natflow_net *nn, struct seq_file *m);
+int natflow_urls_net_init(struct natflow_net *nn);
+void natflow_urls_net_exit(struct natflow_net *nn);
+#else
+static inline void natflow_urls_summary(struct natflow_net *nn, struct seq_file *m)
+{
+}
+#endif
 
 #endif /* _NATFLOW_CONTROL_URLS_H */
