@@ -16,7 +16,10 @@
 #include "../core/base/log.h"
 
 static struct natflow_device * const devices[] = {
-	&natflow_ctl_device, &natflow_hostacl_device,
+	&natflow_ctl_device,
+#ifndef NATFLOW_WITHOUT_NAMES
+	&natflow_hostacl_device,
+#endif
 };
 
 struct ctl_file {

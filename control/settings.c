@@ -29,7 +29,8 @@
 		.get = get_##id, .commit = commit_##id,				\
 	}
 
-/* A setting of the names half. */
+#ifndef NATFLOW_WITHOUT_NAMES
+/* A setting of the log of names. */
 #define NAMES(id, which)							\
 	static u32 get_##id(struct natflow_net *nn)				\
 	{									\
@@ -44,13 +45,15 @@
 		.get = get_##id, .commit = commit_##id,				\
 	}
 
-CONFIG(delay_pkts);
-CONFIG(debug);
 NAMES(inspect_packets, NATFLOW_NAMES_PACKETS);
 NAMES(inspect_fail, NATFLOW_NAMES_CLOSED);
 NAMES(log_level, NATFLOW_NAMES_LEVEL);
 NAMES(log_query, NATFLOW_NAMES_QUERY);
 NAMES(log_answers, NATFLOW_NAMES_ANSWERS);
+#endif
+
+CONFIG(delay_pkts);
+CONFIG(debug);
 
 static void commit_disabled(struct natflow_net *nn, const struct natflow_command *cmd)
 {

@@ -20,6 +20,7 @@ from work import Command, Ladder, Prepare  # noqa: E402
 
 LAB = "tests/lab"
 STOCK = ("6.1", "6.12", "newest")
+CORE = "6.1-core"            # natflow without the log of names
 # lib/ for programs that are not C.
 LIBRARY = "mkdir -p build/names; gcc -std=gnu11 -O2 -shared -fPIC -o build/names/libnames.so lib/*/*.c -lnettle"
 BENCH_NAMES = "mkdir -p build/unit; gcc -std=gnu11 -O2 -o build/unit/bench_names tests/unit/bench_names.c lib/*/*.c -lnettle"
@@ -31,7 +32,7 @@ NAMES = f"captures=$({LAB}/captures.sh); {LIBRARY}; find $captures -type f -name
 HOST = {
     "unit": ("tests/unit.sh", 60, ()),
     "runner": ("tests/runner/test.py", 30, ()),
-    "check": ("tests/check.sh", 350, (*STOCK, "debug")),
+    "check": ("tests/check.sh", 350, (*STOCK, "debug", CORE)),
     "fuzz": ("tests/fuzz.sh ${T:-60}", 100, ()),
     # What Debian's Chromium says today, over TCP and QUIC.
     "browser": (f"{LAB}/setup.sh tools browser >&2; {LIBRARY}; {LAB}/browser.py build/names/libnames.so 1000 200", 100, ()),
@@ -89,13 +90,13 @@ def setting(name, default=""):
 def test():
     return host("unit", "runner", "check", "browser", "install", "bench") + host("fuzz", T="10") + \
         labs(f"^(?!{FIXED})", "6.1", judged=True) + labs(MIDDLE, "6.12", judged=True) + labs("", "newest", judged=True) + \
-        labs(HOSTILE, "debug") + labs("^nat.(masquerade|snat_and_dnat)", *FOREIGN)
+        labs(HOSTILE, "debug") + labs("^nat.(masquerade|snat_and_dnat)", *FOREIGN) + labs("^(nat|attach.(life|veto))", CORE)
 
 
 def test_all():
     return host("unit", "runner", "check", "browser", "visit", "install", "demo", "names", "mutants", "bench", "parsers") + host("fuzz", T="300") + \
         labs("", *STOCK, "debug", "kcsan") + labs("^(nat|conntrack|end|skb|refuse|learn|doors)", *FOREIGN) + \
-        selftests(*STOCK) + endurance()
+        labs("^(nat|conntrack|end|skb|refuse|learn|doors_target|attach.(life|veto)|flat)", CORE) + selftests(*STOCK) + endurance()
 
 
 def test_lab():

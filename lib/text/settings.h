@@ -18,6 +18,27 @@
 
 #include "grammar.h"
 
+/* The rows of /dev/natflow_ctl that are about names; none in a build without them. */
+#ifndef NATFLOW_WITHOUT_NAMES
+#define NATFLOW_NAMES_TABLE(SETTING, VERB)						\
+	SETTING(inspect_packets, number, 1, 65535, 64, NULL, "N", "1 to 65535", "64",	\
+		"a client's packets before its flow must have a name")			\
+	SETTING(inspect_fail, choice, 0, 1, 0, natflow_fail_words, "open|closed",	\
+		"open or closed", "open",						\
+		"closed: drop flows with an unreliable name")				\
+	SETTING(log_level, choice, 0, 3, 3, natflow_level_words,			\
+		"counters|domain|host|url", "counters, domain, host or url", "host",	\
+		"how much of a name the log keeps")					\
+	SETTING(log_query, number, 0, 1, 0, NULL, "0|1", "0 or 1", "0",			\
+		"1: the log keeps the query of a URL")					\
+	SETTING(log_answers, number, 0, 1, 1, NULL, "0|1", "0 or 1", "1",		\
+		"1: the log keeps DNS answers")						\
+	VERB(log_skip)									\
+	VERB(log_skip_clear)
+#else
+#define NATFLOW_NAMES_TABLE(SETTING, VERB)
+#endif
+
 #define NATFLOW_CTL_TABLE(SETTING, VERB)						\
 	SETTING(disabled, number, 0, 1, 0, NULL, "0|1",					\
 		"0 or 1", "1", "1 sends everything to the stack at once")		\
@@ -36,20 +57,7 @@
 		"2 keeps warnings, 4 facts in natflow_log; errors always")		\
 	SETTING(revalidate, number, 0, 1, 0, NULL, "0|1", "0 or 1", "1",		\
 		"1: every flow passes a changed firewall once more")			\
-	SETTING(inspect_packets, number, 1, 65535, 64, NULL, "N", "1 to 65535", "64",	\
-		"a client's packets before its flow must have a name")			\
-	SETTING(inspect_fail, choice, 0, 1, 0, natflow_fail_words, "open|closed",	\
-		"open or closed", "open",						\
-		"closed: drop flows with an unreliable name")				\
-	SETTING(log_level, choice, 0, 3, 3, natflow_level_words,			\
-		"counters|domain|host|url", "counters, domain, host or url", "host",	\
-		"how much of a name the log keeps")					\
-	SETTING(log_query, number, 0, 1, 0, NULL, "0|1", "0 or 1", "0",			\
-		"1: the log keeps the query of a URL")					\
-	SETTING(log_answers, number, 0, 1, 1, NULL, "0|1", "0 or 1", "1",		\
-		"1: the log keeps DNS answers")						\
-	VERB(log_skip)									\
-	VERB(log_skip_clear)								\
+	NATFLOW_NAMES_TABLE(SETTING, VERB)						\
 	VERB(update_magic)								\
 	VERB(flush)									\
 	VERB(list_net_device)								\

@@ -319,6 +319,7 @@ for what in "$@"; do
 	kernel:kcsan) debug_kernel kcsan kcsan ;;
 	kernel:6.1-arm64) guest arm64 aarch64-linux-gnu qemu-system-arm ;;
 	kernel:6.1-s390x) guest s390x s390x-linux-gnu qemu-system-misc ;;
+	kernel:6.1-core) kernel 6.1 && ln -sfn 6.1 "$CACHE/k/6.1-core" ;;	# for natflow without names
 	selftests:*) selftests "${what#selftests:}" ;;
 	kernel:*) kernel "${what#kernel:}" ;;
 	headers:arm64) kernel 6.1 arm64 arm64 ;;

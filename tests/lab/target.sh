@@ -21,6 +21,9 @@ case $K in
 	CPU=${CPU:-max,erms=off,fsrm=off,la57=off,smap=off}
 	;;
 esac
+# natflow without the log of names, on the kernel before the "-core".
+NAMES=y
+[[ $K != *-core ]] || NAMES=n
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/natflow
 CROSS=${DEB_ARCH:+$TRIPLET-}
 # The host's programs go into its own VM; these are another architecture's.
