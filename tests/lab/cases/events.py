@@ -699,6 +699,8 @@ BELOW = (
 def reported(family):
     """A feature has been told of each event when its command returns; only a flush, or the end of all, ends the flow."""
     flow = bridged(family)
+    # The bridge keeps its address when it loses a port: else the client would use the old one for half a minute.
+    run("r", f"ip link set br0 address {mac('r', 'br0')}")
     unheard = groups()
     with listener() as heard:
         heard.relearn(flow)
