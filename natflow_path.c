@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The RX hook: parse, find, check, rewrite, send. Every step either goes on or
- * says why not, and then the packet goes up the stack as it came.
+ * The RX hook: parse, find, check, rewrite, send. Each step either continues or
+ * returns a reason; then the packet goes up the stack unchanged.
  */
 #include <linux/if_ether.h>
 #include <linux/netfilter_bridge.h>
@@ -25,7 +25,7 @@
 #include "lib/pkt.h"
 #include "natflow_path.h"
 
-/* One packet on its way through; every field is set before it is read, none is zeroed. */
+/* One packet in the hook. The struct is not zeroed: each field is set before it is read. */
 struct ctx {
 	struct natflow_net *nn;
 	struct sk_buff *skb;
@@ -38,11 +38,11 @@ struct ctx {
 	struct natflow_pkt pkt;
 };
 
-/* What is on the skb beside bytes: only a plain packet for this router will do. */
+/* Metadata of the skb: only a plain packet for this router qualifies. */
 static __always_inline enum natflow_reason
 check_skb(const struct sk_buff *skb, const struct natflow_way *way)
 {
-	/* A way through other devices was found by the address of the last. */
+	/* For bypassed devices natflow_way_find() has compared the destination MAC. */
 	if (unlikely(skb->pkt_type != PACKET_HOST && !way->bypass.count))
 		return NATFLOW_NOT_FOR_US;
 	if (unlikely(skb->_nfct | skb->_skb_refdst))
@@ -54,7 +54,7 @@ check_skb(const struct sk_buff *skb, const struct natflow_way *way)
 	return NATFLOW_OK;
 }
 
-/* Nobody may pull what others hold; and a pull that fails leaves the skb alone. */
+/* A shared skb must not be pulled. A pull that fails leaves the skb unchanged. */
 static noinline bool pull(struct sk_buff *skb, unsigned int len)
 {
 	return !skb_shared(skb) && pskb_may_pull(skb, min(skb->len, len));
@@ -74,7 +74,7 @@ static __always_inline enum natflow_reason parse(struct ctx *c, const u8 family)
 				 family);
 }
 
-/* The flow, and whether what was learned still holds. */
+/* Find the flow, and compare its route generation with the present one. */
 static __always_inline enum natflow_reason find(struct ctx *c, const u8 family)
 {
 	if (unlikely(READ_ONCE(c->nn->config.revalidate)))
@@ -82,12 +82,12 @@ static __always_inline enum natflow_reason find(struct ctx *c, const u8 family)
 	c->dir = natflow_flow_find(c->nn, &c->pkt.key, family);
 	if (!c->dir)
 		return NATFLOW_MISS;
-	/* Whatever else is wrong: the other direction must not stay fast without conntrack. */
+	/* First: conntrack sees this packet, so the other direction must not stay fast. */
 	if (unlikely(c->pkt.tcp_flags & NATFLOW_TCP_SYN_FIN_RST)) {
 		natflow_flow_end(natflow_dir_flow(c->dir, family), NATFLOW_END_TCP);
 		return NATFLOW_TCP_FLAGS;
 	}
-	/* Pairs with write_dir(): the clock before the egress. */
+	/* Pairs with write_dir(): read the clock before the egress. */
 	if (unlikely(smp_load_acquire(&c->dir->clock) != natflow_clock(c->nn, family)))
 		return test_bit(NATFLOW_FLOW_AMBIGUOUS, &natflow_dir_flow(c->dir, family)->bits) ?
 			NATFLOW_AMBIGUOUS : NATFLOW_CLOCK;
@@ -96,15 +96,15 @@ static __always_inline enum natflow_reason find(struct ctx *c, const u8 family)
 }
 
 /*
- * Super-packets we understand: TCP, and UDP segments that are one L4 datagram
- * each. In a list of whole packets only the head is rewritten, as by the stack:
- * whoever takes the list apart moves the rest to the head's addresses and ports
- * (net/ipv4/udp_offload.c:__udp_gso_segment_list() and TCP's likes).
+ * Accepted GSO types: TCP, and UDP segments of one L4 datagram each. In a frag list
+ * only the head is rewritten, as by the stack: segmentation copies the head's
+ * addresses and ports to the rest (net/ipv4/udp_offload.c:__udp_gso_segment_list()
+ * and its TCP counterpart).
  */
 #define GSO_TYPES (SKB_GSO_TCPV4 | SKB_GSO_TCPV6 | SKB_GSO_TCP_ECN | SKB_GSO_TCP_FIXEDID | \
 		   SKB_GSO_DODGY | SKB_GSO_UDP_L4 | SKB_GSO_FRAGLIST | NATFLOW_COMPAT_GSO_ACCECN)
 
-/* Would each packet on the wire fit, and can checksum offload stay as it is? */
+/* Check the size of each packet on the wire, and the start of an unfinished checksum. */
 static __always_inline enum natflow_reason check_size(const struct ctx *c)
 {
 	const struct sk_buff *skb = c->skb;
@@ -117,17 +117,17 @@ static __always_inline enum natflow_reason check_size(const struct ctx *c)
 			return NATFLOW_IP_LENGTH;
 		len = c->pkt.payload + skb_shinfo(skb)->gso_size;
 	}
-	/* Nothing fits a killed egress. */
+	/* A killed egress has MTU 0. */
 	if (unlikely(len > READ_ONCE(c->egress->mtu)))
 		return READ_ONCE(c->egress->alive) ? NATFLOW_MTU : NATFLOW_EGRESS;
-	/* Padding under an unfinished checksum could not be trimmed. */
+	/* An unfinished checksum covers padding, so padding could not be trimmed. */
 	if (skb->ip_summed == CHECKSUM_PARTIAL &&
 	    unlikely(skb_checksum_start_offset(skb) != c->pkt.l4 || c->pkt.len != skb->len))
 		return NATFLOW_CSUM_START;
 	return NATFLOW_OK;
 }
 
-/* Does it bring something that is waited for? */
+/* Does this segment carry payload at or beyond @from, where the next request may start? */
 static bool is_watched(const struct natflow_dir *dir, const struct sk_buff *skb, u32 len, u32 from)
 {
 	const unsigned int l4 = natflow_dir_is(dir, NFPROTO_IPV4) ? sizeof(struct iphdr) :
@@ -139,13 +139,13 @@ static bool is_watched(const struct natflow_dir *dir, const struct sk_buff *skb,
 	return len && (s32)(ntohl(tcp->seq) + len - from) > 0;
 }
 
-/* Returned by value, in registers: by address, all of struct ctx would be in memory. */
+/* Returned by value, in registers: its address would force struct ctx into memory. */
 struct sent {
 	u32 mark, priority;		/* as the packet must leave */
 	enum natflow_reason reason;
 };
 
-/* The packet is not like the last one that the stack sent, or there is more to compare. */
+/* The fields differ from the stack's last packet, or the cold part has more to compare. */
 static noinline struct sent check_cold(const struct natflow_dir *dir, struct natflow_flow *flow,
 				       const struct sk_buff *skb, u64 look, u32 len)
 {
@@ -164,7 +164,7 @@ static noinline struct sent check_cold(const struct natflow_dir *dir, struct nat
 	};
 }
 
-/* Would the stack do to this packet what it did to the one learned from? */
+/* Would the stack treat this packet like the one natflow learned from? */
 static __always_inline enum natflow_reason check_fields(struct ctx *c, const u8 family)
 {
 	struct sent sent;
@@ -180,21 +180,21 @@ static __always_inline enum natflow_reason check_fields(struct ctx *c, const u8 
 	return sent.reason;
 }
 
-/* Is it time for the stack to see one: a bridge its station's, or rules that classify? */
+/* The stack sees a sample: a bridge learns its station's port; rules may classify anew. */
 static enum natflow_reason glance(const struct natflow_way *way, const struct natflow_meta *meta)
 {
 	if ((u16)(natflow_tick_now() - READ_ONCE(meta->seen)) <= NATFLOW_STATION_TICKS)
 		return NATFLOW_OK;
 	if (way->bridged)
 		return NATFLOW_STATION;
-	/* data_race(): if it is just being written, the next tick sees it. */
+	/* data_race(): a concurrent write is seen at the next tick. */
 	return data_race(!!meta->strict) ? NATFLOW_SAMPLED : NATFLOW_OK;
 }
 
 /*
- * Once a tick: is the conntrack still there, and as it was; may devices still be skipped?
- * ctnetlink changes TCP's state, the mark and the status bits of an entry
- * without telling anybody who holds it (conntrack -U).
+ * Once a tick: check the conntrack, the path MTU, the features and the bypassed
+ * devices. ctnetlink changes a conntrack's TCP state, mark and status bits
+ * (conntrack -U) without an event that a holder of the conntrack receives.
  */
 static noinline enum natflow_reason
 look_behind(const struct natflow_way *way, struct natflow_flow *flow, struct natflow_dir *dir,
@@ -241,7 +241,7 @@ static __always_inline enum natflow_reason admit(struct ctx *c, const u8 family)
 	return reason;
 }
 
-/* What the devices that the packet skipped would have done to it. */
+/* Do to the packet what the bypassed ingress devices would have done. */
 static noinline void surface(struct sk_buff *skb, unsigned int len, const struct natflow_way *way,
 			     const u8 family)
 {
@@ -252,7 +252,7 @@ static noinline void surface(struct sk_buff *skb, unsigned int len, const struct
 	skb->skb_iif = way->l3_ifindex;
 }
 
-/* The last step that may refuse is its first: from the trim on the packet is ours. */
+/* Only the private copy and the trim may fail; the packet is changed after them. */
 static __always_inline enum natflow_reason rewrite(struct ctx *c, const u8 family)
 {
 	const bool udp = c->pkt.proto == IPPROTO_UDP;
@@ -285,7 +285,7 @@ static __always_inline void count(struct ctx *c, const u8 family)
 		natflow_ageing_join(natflow_dir_flow(c->dir, family));
 }
 
-/* The packet goes up the stack as it came: the @over bytes stepped over are in front again. */
+/* The packet goes up the stack unchanged: the @over bytes of an in-band tag are restored. */
 static noinline unsigned int refuse(const struct natflow_port *port, struct sk_buff *skb,
 				    unsigned int over, enum natflow_reason reason)
 {
@@ -318,7 +318,7 @@ static __always_inline enum natflow_verdict forward(struct ctx *c, const u8 fami
 	return NATFLOW_GO;
 }
 
-/* A packet that was sent or is held is no longer the stack's. */
+/* natflow owns a packet that it sent or holds. */
 static __always_inline unsigned int
 receive(const struct natflow_port *port, const struct natflow_way *way, struct sk_buff *skb,
 	unsigned int over, const u8 family)
@@ -333,7 +333,7 @@ receive(const struct natflow_port *port, const struct natflow_way *way, struct s
 	return NF_STOLEN;
 }
 
-/* One function a family: the compiler folds its constants. */
+/* One function for each family: the compiler folds the family's constants. */
 static noinline unsigned int receive_ip4(const struct natflow_port *port,
 					 const struct natflow_way *way, struct sk_buff *skb,
 					 unsigned int over)
@@ -359,7 +359,7 @@ forward_ip(const struct natflow_port *port, const struct natflow_way *way, struc
 	return refuse(port, skb, over, NATFLOW_NOT_IP);
 }
 
-/* A packet that surfaces at another device; the inner one of two tags is stepped over. */
+/* The packet's L3 device is above this port. The inner of two VLAN tags is in-band. */
 static noinline unsigned int forward_flat(const struct natflow_port *port, struct sk_buff *skb)
 {
 	__be16 protocol;
@@ -383,7 +383,7 @@ static noinline unsigned int forward_flat(const struct natflow_port *port, struc
  * natflow_path_ingress() - the netdev ingress hook of a port
  * @priv: struct natflow_port
  * @skb: received packet, at its L3 header
- * @state: not used; the port knows it all
+ * @state: not used; @priv has the device
  *
  * Context: RCU read side, BH disabled.
  * Return: NF_STOLEN if the packet was forwarded, else NF_ACCEPT with the
@@ -427,8 +427,8 @@ static noinline unsigned int forward_returned(struct natflow_net *nn, struct sk_
  * @skb: received packet, at its L3 header
  * @state: family and device
  *
- * Looks up packets that came back from a redirect at ingress; notes how all that
- * go on to the stack look.
+ * Looks up packets that an ifb gave back. Notes the fields of all packets that
+ * continue up the stack.
  *
  * Context: RCU read side, BH disabled.
  * Return: NF_STOLEN if the packet was forwarded, else NF_ACCEPT with the
