@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Conntrack tells the truth while packets pass it by: timeouts are the
- * protocol's own, counters are what the stack would have added, and TCP's
- * window tracking is neither fooled while we forward nor when we hand back.
+ * Conntrack stays correct although packets bypass it: timeouts are the protocol's
+ * own, counters are what the stack would have added, and TCP window tracking
+ * accepts the packets that come after the bypassed ones.
  */
 #include <net/netfilter/nf_conntrack_acct.h>
 #include <net/netfilter/nf_conntrack_core.h>
@@ -13,11 +13,11 @@
 #include "ct.h"
 
 /**
- * natflow_ct_track() - have a namespace's packets tracked, whatever its rules are
+ * natflow_ct_track() - make conntrack track a namespace's packets, whatever its rules are
  * @net: namespace
  *
- * Conntrack only looks at packets while somebody asks for it; a plain routed
- * gateway has no other reason to.
+ * Conntrack's hooks are registered only while a user of conntrack asks for them.
+ * On a gateway without rules natflow is the only user.
  *
  * Context: process, may sleep, without RTNL.
  * Return: 0 or an errno.
@@ -155,8 +155,8 @@ void natflow_ct_after(const struct nf_conn *ct, unsigned int dir, union natflow_
  * natflow_ct_unblind() - prepare TCP tracking for packets it will not see
  * @ct: conntrack about to be published
  *
- * From now on slow packets of this flow (a FIN, a fragment) come with sequence
- * numbers far from the last ones tracked; they must not be INVALID.
+ * From now on the sequence numbers of this flow's slow packets (a FIN, a fragment)
+ * are far from the last ones tracked. They must not become INVALID.
  *
  * Return: false if TCP has begun to close meanwhile.
  */
@@ -178,9 +178,9 @@ bool natflow_ct_unblind(struct nf_conn *ct)
  * natflow_ct_return() - the stack takes over again
  * @ct: conntrack of a flow that was published
  *
- * After more than 2 GiB unseen even a liberal window check compares the wrong
- * way round. A td_maxwin of 0 makes tcp_in_window() start afresh with the next
- * packet, and without MAXACK_SET an RST is not held against an old ACK.
+ * After more than 2 GiB of bypassed data even a liberal window check compares
+ * with the wrong sign. td_maxwin 0 makes tcp_in_window() initialise from the next
+ * packet. Without MAXACK_SET it does not compare an RST with an old ACK.
  */
 void natflow_ct_return(struct nf_conn *ct)
 {
@@ -248,7 +248,7 @@ static unsigned int udp_timeout(struct nf_conn *ct)
  * natflow_ct_refresh() - the flow had traffic: move its timeout as the stack would
  * @ct: conntrack with a reference
  *
- * Does nothing to a dying, expired or fixed one: the dead are not woken.
+ * Leaves a dying, expired or fixed conntrack as it is.
  */
 void natflow_ct_refresh(struct nf_conn *ct)
 {
@@ -298,7 +298,7 @@ void natflow_ct_set_mark(struct nf_conn *ct, u32 mark, u32 mask)
 }
 
 /**
- * natflow_ct_serves() - does the server listen on a port, be it that others are told another
+ * natflow_ct_serves() - is @port the server's port, before or after DNAT
  * @ct: conntrack
  * @port: host byte order
  */
@@ -308,20 +308,20 @@ bool natflow_ct_serves(const struct nf_conn *ct, u16 port)
 	       ct->tuplehash[IP_CT_DIR_REPLY].tuple.src.u.all == htons(port);
 }
 
-/* Has its first packet passed all hooks? */
+/* Is it confirmed: has its first packet passed all hooks? */
 bool natflow_ct_confirmed(const struct nf_conn *ct)
 {
 	return nf_ct_is_confirmed(ct);
 }
 
 /**
- * natflow_ct_get_first() - of datagrams that came together, the conntrack that stays
+ * natflow_ct_get_first() - the confirmed conntrack of datagrams received in one batch
  * @ct: of a datagram
  *
- * A driver's batch passes PRE_ROUTING as a whole (NF_HOOK_LIST()), so that each
- * datagram of a new flow begins a conntrack. The first is confirmed before the
- * next one gets to FORWARD; the others are thrown away when their turn comes
- * (nf_conntrack_core.c:nf_ct_resolve_clash()).
+ * A driver's batch passes PRE_ROUTING as a whole (NF_HOOK_LIST()), so each datagram
+ * of a new flow creates a conntrack. The first is confirmed before the second
+ * datagram reaches FORWARD. nf_ct_resolve_clash() in nf_conntrack_core.c drops the
+ * others when they are confirmed.
  *
  * Context: RCU read side.
  * Return: the first one with a reference; NULL if that is @ct itself.

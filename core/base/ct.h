@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * All contact with conntrack's insides. Nobody else includes its headers for
- * more than the skb's pointer.
+ * All accesses to conntrack's internals. Other files include conntrack's headers
+ * only for the pointer in the skb.
  */
 #ifndef _NATFLOW_CORE_BASE_CT_H
 #define _NATFLOW_CORE_BASE_CT_H
@@ -38,13 +38,13 @@ static inline u8 natflow_ct_proto(const struct nf_conn *ct)
 	return nf_ct_protonum(ct);
 }
 
-/* Has the other side answered? Then rules see the state ESTABLISHED. */
+/* Was the connection answered? Then rules see the state ESTABLISHED. */
 static inline bool natflow_ct_answered(const struct nf_conn *ct)
 {
 	return test_bit(IPS_SEEN_REPLY_BIT, &ct->status);
 }
 
-/* Is this a connection that its ends still use? Of UDP that is not known before it times out. */
+/* Do its ends still use the connection? For UDP this is unknown until it times out. */
 static inline bool natflow_ct_open(const struct nf_conn *ct)
 {
 	return !nf_ct_is_dying(ct) && !nf_ct_is_expired(ct) &&

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A small ring of messages: refused writes, things that failed, what was asked to be listed. */
+/* A small ring of messages: refused writes, failures, listings that a user asked for. */
 #include <linux/ktime.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Everything natflow keeps for one network namespace. Found by net_generic();
- * lives from pernet init to pernet exit.
+ * natflow's state of one network namespace, from pernet init to pernet exit.
+ * natflow_net() finds it by net_generic().
  */
 #ifndef _NATFLOW_CORE_BASE_NETNS_H
 #define _NATFLOW_CORE_BASE_NETNS_H
@@ -49,7 +49,7 @@ struct natflow_group {
  */
 struct natflow_config {
 	bool disabled;
-	bool enabled_once;	/* somebody wrote disabled=0 */
+	bool enabled_once;	/* disabled=0 was written */
 	bool revalidate;	/* a change of firewall rules sends every flow once to the stack */
 	u8 select;		/* enum natflow_select */
 	u8 group_type;		/* enum natflow_group_type */
@@ -64,25 +64,25 @@ struct natflow_net {
 	struct natflow_config config;
 	struct natflow_pcpu __percpu *pcpu;
 
-	/* Serialises settings and everything that registers hooks. Outermost but for RTNL,
-	 * which is taken inside it: nothing that holds RTNL takes it.
+	/* Serialises settings and the registration of hooks. RTNL is taken inside it,
+	 * so a holder of RTNL must not take it.
 	 */
 	struct mutex lock;
 	atomic_t rules;			/* FLOWOFFLOAD rules in this namespace */
 	bool forwarding;		/* ports are hooked; written under @lock */
-	bool learning;			/* new flows may be selected */
+	bool learning;			/* flows may be selected */
 	bool hooked;			/* @pre_ops, @post_ops are registered; under @lock */
-	bool tracked;			/* conntrack is asked for; under @lock */
+	bool tracked;			/* natflow asked conntrack to track; under @lock */
 	struct socket *routes, *rulesets;	/* heard by core/listen.c; under @lock */
 	bool all_routes;		/* @routes hears of IPv4 routes too; under @lock */
-	atomic_t bridge_checks;		/* senders of news that look at bridges just now */
+	atomic_t bridge_checks;		/* CPUs that check bridge paths now, core/listen.c */
 	u32 strict;			/* rules were seen to classify packets, see core/learn.c */
-	bool incomplete;		/* learning, but one of these failed: the tick retries */
-	bool dead;			/* namespace or module goes: no hook is registered again */
+	bool incomplete;		/* one of these failed while learning: the tick retries */
+	bool dead;			/* set at exit: no hook is registered any more */
 
 	/* Ports, by ifindex: written under RTNL, read under RCU; their ways under @egress_lock. */
 	DECLARE_HASHTABLE(ports, 6);
-	atomic_t way_seq;		/* last id of a way given out, see natflow_way_new_id() */
+	atomic_t way_seq;		/* last way id in use, see natflow_way_new_id() */
 	struct natflow_group group;	/* written by one door's writer at a time, under RTNL */
 
 	/* Egresses, by neighbour: under @egress_lock. */
@@ -92,9 +92,9 @@ struct natflow_net {
 	/* Flows: see core/flow/flow.h. */
 	struct natflow_table __rcu *table;	/* replaced under @lock, filled under @flow_lock */
 	struct rhashtable by_ct;
-	spinlock_t flow_lock;		/* which flows can be found, and what they learned */
+	spinlock_t flow_lock;		/* reachability of flows, and what they learned */
 	struct list_head halves;	/* selected but unpublished, oldest first; @flow_lock */
-	struct list_head *half_hand;	/* the one ageing looks at next; @flow_lock */
+	struct list_head *half_hand;	/* next one to age; @flow_lock */
 	u32 half_count;			/* @flow_lock */
 	u32 flow_count;			/* all flow objects; @flow_lock */
 	u32 flow_peak;			/* @flow_lock */
@@ -102,19 +102,19 @@ struct natflow_net {
 	struct llist_head dead_flows;	/* without references, to be freed by @undertaker */
 	atomic_t dead_count;		/* ended and not freed yet */
 	struct work_struct undertaker;
-	u32 clock_hand;			/* next bucket to look for a victim; @flow_lock */
+	u32 clock_hand;			/* next bucket to search for a victim; @flow_lock */
 	u32 slice, ticks;		/* next bucket of the ageing walk; only the tick */
 
 	atomic_t clock_bias[NATFLOW_FAMILIES];	/* natflow's own part of the route clocks */
 	u32 reported[NATFLOW_FAMILIES];	/* kernel's part at the last tick; only the tick */
 	/* Legacy tables, see core/rules.c: */
 	u32 rules_seen;			/* jiffies of the last look */
-	bool rules_new;			/* something is elsewhere: the tick should read them */
-	unsigned long rules_sum;	/* of where they are... */
-	unsigned long rules_content_at;	/* ...as it was with @rules_content */
-	u32 rules_content;		/* sum of what they contain */
-	bool rules_closed;		/* the namespace goes; these three under rules.c's lock */
-	atomic_t missed_events;		/* changes only the backstops noticed: a bug each */
+	bool rules_new;			/* a table was replaced: the tick reads them */
+	unsigned long rules_sum;	/* of the tables' addresses */
+	unsigned long rules_content_at;	/* @rules_sum when @rules_content was read */
+	u32 rules_content;		/* sum of the tables' contents */
+	bool rules_closed;		/* set at exit; these three under rules.c's lock */
+	atomic_t missed_events;		/* changes without an event: each is a bug */
 
 	struct delayed_work tick;	/* ageing, folding, neighbours */
 	struct work_struct sync;	/* hooks follow settings and rules */
@@ -128,7 +128,7 @@ struct natflow_net {
 	void *room[NATFLOW_SLOTS];		/* features' own state; each has its accessor */
 
 	struct natflow_log *log;
-	struct natflow_door *door;	/* what open device files hold on to */
+	struct natflow_door *door;	/* referenced by open device files */
 	struct ctl_table_header *store;	/* see control/store.c */
 };
 
@@ -140,8 +140,8 @@ static inline struct natflow_net *natflow_net(const struct net *net)
 }
 
 /*
- * Settings or rules changed, or the last flow went: hooks follow soon, see
- * core/hooks.c. Context: any.
+ * Settings or rules changed, or the last flow ended: queue natflow_net.sync, which
+ * places or withdraws hooks (core/hooks.c). Context: any.
  */
 static inline void natflow_hooks_kick(struct natflow_net *nn)
 {

@@ -20,10 +20,10 @@ static struct natflow_note *note_of(const struct natflow_net *nn, const struct s
  * @skb: received packet, its IP header linear and checked
  * @state: family and device
  *
- * Here and not in the RX hook: ip_rcv() may replace an skb that a packet socket
- * holds by a clone (net/ipv4/ip_input.c:ip_rcv_core(), net/ipv6/ip6_input.c:
- * ip6_rcv_core()). Nothing between the two hooks changes what is noted, but for
- * bridge netfilter; then the packet looks rewritten and stays with the stack.
+ * The note is taken here and not in the RX hook: ip_rcv() replaces a shared skb by
+ * a clone (net/ipv4/ip_input.c:ip_rcv_core(), net/ipv6/ip6_input.c:ip6_rcv_core()).
+ * Between the two hooks only bridge netfilter changes the noted fields. Such a
+ * packet counts as rewritten and stays with the stack.
  *
  * Context: RCU read side, BH disabled.
  */
@@ -32,7 +32,7 @@ void natflow_note_arrival(struct natflow_net *nn, const struct sk_buff *skb,
 {
 	struct natflow_note *note;
 
-	/* The second time around, behind rules (drivers/net/vrf.c:vrf_rcv_nfhook()). */
+	/* A VRF's second PRE_ROUTING, behind rules (drivers/net/vrf.c:vrf_rcv_nfhook()). */
 	if (unlikely(netif_is_l3_master(state->in)))
 		return;
 	note = note_of(nn, skb);

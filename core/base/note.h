@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How packets looked when they came in. Learning compares this with how they
- * leave: only what the stack leaves alone may be left alone by the packet path.
+ * The fields of packets as they arrived. Learning compares them with the fields at
+ * POST_ROUTING: the packet path leaves a field unchanged only if the stack does.
  */
 #ifndef _NATFLOW_CORE_BASE_NOTE_H
 #define _NATFLOW_CORE_BASE_NOTE_H

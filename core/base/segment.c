@@ -75,7 +75,7 @@ static bool read_udp(struct natflow_segment *s, u32 end)
 	s->flags = 0;
 	s->data = s->l4 + sizeof(*uh);
 	s->len = end - s->data;
-	/* The length of a super-packet is not in its header. */
+	/* The header of a super-packet does not have its length. */
 	if (!skb_is_gso(s->skb)) {
 		unsigned int len = ntohs(uh->len);
 
@@ -122,7 +122,7 @@ static u32 read_ip(struct natflow_segment *s)
 }
 
 /**
- * natflow_segment_read() - take a packet in a netfilter hook apart
+ * natflow_segment_read() - parse a packet in a netfilter hook
  * @s: the result
  * @skb: packet, defragmented by conntrack; skb->data is the IP header
  * @family: NFPROTO_IPV4 or NFPROTO_IPV6
