@@ -14,7 +14,7 @@
 #define CREATE_TRACE_POINTS
 #include "../base/trace.h"
 
-/* Flows that are not freed yet stop new ones at flow_limit of them, but never below this. */
+/* flow_limit ended flows that are not freed yet stop new flows, but never fewer than this. */
 #define DEAD_LIMIT_MIN 1024U
 
 static struct kmem_cache *flow_cache[NATFLOW_FAMILIES] __ro_after_init;
@@ -39,7 +39,7 @@ struct natflow_flow *natflow_flow_by_ct(struct natflow_net *nn, const struct nf_
 	return rhashtable_lookup(&nn->by_ct, &ct, by_ct_params);
 }
 
-/* Nobody can find @flow any more; its last packets have been forwarded. */
+/* @flow is not reachable, and its last packets have been forwarded. */
 static void flow_free(struct natflow_flow *flow)
 {
 	u8 family = natflow_flow_family(flow);
@@ -58,9 +58,9 @@ static void flow_free(struct natflow_flow *flow)
 }
 
 /*
- * Free what has died, one grace period later. Here, and not by call_rcu(),
- * whose callbacks a softirq would run for milliseconds after many flows ended
- * at once, while packets wait.
+ * Free ended flows after a grace period. A worker does so, not call_rcu(): after
+ * many ends at once a softirq would run its callbacks for milliseconds, and packets
+ * would wait.
  */
 static void free_dead(struct work_struct *work)
 {
@@ -108,7 +108,7 @@ void natflow_flow_half_del(struct natflow_flow *flow)
 }
 
 /**
- * natflow_flow_unlink() - take a flow out of every list: nobody finds it any more
+ * natflow_flow_unlink() - make a flow unreachable: take it out of every list
  * @flow: flow; natflow_flow_retire() follows, outside the lock
  *
  * Context: natflow_net.flow_lock held.
@@ -160,8 +160,8 @@ void natflow_flow_retire(struct natflow_flow *flow, enum natflow_reason reason)
  * @flow: flow, found under RCU or referenced
  * @reason: one of NATFLOW_END_*
  *
- * When it returns, no packet finds the flow; packets that found it before are
- * still being forwarded until the end of their RCU section, and are counted.
+ * When it returns, no packet finds the flow. Packets that found it before are
+ * forwarded and counted until the end of their RCU section.
  *
  * Context: RCU read side or a reference held; any but hard irq.
  */
@@ -205,16 +205,16 @@ void natflow_flow_fold(struct natflow_flow *flow)
 	}
 }
 
-/* Had this direction a hit in this tick of the packet path, or in one of the last two? */
+/* True if this direction had a hit in this tick of the packet path or the two before. */
 static bool is_busy(const struct natflow_dir *dir)
 {
 	return (u16)(natflow_tick_now() - READ_ONCE(dir->tick)) <= 2;
 }
 
 /*
- * A flow is looked at once a turn of the hand, at its original direction. It
- * has a second chance if it had traffic since the last turn; and however fast
- * the hand is turned, traffic of the last 128 ms saves it.
+ * The clock hand meets each flow once a turn, at its original direction. Traffic
+ * since the last turn gives it a second chance. Traffic in the last 128 ms saves it
+ * however fast the hand turns.
  */
 static bool is_victim(struct natflow_flow *flow)
 {
@@ -251,9 +251,9 @@ static struct natflow_flow *find_victim(struct natflow_net *nn)
 }
 
 /*
- * Make room for one more object. Unpublished ones only compete among
- * themselves, for an eighth of the limit at most: a flood that is never answered
- * cannot push out a flow that carries traffic.
+ * Make room for one more object. Unpublished flows compete only with each other,
+ * for an eighth of the limit: a flood that is never answered cannot evict a flow
+ * that carries traffic.
  */
 static struct natflow_flow *make_room(struct natflow_net *nn, enum natflow_reason *why)
 {
@@ -335,7 +335,7 @@ enum natflow_reason natflow_flow_select(struct natflow_net *nn, struct nf_conn *
 	why = natflow_ct_eligible(ct);
 	if (why)
 		return why;
-	/* However fast flows come and go, their memory is bounded. */
+	/* This bounds memory when flows end faster than they are freed. */
 	if (atomic_read(&nn->dead_count) >= max(READ_ONCE(nn->config.flow_limit), DEAD_LIMIT_MIN))
 		return NATFLOW_LEARN_FULL;
 	flow = flow_alloc(nn, ct, hw);
@@ -418,7 +418,7 @@ int __init natflow_flow_init(void)
 					  0, SLAB_HWCACHE_ALIGN, NULL);
 	flow_cache[1] = kmem_cache_create("natflow_flow6", cold + 2 * sizeof(struct natflow_dir6),
 					  0, SLAB_HWCACHE_ALIGN, NULL);
-	/* It frees memory: it must run when there is none for a new worker. */
+	/* It frees memory, so it must run without memory for a new worker. */
 	undertakers = alloc_workqueue("natflow", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (flow_cache[0] && flow_cache[1] && undertakers)
 		return 0;

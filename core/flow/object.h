@@ -8,11 +8,11 @@
  *      │ the other direction too
  *   PUBLISHED ── both directions are in the table; hits happen
  *      │ conntrack gone, FIN, flush, eviction, ...
- *   DEAD    ── nobody finds it; freed when the last reference and a grace period end
+ *   DEAD    ── not reachable; freed after the last reference and a grace period
  *
- * Readers of the table hold rcu_read_lock(). Everything that changes which
- * objects are reachable holds natflow_net.flow_lock. A published direction's
- * key and rewrite never change; all else is re-written by learning, see write_dir().
+ * Readers of the table hold rcu_read_lock(). Code that changes which objects are
+ * reachable holds natflow_net.flow_lock. The key and the rewrite of a published
+ * direction never change; learning writes the other fields, see write_dir().
  *
  * Memory (v4, 64-bit): 192 cold + 2 * 64 hot + its share of the table.
  */
@@ -27,7 +27,7 @@
 
 struct nf_conn;
 
-#define NATFLOW_HALVES_MAX	8192U	/* unpublished ones; they live for a round trip */
+#define NATFLOW_HALVES_MAX	8192U	/* unpublished flows; they last a round trip */
 
 enum natflow_flow_bit {
 	NATFLOW_FLOW_V6,
@@ -41,7 +41,7 @@ enum natflow_flow_bit {
 	NATFLOW_FLOW_SECOND_CHANCE,	/* had traffic since the clock hand last passed */
 };
 
-/* What a feature above wants to see of a TCP client whose flow is fast. */
+/* Which packets of a fast flow's TCP client a feature wants to see. */
 struct natflow_watch {
 	u32 from;		/* sequence number, host order */
 	bool on;		/* packets with payload from there on take the stack */
@@ -60,11 +60,11 @@ struct natflow_flow {
 	struct list_head half;		/* natflow_net.halves, by @number */
 	u64 number;			/* in order of birth, for a listing in pieces */
 	atomic64_t packets[2], bytes[2];	/* folded so far; packets are skbs */
-	/* What the stack did with packets that looked like natflow_dir.look. */
+	/* What the stack did with packets whose fields were natflow_dir.look. */
 	struct natflow_meta {
-		u32 in_mark, in_priority;	/* as they came in */
-		u32 mark, priority;		/* as they left */
-		u32 ct_mark;		/* the conntrack's, meanwhile */
+		u32 in_mark, in_priority;	/* at arrival */
+		u32 mark, priority;		/* at POST_ROUTING */
+		u32 ct_mark;		/* the conntrack's at that time */
 		u32 watch_from;		/* natflow_watch.from */
 		u16 min, max;		/* lengths */
 		u16 seen;		/* natflow_tick_now() when the stack last had a packet */
@@ -76,13 +76,13 @@ struct natflow_flow {
 	int iif[2];			/* ingress ifindex, for display */
 } ____cacheline_aligned;
 
-/* What learning found out about one direction. */
+/* What one packet taught about a direction. */
 struct natflow_lesson {
 	union natflow_key key;		/* as packets arrive */
 	union natflow_key after;	/* as they leave; ports and addresses count */
 	struct natflow_egress *egress;	/* one reference, taken over by the flow */
-	struct natflow_note in;		/* how it came in... */
-	u64 look;			/* ...and how it left */
+	struct natflow_note in;		/* its fields at arrival */
+	u64 look;			/* and at POST_ROUTING */
 	u32 mark, priority;
 	u32 ct_mark;
 	bool strict;			/* natflow_net.strict */
@@ -110,7 +110,7 @@ natflow_dir_flow(struct natflow_dir *dir, const u8 family)
 	return (struct natflow_flow *)((void *)dir - before) - 1;
 }
 
-/* The same for whoever does not know the family, off the hot path. */
+/* The same if the family is unknown, off the hit path. */
 static inline struct natflow_flow *natflow_dir_owner(struct natflow_dir *dir)
 {
 	return natflow_dir_is(dir, NFPROTO_IPV4) ? natflow_dir_flow(dir, NFPROTO_IPV4) :

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What learning found out is written into a flow; with both directions known it is published. */
+/* Write a lesson into a flow, and publish the flow when both directions are learned. */
 #include "../base/attach.h"
 #include "../base/clock.h"
 #include "../base/ct.h"
@@ -31,9 +31,9 @@ static void write_rewrite(void *rewrite, const struct natflow_lesson *l, u8 fami
 }
 
 /*
- * Write what was learned into the direction. A published one is being read:
- * its key and rewrite stay, the clock is stored last and read first, so that
- * whoever sees the new clock sees the new egress.
+ * Write the lesson into the direction. Readers use a published direction at the same
+ * time: its key and rewrite stay. The clock is stored last and read first, so a
+ * reader of the new clock sees the new egress.
  */
 static struct natflow_egress *write_dir(struct natflow_flow *flow, unsigned int d,
 					struct natflow_lesson *l)
@@ -56,7 +56,7 @@ static struct natflow_egress *write_dir(struct natflow_flow *flow, unsigned int 
 	return old;
 }
 
-/* Why the stack keeps this direction's packets, whatever they look like. */
+/* Why all packets of this direction stay with the stack, or NATFLOW_OK. */
 static enum natflow_reason kept(const struct natflow_dir *dir)
 {
 	if (dir->look & NATFLOW_DIR_REWRITTEN)
@@ -72,7 +72,7 @@ static bool same_key(struct natflow_flow *flow, unsigned int d, const union natf
 		       natflow_key_words(family) * sizeof(u64));
 }
 
-/* Two live flows, one key: neither may guess. */
+/* Two live flows have the same key: the packets of both take the stack. */
 static void make_ambiguous(struct natflow_flow *flow)
 {
 	u8 family = natflow_flow_family(flow);
@@ -109,7 +109,7 @@ static enum natflow_reason publish(struct natflow_flow *flow, struct natflow_flo
 			return NATFLOW_LEARN_AMBIGUOUS;
 		}
 		if (*dead || !natflow_flow_unlink(other))
-			return NATFLOW_LEARN_HALF;	/* the next packet finds the way clear */
+			return NATFLOW_LEARN_HALF;	/* the next packet publishes it */
 		*dead = other;
 	}
 	if (!natflow_ct_unblind(flow->ct))
@@ -127,8 +127,8 @@ static enum natflow_reason publish(struct natflow_flow *flow, struct natflow_flo
 }
 
 /*
- * The clock said that nothing has changed, and the stack sent this packet, for
- * which the same rules apply, another way: an event was missed.
+ * An event was missed if the route generation is the same, the fields and the mark
+ * are the same, and the stack yet sent this packet to another next hop.
  */
 static bool missed_event(struct natflow_flow *flow, unsigned int d,
 			 const struct natflow_lesson *l)

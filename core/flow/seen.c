@@ -22,7 +22,7 @@ static u8 ecn_bit(u64 look)
 	return BIT(natflow_look_ecn(look));
 }
 
-/* Did the last packet come in like this one, but for its length and ECN codepoint? */
+/* Did the last packet arrive like this one, apart from length and ECN codepoint? */
 static bool came_alike(const struct natflow_dir *dir, const struct natflow_meta *m,
 		       const struct natflow_lesson *l)
 {
@@ -36,19 +36,19 @@ static bool left_alike(const struct natflow_meta *m, const struct natflow_lesson
 	return m->mark == l->mark && m->priority == l->priority;
 }
 
-/* Is its codepoint one that was seen? */
+/* Was this ECN codepoint seen before? */
 static bool is_ecn_seen(const struct natflow_meta *m, const struct natflow_note *in)
 {
 	return m->ecn & ecn_bit(in->look);
 }
 
-/* Is its length, where lengths are compared? */
+/* Is this length inside the range that was seen, if lengths are compared? */
 static bool is_length_seen(const struct natflow_meta *m, const struct natflow_note *in)
 {
 	return !m->strict || (m->min <= in->len && in->len <= m->max);
 }
 
-/* @l is more of the same. */
+/* The packet was treated like the ones before: extend what was seen. */
 static void widen(struct natflow_meta *m, const struct natflow_lesson *l)
 {
 	m->ecn |= ecn_bit(l->in.look);
@@ -56,7 +56,7 @@ static void widen(struct natflow_meta *m, const struct natflow_lesson *l)
 	m->max = max(m->max, l->in.len);
 }
 
-/* What was known does not matter any more. */
+/* Start anew with this packet. */
 static void begin_anew(struct natflow_meta *m, const struct natflow_lesson *l)
 {
 	m->in_mark = l->in.mark;
@@ -71,8 +71,8 @@ static void begin_anew(struct natflow_meta *m, const struct natflow_lesson *l)
 }
 
 /*
- * Does the stack contradict itself? Not if rules or routes may have changed
- * meanwhile, nor by the first mark in a namespace where none was known to classify.
+ * Did the stack treat packets that arrived alike differently? Changed rules or routes
+ * do not count, nor does the first mark in a namespace without known classifying rules.
  */
 static bool contradicts(const struct natflow_dir *dir, const struct natflow_meta *m,
 			const struct natflow_lesson *l)
@@ -87,17 +87,16 @@ static bool needs_meta(const struct natflow_meta *m)
 }
 
 /**
- * natflow_seen_write() - take down what a packet of a direction teaches
+ * natflow_seen_write() - record what a packet teaches about its direction
  * @flow: flow, flow_lock held
  * @d: direction, IP_CT_DIR_*
  * @l: what was seen
  *
- * Readers take no lock. The packet path compares natflow_dir.look with the packet,
- * in one load: if they are equal there is no flag in it, and natflow_flow.meta,
- * whatever it holds, is not needed. Else natflow_seen_read() retries by
- * natflow_flow.seq. (On 32-bit machines these are two loads. A packet could
- * match if it has the TTL of one and the flow label of another packet that both
- * left without a mark while it came in on another CPU.)
+ * Readers take no lock. The packet path loads natflow_dir.look once and compares it
+ * with the packet. Equal words have no flag, so natflow_flow.meta is not needed.
+ * Otherwise natflow_seen_read() retries by natflow_flow.seq. (On 32-bit machines
+ * these are two loads. During a write a packet may then match with the TTL of one
+ * packet and the flow label of another, both of which left without a mark.)
  */
 void natflow_seen_write(struct natflow_flow *flow, unsigned int d, const struct natflow_lesson *l)
 {
@@ -134,7 +133,7 @@ static bool try_read(const struct natflow_flow *flow, const struct natflow_dir *
 	u32 seq = smp_load_acquire(&flow->seq);	/* pairs with the writer's release */
 
 	seen->look = READ_ONCE(dir->look);
-	seen->meta = data_race(*meta);	/* thrown away if the sequence moved */
+	seen->meta = data_race(*meta);	/* discarded if the sequence moved */
 	smp_rmb();		/* the copy before the second look; pairs with smp_wmb() */
 	return !(seq & 1) && seq == READ_ONCE(flow->seq);
 }
@@ -162,7 +161,7 @@ void natflow_seen_read(struct natflow_flow *flow, const struct natflow_dir *dir,
 }
 
 /**
- * natflow_seen_verdict() - would the stack treat a packet like those that were seen
+ * natflow_seen_verdict() - would the stack treat a packet like the ones that were seen
  * @seen: what was learned of the packet's direction
  * @in: how the packet came in
  *

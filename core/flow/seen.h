@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the stack was seen to do with the packets of one direction: how they
- * came in, how they left. Only packets that came in alike are fast.
+ * What the stack did with the packets of one direction: their fields at arrival and
+ * at POST_ROUTING. Only packets that arrive like these are fast.
  */
 #ifndef _NATFLOW_CORE_FLOW_SEEN_H
 #define _NATFLOW_CORE_FLOW_SEEN_H
@@ -9,13 +9,12 @@
 #include "object.h"
 
 /*
- * Where rules classify packets, so many that were treated alike make a direction
- * fast: more than the 5 that limits of iptables and nftables let pass at once if
- * not told otherwise.
+ * If rules classify packets, a direction becomes fast after so many packets that were
+ * treated alike. Limits of iptables and nftables let 5 packets pass at once by default.
  */
 #define NATFLOW_ALIKE 8
 
-/* What was learned of a direction, as it was at one moment. */
+/* A consistent copy of what was learned about a direction. */
 struct natflow_seen {
 	u64 look;
 	struct natflow_meta meta;

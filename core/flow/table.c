@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The hash table: keyed hash, two buckets of seven per key, no chains, no
- * moves. Readers are in table.h; every function here but the allocation
- * runs under natflow_net.flow_lock.
+ * The hash table: keyed hash, two buckets of seven slots per key, no chains, no
+ * moves. Readers are in table.h. All functions here except the allocation run under
+ * natflow_net.flow_lock.
  */
 #include <linux/mm.h>
 #include <linux/random.h>
@@ -10,12 +10,12 @@
 #include "table.h"
 
 #define OVERFLOW_SHIFT 56
-#define OVERFLOW_MAX 0xffULL	/* sticks: the second bucket is looked at for ever */
+#define OVERFLOW_MAX 0xffULL	/* saturated: readers look at the second bucket forever */
 
 /*
- * A bucket with so many entries gives new ones away to an emptier second
- * bucket. Before that all are where readers look first; from then on choice
- * keeps buckets even, and none fills up before the table is at its limit.
+ * With so many entries in the first bucket, a new one goes to an emptier second
+ * bucket. Below that, all entries are where readers look first. Above it, the choice
+ * keeps buckets even, so none is full before the table is at its limit.
  */
 #define CROWDED 3
 
@@ -85,7 +85,7 @@ static void overflow_add(struct natflow_bucket *b, int n)
 }
 
 /**
- * natflow_table_find() - who has this key
+ * natflow_table_find() - the direction that has a key
  * @nn: namespace, flow_lock held
  * @table: its table
  * @key: words of a union natflow_key
@@ -117,7 +117,7 @@ struct natflow_dir *natflow_table_find(struct natflow_net *nn, struct natflow_ta
 }
 
 /**
- * natflow_table_insert() - make one direction findable
+ * natflow_table_insert() - make one direction visible to readers
  * @nn: namespace, flow_lock held
  * @table: its table
  * @dir: complete direction whose key is not in the table
@@ -141,7 +141,7 @@ bool natflow_table_insert(struct natflow_net *nn, struct natflow_table *table,
 		return false;
 	if (b != first)
 		overflow_add(first, 1);
-	/* The tag after the pointer; a reader that is early compares the key anyway. */
+	/* The tag after the pointer: an early reader compares the key anyway. */
 	rcu_assign_pointer(b->slot[i], dir);
 	WRITE_ONCE(b->tags, b->tags | tag_byte(hash) << (8 * i));
 	return true;
@@ -154,7 +154,7 @@ bool natflow_table_insert(struct natflow_net *nn, struct natflow_table *table,
  * @dir: direction; need not be in the table
  * @family: of the direction
  *
- * Readers that found it earlier go on until the end of their RCU section.
+ * Readers that found it before may use it until the end of their RCU section.
  */
 void natflow_table_remove(struct natflow_net *nn, struct natflow_table *table,
 			  struct natflow_dir *dir, u8 family)
@@ -182,7 +182,7 @@ static void table_free_rcu(struct rcu_head *rcu)
 }
 
 /**
- * natflow_table_replace() - install a table or take the last one away
+ * natflow_table_replace() - install a table, or remove the last one
  * @nn: namespace
  * @table: new and empty, or NULL when no hook can run any more
  *

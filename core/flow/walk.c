@@ -4,9 +4,9 @@
 #include "life.h"
 
 /*
- * One walk over all flows. A walk that is interrupted after it removed the
- * object it stood at skips others when it goes on, and one during a resize
- * may too: only a walk that ended nothing has seen all.
+ * One walk over all flows. A walk that is interrupted at an object which it has
+ * removed may skip others, and so may a walk during a resize of the hash. Only a
+ * walk that ended no flow has seen all.
  */
 static bool flush_once(struct natflow_net *nn, enum natflow_reason reason,
 		       bool (*match)(struct natflow_flow *flow, const void *arg), const void *arg)
@@ -28,7 +28,7 @@ static bool flush_once(struct natflow_net *nn, enum natflow_reason reason,
 		}
 		rhashtable_walk_stop(&iter);
 		cond_resched();
-	} while (flow);		/* -EAGAIN: the hash was resized, or it was time to yield */
+	} while (flow);		/* -EAGAIN after a resize; or need_resched() */
 	rhashtable_walk_exit(&iter);
 	return ended;
 }
@@ -52,7 +52,7 @@ void natflow_flow_flush(struct natflow_net *nn, enum natflow_reason reason,
 		;
 }
 
-/* Is @flow in the table, now that it is another one? Publishes it there if there is room. */
+/* Move a published @flow to the new table. Return: true if there is no room for it. */
 static bool has_no_place(struct natflow_flow *flow, const void *unused)
 {
 	struct natflow_net *nn = flow->nn;
@@ -82,7 +82,7 @@ static bool has_no_place(struct natflow_flow *flow, const void *unused)
  * @nn: namespace
  * @table: new and empty; owned by @nn from here on
  *
- * One flow at a time: until it is its turn, a flow's packets miss and take the
+ * Flows move one by one. The packets of a flow that has not moved yet take the
  * stack. Flows beyond the new limit end.
  *
  * Context: process, may sleep, natflow_net.lock held.
