@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ageing, in slices: every tick looks at an eighth of the table for flows
- * whose conntrack is gone; every fourth folds the counters of flows that had
- * traffic and moves their conntrack's timeout; every eighth keeps neighbours
- * alive. Folding costs by active flows, not by all: a flow joins its CPU's
- * list with its first hit and leaves it after half a second of silence.
+ * Ageing. Each tick searches an eighth of the table for flows whose conntrack is gone.
+ * Each fourth tick folds the counters of active flows and extends the timeouts of
+ * their conntracks. Each eighth tick keeps neighbours alive. The cost of a fold grows
+ * with the active flows only: a flow joins its CPU's list at its first hit, and leaves
+ * it after half a second without one.
  */
 #include <linux/sched.h>
 #include "ageing.h"
@@ -24,8 +24,8 @@
  * natflow_ageing_join() - a flow had a hit in a new tick of the packet path
  * @flow: flow whose hit is already counted
  *
- * Pairs with fold_one(): either it sees the count, or we see the bit cleared
- * and put the flow on the list again.
+ * Pairs with fold_one(): either fold_one() sees the count, or this function sees
+ * the cleared bit and puts the flow on the list again.
  *
  * Context: RCU read side, BH disabled.
  */
@@ -131,7 +131,7 @@ static void age_table(struct natflow_net *nn)
 	} while (age_buckets(nn) > done);
 }
 
-/* Some of the unpublished ones, round and round; their order, by age, stays. */
+/* Some unpublished flows, in turn. Their order, by age, stays. */
 static void age_halves(struct natflow_net *nn)
 {
 	unsigned int n;
@@ -177,7 +177,7 @@ void natflow_ageing_tick(struct work_struct *work)
 		fold(nn, false);
 	if (nn->ticks % SLICES == 0) {
 		natflow_egress_keep_neighbours(nn);
-		/* The last flow went: the hooks may have nothing to do any more. */
+		/* The last flow ended: the hooks may be unnecessary now. */
 		if (!READ_ONCE(nn->flow_count) && READ_ONCE(nn->forwarding) &&
 		    !READ_ONCE(nn->learning))
 			natflow_hooks_kick(nn);
@@ -188,7 +188,7 @@ void natflow_ageing_tick(struct work_struct *work)
 }
 
 /**
- * natflow_ageing_start() - begin to tick; harmless when it already does
+ * natflow_ageing_start() - start the tick; no effect if it runs
  * @nn: namespace
  */
 void natflow_ageing_start(struct natflow_net *nn)
@@ -197,7 +197,7 @@ void natflow_ageing_start(struct natflow_net *nn)
 }
 
 /**
- * natflow_ageing_stop() - stop ticking and let go of all active flows
+ * natflow_ageing_stop() - stop the tick and drop the references of active flows
  * @nn: namespace whose hooks are gone and whose flows are ended
  *
  * Context: process, may sleep; not under a lock the tick takes.

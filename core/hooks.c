@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hooks exist only while there is something to look up or to learn. They
- * follow rules in a worker, because rules are checked under locks that RTNL
- * must not be taken under; what is written to natflow_ctl acts before the
- * write returns.
+ * Hooks exist only while a flow exists or may be selected. A worker places and
+ * withdraws them when rules change, because rules are checked under locks inside
+ * which RTNL must not be taken. A write to natflow_ctl has its effect before it returns.
  */
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
@@ -18,7 +17,7 @@
 #include "topo/port.h"
 #include "listen.h"
 
-/* May new flows be selected? */
+/* May flows be selected? */
 static bool may_learn(const struct natflow_net *nn)
 {
 	const struct natflow_config *c = &nn->config;
@@ -63,8 +62,8 @@ static void unhook_stack(struct natflow_net *nn)
 }
 
 /*
- * PRE_ROUTING first: the packet is as it came in. POST_ROUTING last: it is as it
- * will leave, and confirm comes after us.
+ * First at PRE_ROUTING: the packet is as it arrived. Last at POST_ROUTING: it is as it
+ * leaves; conntrack's confirm comes after natflow.
  */
 static bool hook_stack(struct natflow_net *nn)
 {
@@ -78,7 +77,7 @@ static bool hook_stack(struct natflow_net *nn)
 	return nn->hooked;
 }
 
-/* The stack's hooks first, so that no flow is looked up before it can be learned. */
+/* The stack's hooks come first: a flow is looked up only if it can be learned. */
 static void place(struct natflow_net *nn)
 {
 	const bool again = READ_ONCE(nn->incomplete);
@@ -116,14 +115,14 @@ static void withdraw(struct natflow_net *nn)
 		natflow_ct_untrack(nn->net);
 	nn->tracked = false;
 	natflow_listen_stop(nn);
-	synchronize_net();	/* a packet that still learns publishes before the flush */
+	synchronize_net();	/* packets that still learn publish before the flush */
 	natflow_flow_flush(nn, nn->dead ? NATFLOW_END_NETNS : NATFLOW_END_DISABLED, NULL, NULL);
 	natflow_ageing_stop(nn);
 	WRITE_ONCE(nn->strict, false);
 }
 
 /**
- * natflow_hooks_update() - make the hooks fit the settings, now
+ * natflow_hooks_update() - place or withdraw the hooks by the settings, now
  * @nn: namespace
  *
  * Context: process, may sleep, neither natflow_net.lock nor RTNL held.
@@ -156,7 +155,7 @@ void natflow_hooks_work(struct work_struct *work)
 }
 
 /**
- * natflow_hooks_exit() - no hook and no worker from here on
+ * natflow_hooks_exit() - withdraw the hooks for good
  * @nn: namespace
  *
  * Context: process, may sleep.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Learned from what the stack did, not from a guess: POST_ROUTING, last. Each
- * direction is learned from a packet of that direction: how it came in (core/base/note.c),
- * and with which route, mark, priority and header fields it leaves.
+ * Learning: natflow records what the stack did, and guesses nothing. The hook is the
+ * last at POST_ROUTING. A packet teaches its own direction: its fields at arrival
+ * (core/base/note.c), and the route, mark, priority and fields with which it leaves.
  */
 #include <linux/inetdevice.h>
 #include <linux/netfilter_ipv4.h>
@@ -27,14 +27,14 @@
 #include "base/trace.h"
 #include "topo/path_in.h"
 
-/* One packet on its way out, and what it teaches. */
+/* One packet at POST_ROUTING, and its lesson. */
 struct ctx {
 	struct natflow_net *nn;
 	struct sk_buff *skb;
 	struct nf_conn *ct;
 	struct natflow_flow *flow;
 	struct net_device *out;
-	const struct natflow_note *in;	/* how the packet came in, NULL: not known */
+	const struct natflow_note *in;	/* the packet's fields at arrival, NULL: unknown */
 	bool deferred;			/* see is_deferred() */
 	unsigned int dir;
 	u8 family;
@@ -69,7 +69,7 @@ enum natflow_reason natflow_learn_select(struct natflow_net *nn, struct sk_buff 
 	return reason;
 }
 
-/* Does a setting choose this packet's flow, without a rule? */
+/* Does a setting select this packet's flow without a rule? */
 static bool selected_by_setting(const struct natflow_net *nn, const struct nf_conn *ct)
 {
 	const struct natflow_config *c = &nn->config;
@@ -87,8 +87,8 @@ static bool selected_by_setting(const struct natflow_net *nn, const struct nf_co
 }
 
 /*
- * No rule and no setting selected the packet. That is counted if the flow could
- * be fast, and not if a rule selected it and was refused: then it has a reason.
+ * No rule and no setting selected the packet. This is counted if the flow could be
+ * fast. A packet that a rule selected and natflow refused has another reason.
  */
 static enum natflow_reason check_unselected(const struct ctx *c)
 {
@@ -102,7 +102,7 @@ static enum natflow_reason check_unselected(const struct ctx *c)
 	return NATFLOW_LEARN_UNSELECTED;
 }
 
-/* Find the flow, or select it. If that is not possible c->flow stays NULL. */
+/* Find or select the flow. c->flow stays NULL if neither is possible. */
 static enum natflow_reason find(struct ctx *c)
 {
 	enum natflow_reason reason = NATFLOW_OK;
@@ -134,8 +134,8 @@ static bool is_usual_priority(const struct ctx *c)
 }
 
 /*
- * Did rules classify this packet, by what may differ between packets of a flow?
- * A mark that conntrack has too goes with the flow (CONNMARK --restore-mark).
+ * Did rules classify this packet by a property that differs between packets of a flow?
+ * A mark equal to the conntrack's belongs to the flow (CONNMARK --restore-mark).
  */
 static bool is_classified(const struct ctx *c)
 {
@@ -145,23 +145,23 @@ static bool is_classified(const struct ctx *c)
 	       !is_usual_priority(c) || (look_of(c) ^ c->in->look) & NATFLOW_LOOK_TOS;
 }
 
-/* There are such rules: what was learned without regard to lengths is doubtful. */
+/* There are classifying rules: lessons without lengths become invalid. */
 static void become_strict(struct natflow_net *nn)
 {
 	if (xchg(&nn->strict, true))
 		return;
-	/* xchg() is a barrier: who samples the new clock sees that the namespace is strict. */
+	/* xchg() is a barrier: a CPU that samples the new clock sees natflow_net.strict. */
 	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
 	natflow_log(nn, NATFLOW_LOG_INFO, "rules classify packets: their lengths are compared");
 }
 
 /*
- * Was the route looked up before this CPU sampled the clock? Not if the sample
- * was taken for this packet, nor if the route has no reference: then it was
- * looked up in this RCU section, behind the RX hook. SNAT takes a reference
- * (net/netfilter/nf_nat_proto.c:nf_xfrm_me_harder()), but a verdict from user
- * space, the one thing that delays packets between route and here, never
- * comes in a softirq.
+ * True if the route may be older than this CPU's clock sample. It is not older if the
+ * sample belongs to this packet. It is not older if the dst has no reference: the
+ * route was then looked up in this RCU section, behind the RX hook. SNAT takes a
+ * reference (net/netfilter/nf_nat_proto.c:nf_xfrm_me_harder()). Only a verdict from
+ * user space delays packets between route lookup and this hook, and it never comes
+ * in a softirq.
  */
 static bool is_deferred(const struct natflow_net *nn, const struct sk_buff *skb)
 {
@@ -170,13 +170,12 @@ static bool is_deferred(const struct natflow_net *nn, const struct sk_buff *skb)
 }
 
 /*
- * IPVS keeps its own timers, states and counters from the packets it sees, and
- * deletes the conntrack of a connection that it has not seen for a while
- * (net/netfilter/ipvs/ip_vs_conn.c:ip_vs_conn_expire(), 6.1 to 7.3). All its
- * forwarding methods mark a packet before they send it, and so does its hook in
- * FORWARD for answers (ip_vs_xmit.c:ip_vs_nat_send_or_cont(),
- * ip_vs_send_or_cont(), ip_vs_tunnel_xmit_prepare();
- * ip_vs_core.c:handle_response()).
+ * IPVS updates its timers, states and counters from the packets it sees. It deletes
+ * the conntrack of a connection without packets
+ * (net/netfilter/ipvs/ip_vs_conn.c:ip_vs_conn_expire(), 6.1 to 7.3). Its forwarding
+ * methods mark each packet before they send it, and its FORWARD hook marks answers
+ * (ip_vs_xmit.c:ip_vs_nat_send_or_cont(), ip_vs_send_or_cont(),
+ * ip_vs_tunnel_xmit_prepare(); ip_vs_core.c:handle_response()).
  */
 static enum natflow_reason check_owner(struct ctx *c)
 {
@@ -188,8 +187,8 @@ static enum natflow_reason check_owner(struct ctx *c)
 }
 
 /*
- * Is the MTU that the stack forwards with a learned one? It changes and expires
- * in the route itself, which no counter and no event tells
+ * Does the stack forward with a learned path MTU? That MTU changes and expires inside
+ * the route, without a counter or an event
  * (net/ipv4/route.c:update_or_create_fnhe(); include/net/ip.h:
  * ip_dst_mtu_maybe_forward()). IPv6 never forwards with one.
  */
@@ -198,7 +197,7 @@ static bool has_learned_mtu(const struct net *net, const struct rtable *rt)
 	return READ_ONCE(net->ipv4.sysctl_ip_fwd_use_pmtu) || (rt->rt_pmtu && rt->rt_mtu_locked);
 }
 
-/* The packet and its route: only plain unicast forwarding is imitated. */
+/* natflow imitates only plain unicast forwarding. */
 static enum natflow_reason check_route(struct ctx *c)
 {
 	const struct dst_entry *dst = skb_dst(c->skb);
@@ -244,7 +243,7 @@ static bool group_excludes(const struct natflow_net *nn, const struct natflow_po
 	}
 }
 
-/* The device it came in by; a VRF puts itself in that place (drivers/net/vrf.c:vrf_ip_rcv()). */
+/* The ingress port; a VRF overwrites skb->skb_iif (drivers/net/vrf.c:vrf_ip_rcv()). */
 static struct natflow_port *port_of(const struct ctx *c)
 {
 	struct natflow_port *port = natflow_port_find(c->nn, c->skb->skb_iif);
@@ -255,7 +254,7 @@ static struct natflow_port *port_of(const struct ctx *c)
 								    IP6CB(c->skb)->iif);
 }
 
-/* Both ends: the port it came in by, the device it leaves by. */
+/* The ingress port and the egress device. */
 static enum natflow_reason check_ports(struct ctx *c)
 {
 	struct natflow_port *in = port_of(c);
@@ -271,7 +270,7 @@ static enum natflow_reason check_ports(struct ctx *c)
 	return NATFLOW_OK;
 }
 
-/* The packet must look as conntrack's NAT says. */
+/* Addresses and ports must be those of conntrack's NAT. */
 static enum natflow_reason note_headers(struct ctx *c)
 {
 	struct natflow_lesson *l = &c->lesson;
@@ -296,7 +295,7 @@ static enum natflow_reason note_headers(struct ctx *c)
 	return NATFLOW_OK;
 }
 
-/* How it came in, how it leaves. */
+/* The fields at arrival and now. */
 static enum natflow_reason note_fields(struct ctx *c)
 {
 	struct natflow_lesson *l = &c->lesson;
@@ -313,7 +312,7 @@ static enum natflow_reason note_fields(struct ctx *c)
 	return NATFLOW_OK;
 }
 
-/* The next hop, as a shared egress. */
+/* The shared egress of the next hop. */
 static enum natflow_reason note_egress(struct ctx *c)
 {
 	struct dst_entry *dst = skb_dst(c->skb);
@@ -325,7 +324,7 @@ static enum natflow_reason note_egress(struct ctx *c)
 					   (void *)&ipv6_hdr(c->skb)->daddr);
 	if (!neigh)
 		return NATFLOW_LEARN_NEIGHBOUR;
-	/* Not valid yet: this packet makes the stack resolve it, a later one is learned from. */
+	/* The neighbour is not valid yet: this packet makes the stack resolve it. */
 	if (READ_ONCE(neigh->nud_state) & NUD_VALID)
 		c->lesson.egress = natflow_egress_get(c->nn, neigh, mtu, c->skb->priority,
 						      htons(v4 ? ETH_P_IP : ETH_P_IPV6));
@@ -339,7 +338,7 @@ static enum natflow_reason learn(struct ctx *c)
 
 	c->lesson.clock = natflow_clock_sampled(c->nn, c->family);
 	reason = natflow_ct_eligible(c->ct);
-	/* It began to close with a packet whose flags the RX hook did not see. */
+	/* The connection began to close, and the RX hook did not see those TCP flags. */
 	if (reason == NATFLOW_LEARN_TCP_STATE &&
 	    test_bit(NATFLOW_FLOW_PUBLISHED, &c->flow->bits))
 		natflow_flow_end(c->flow, NATFLOW_END_TCP);
@@ -379,7 +378,7 @@ unsigned int natflow_learn(void *priv, struct sk_buff *skb, const struct nf_hook
 	enum ip_conntrack_info info;
 	enum natflow_reason reason;
 
-	/* Only what came in by a device and was routed by us can be imitated. */
+	/* Only a packet that a device received and the stack routed teaches. */
 	if (!READ_ONCE(c.nn->forwarding) || !skb->skb_iif || skb->sk || !skb_dst(skb))
 		return NF_ACCEPT;
 	c.ct = nf_ct_get(skb, &info);

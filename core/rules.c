@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Notice that a table of iptables-legacy was made or replaced. No event tells:
+ * Detect that a table of iptables-legacy was created or replaced. There is no event:
  * x_tables swaps xt_table.private (net/netfilter/x_tables.c:xt_replace_table(),
  * 6.1 to 7.3). Two ways, both only with revalidate=1:
  *
- *   Packets compare pointers, once a jiffy and namespace: those to the lists of
- *   hooks, and xt_table.private of each table. A table is found by its hook, and
- *   stays allocated for an RCU grace period after its hook is gone. What
- *   xt_table.private points to is not read here: it is freed without one.
+ *   Packets compare pointers, once a jiffy and namespace: the pointers to the lists
+ *   of hooks, and xt_table.private of each table. A table is found by its hook. It
+ *   stays allocated for an RCU grace period after its hook is gone. The object behind
+ *   xt_table.private is not read here: it is freed without a grace period.
  *
- *   The tick compares contents once a second. Two changes between two looks can
- *   bring an old pointer back, because freed memory is used again.
+ *   The tick compares contents once a second: after two changes between two
+ *   comparisons a pointer may be the old one, because freed memory is reused.
  */
 #include <linux/export.h>
 #include <linux/mutex.h>
@@ -62,7 +62,7 @@ static unsigned long compare(struct natflow_net *nn)
 	rcu_read_unlock();
 	if (unlikely(READ_ONCE(nn->rules_sum) != sum)) {
 		WRITE_ONCE(nn->rules_sum, sum);
-		WRITE_ONCE(nn->rules_new, true);	/* maybe a table whose hook is not known */
+		WRITE_ONCE(nn->rules_new, true);	/* perhaps a table whose hook is unknown */
 		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
 	}
 	return sum;
@@ -72,8 +72,8 @@ static unsigned long compare(struct natflow_net *nn)
  * natflow_rules_look() - was a table replaced since the last look
  * @nn: namespace with revalidate=1
  *
- * Looks once a jiffy; if something changed, everything learned so far is
- * doubtful when it returns. What other CPUs do meanwhile may be a jiffy late.
+ * Compares once a jiffy. If a table changed, all lessons are invalid when this
+ * function returns. Other CPUs may notice a jiffy later.
  *
  * Context: any.
  */
@@ -88,7 +88,7 @@ void natflow_rules_look(struct natflow_net *nn)
 }
 
 /**
- * natflow_rules_tick() - compare what the tables of a namespace contain
+ * natflow_rules_tick() - compare the contents of a namespace's tables
  * @nn: namespace
  * @full: even if no pointer changed
  *
@@ -120,7 +120,7 @@ void natflow_rules_tick(struct natflow_net *nn, bool full)
 }
 
 /**
- * natflow_rules_reader() - who reads the tables
+ * natflow_rules_reader() - register the function that reads the tables
  * @sum: reader, or NULL: when it returns, the last one is not called any more
  *
  * Context: process, may sleep.
@@ -136,7 +136,7 @@ void natflow_rules_reader(natflow_rules_sum *sum)
 EXPORT_SYMBOL_GPL(natflow_rules_reader);
 
 /**
- * natflow_rules_forget() - a module goes: at the address of a hook may be another one soon
+ * natflow_rules_forget() - forget the hooks: a module is unloaded, its addresses are reused
  *
  * Context: process, may sleep; before the module's memory is freed.
  */
@@ -153,11 +153,11 @@ void natflow_rules_forget(void)
 EXPORT_SYMBOL_GPL(natflow_rules_forget);
 
 /**
- * natflow_rules_close() - a namespace goes: its tables are not read any more
+ * natflow_rules_close() - stop reading the tables of a namespace that exits
  * @nn: namespace
  *
- * Its tables are freed soon, in an order that is not known, and looking for one
- * that is gone makes it again (net/netfilter/x_tables.c:xt_find_table_lock()).
+ * Its tables are freed soon, in an unknown order. A lookup of a freed table would
+ * create it again (net/netfilter/x_tables.c:xt_find_table_lock()).
  *
  * Context: process, may sleep; before any namespace operation's exit.
  */
