@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What other modules call. */
+/* The functions that other modules call. */
 #include <linux/module.h>
 #include "api.h"
 #include "../core/base/attach.h"
@@ -28,15 +28,15 @@ void natflow_rule_add(struct net *net)
 EXPORT_SYMBOL_GPL(natflow_rule_add);
 
 /**
- * natflow_rule_check() - say in the log if a rule can have no effect
+ * natflow_rule_check() - log a rule that can have no effect
  * @net: its namespace
  * @table: its table
  * @hooks: where it can be reached from, BIT(NF_INET_*); 0: not known
  * @proto: the only protocol it matches, 0: any
  *
- * It is accepted all the same: it does no harm, and other tools expect that.
- * iptables gives all rules of a table again when one changes, so the same is
- * only said again when the log has forgotten it.
+ * The rule is accepted: it does no harm, and other tools expect that. iptables
+ * checks all rules of a table again when one changes, so a message that the log
+ * still has is not repeated.
  *
  * Context: process.
  */
@@ -64,7 +64,7 @@ EXPORT_SYMBOL_GPL(natflow_rule_check);
  * natflow_rule_remove() - a FLOWOFFLOAD rule was destroyed
  * @net: its namespace
  *
- * Flows it selected live on.
+ * Flows that it selected stay.
  *
  * Context: process.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What natflow shows. Nothing here stops traffic or takes a lock of the packet path for long. */
+/* The files below /proc. No reader stops traffic or holds a lock of the packet path for long. */
 #include <linux/inet.h>
 #include <linux/netdevice.h>
 #include <linux/proc_fs.h>
@@ -14,7 +14,7 @@
 #include "../core/flow/flow.h"
 #include "../core/base/log.h"
 
-/* The lock waits for a change that is under way. */
+/* The lock waits until a change in progress is complete. */
 static bool hooks_in_place(struct natflow_net *nn)
 {
 	bool yes;
@@ -74,10 +74,9 @@ static int show_log(struct seq_file *m, void *v)
 }
 
 /*
- * The flows, by position: first the slots of the table, then the unpublished
- * by their numbers.
- * A position is stable however the table changes, so that a read in pieces
- * neither repeats nor loses a flow that stays.
+ * The flows, by position: first the slots of the table, then the unpublished flows by
+ * their numbers. A position stays the same when the table changes, so a read in
+ * pieces neither repeats nor loses a flow that stays.
  */
 static struct natflow_flow *flow_in_slot(const struct natflow_table *table, loff_t slot)
 {
@@ -163,7 +162,7 @@ static void show_tuple(struct seq_file *m, const union natflow_key *key, u8 fami
 	seq_printf(m, " sport=%u dport=%u", ntohs(tail->ports.sport), ntohs(tail->ports.dport));
 }
 
-/* One direction: as it comes in, as it leaves, by which devices, how much. */
+/* One direction: its addresses before and after NAT, its devices, its counters. */
 static void show_dir(struct seq_file *m, struct natflow_flow *flow, unsigned int d)
 {
 	u8 family = natflow_flow_family(flow);

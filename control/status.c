@@ -17,7 +17,7 @@
 
 #define ADD_RULE "iptables -I FORWARD 1 -j FLOWOFFLOAD"
 
-/* What the conditions look at, read once. */
+/* The state that the conditions test, read once. */
 struct status {
 	const struct natflow_net *nn;
 	const struct natflow_stats *sum;
@@ -93,7 +93,7 @@ static bool reaches_no_rule(struct status *s)
 		   s->rules, passed);
 }
 
-/* What says nothing about the connections that are selected: each begins with it. */
+/* Reasons that every connection meets at its beginning. */
 static bool is_transient(enum natflow_reason reason)
 {
 	switch (reason) {
@@ -153,7 +153,7 @@ static bool (* const reasons[])(struct status *s) = {
 	learns_nothing, selects_nothing, meets_no_hook, is_idle,
 };
 
-/* -- what should be known, accelerated or not */
+/* -- notes, also while packets are accelerated */
 
 static bool is_full(struct status *s)
 {
@@ -226,7 +226,7 @@ static void look(struct status *s, struct natflow_net *nn, const struct natflow_
 	s->entries = READ_ONCE(nn->flow_count);
 	s->flows = s->entries - min(half, s->entries);
 	s->limit = READ_ONCE(nn->config.flow_limit);
-	/* The lock waits for a change that is under way. */
+	/* The lock waits until a change in progress is complete. */
 	mutex_lock(&nn->lock);
 	s->learning = nn->learning;
 	s->hooked = nn->hooked;
