@@ -266,6 +266,12 @@ case_revalidate_nft_v4, case_revalidate_nft_v6 = revalidate_case(
     "nft add rule inet other f meta l4proto udp drop", "nft flush chain inet other f")
 
 
+def is_fast(flow):
+    d = Delta()
+    exchange(flow)
+    return d["hits"] == 2 * ROUNDS
+
+
 def revalidate_table(table, chain):
     """Another legacy table than the one with the target, made only now: its DROP bites, and so do two changes at once."""
     def test(family):
@@ -273,7 +279,10 @@ def revalidate_table(table, chain):
         ctl("revalidate=1")
         rules_changed(family, f"{IPT[family]} -w -t {table} -I {chain} -p udp -j DROP", True).close()
         rule(family, f"-R {chain} 1 -p udp --dport 1 -j DROP", table=table)
-        flow = learned(Udp(family))
+        flow = Udp(family)
+        flow.learn()
+        # The tick finds the new table's hook, and sends each flow through the rules for that once more.
+        wait(lambda: is_fast(flow), "fast")
         # The second change may put the table where the first one took it from.
         for port in (2, flow.server.getsockname()[1]):
             rule(family, f"-R {chain} 1 -p udp --dport {port} -j DROP", table=table)
