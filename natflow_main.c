@@ -39,9 +39,9 @@ static void net_setup(struct natflow_net *nn, struct net *net)
 	nn->config.flow_limit = NATFLOW_DEFAULT_flow_limit;
 	nn->config.debug = NATFLOW_DEFAULT_debug;
 	mutex_init(&nn->lock);
-	spin_lock_init(&nn->egress_lock);
-	hash_init(nn->ports);
-	hash_init(nn->egresses);
+	spin_lock_init(&nn->topo.egress_lock);
+	hash_init(nn->topo.ports);
+	hash_init(nn->topo.egresses);
 	INIT_WORK(&nn->sync, natflow_hooks_work);
 	INIT_DELAYED_WORK(&nn->tick, natflow_ageing_tick);
 }
@@ -66,7 +66,7 @@ static void flows_stop(struct natflow_net *nn)
 
 static void flows_drain(struct natflow_net *nn)
 {
-	flush_work(&nn->undertaker);
+	flush_work(&nn->flows.undertaker);
 }
 
 /* What a namespace's part is taken down by; RCU callbacks run out before FREE. */

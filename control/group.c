@@ -10,7 +10,7 @@
 
 static void *make_group(struct natflow_net *nn, unsigned int lines)
 {
-	return kmemdup(&nn->group, sizeof(nn->group), GFP_KERNEL);
+	return kmemdup(&nn->topo.group, sizeof(nn->topo.group), GFP_KERNEL);
 }
 
 static void commit_group(struct natflow_net *nn, void *draft)
@@ -72,8 +72,8 @@ static void show_group(struct natflow_net *nn, struct seq_file *m)
 
 	seq_puts(m, "ifname_group_clear\n");
 	rtnl_lock();
-	for (i = 0; i < nn->group.count; i++)
-		seq_printf(m, "ifname_group_add=%s\n", nn->group.name[i]);
+	for (i = 0; i < nn->topo.group.count; i++)
+		seq_printf(m, "ifname_group_add=%s\n", nn->topo.group.name[i]);
 	rtnl_unlock();
 }
 

@@ -44,11 +44,11 @@ static int show_summary(struct seq_file *m, void *v)
 	seq_printf(m, "rules_reached %llu\n", sum->reached);
 	seq_printf(m, "learning %d\n", READ_ONCE(nn->learning));
 	seq_printf(m, "hooked %d\n", hooks_in_place(nn));
-	seq_printf(m, "flows %u\n", READ_ONCE(nn->flow_count) - READ_ONCE(nn->half_count));
-	seq_printf(m, "flows_half %u\n", READ_ONCE(nn->half_count));
-	seq_printf(m, "flows_peak %u\n", READ_ONCE(nn->flow_peak));
+	seq_printf(m, "flows %u\n", READ_ONCE(nn->flows.count) - READ_ONCE(nn->flows.half_count));
+	seq_printf(m, "flows_half %u\n", READ_ONCE(nn->flows.half_count));
+	seq_printf(m, "flows_peak %u\n", READ_ONCE(nn->flows.peak));
 	rcu_read_lock();
-	table = rcu_dereference(nn->table);
+	table = rcu_dereference(nn->flows.table);
 	seq_printf(m, "flow_limit %u\n", table->limit);
 	seq_printf(m, "table_bytes %zu\n", struct_size(table, bucket, (size_t)table->mask + 1));
 	rcu_read_unlock();
@@ -94,18 +94,18 @@ static struct natflow_flow *half_from(struct natflow_net *nn, struct natflow_flo
 {
 	struct natflow_flow *flow;
 
-	spin_lock_bh(&nn->flow_lock);
+	spin_lock_bh(&nn->flows.lock);
 	if (before && !test_bit(NATFLOW_FLOW_PUBLISHED, &before->bits) &&
 	    !test_bit(NATFLOW_FLOW_DEAD, &before->bits)) {
 		flow = list_next_entry(before, half);
 	} else {
-		list_for_each_entry(flow, &nn->halves, half)
+		list_for_each_entry(flow, &nn->flows.halves, half)
 			if (flow->number >= number)
 				break;
 	}
-	if (list_entry_is_head(flow, &nn->halves, half))
+	if (list_entry_is_head(flow, &nn->flows.halves, half))
 		flow = NULL;
-	spin_unlock_bh(&nn->flow_lock);
+	spin_unlock_bh(&nn->flows.lock);
 	return flow;
 }
 
@@ -113,7 +113,7 @@ static struct natflow_flow *half_from(struct natflow_net *nn, struct natflow_flo
 static struct natflow_flow *flow_from(struct natflow_net *nn, struct natflow_flow *before,
 				      loff_t *pos)
 {
-	const struct natflow_table *table = rcu_dereference(nn->table);
+	const struct natflow_table *table = rcu_dereference(nn->flows.table);
 	loff_t slots = ((loff_t)table->mask + 1) * NATFLOW_BUCKET_SLOTS;
 
 	for (; *pos < slots; ++*pos) {

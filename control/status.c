@@ -218,12 +218,12 @@ static void look_at_forwarding(struct status *s, struct net *net)
 
 static void look(struct status *s, struct natflow_net *nn, const struct natflow_stats *sum)
 {
-	u32 half = READ_ONCE(nn->half_count);
+	u32 half = READ_ONCE(nn->flows.half_count);
 
 	s->nn = nn;
 	s->sum = sum;
 	s->rules = atomic_read(&nn->rules);
-	s->entries = READ_ONCE(nn->flow_count);
+	s->entries = READ_ONCE(nn->flows.count);
 	s->flows = s->entries - min(half, s->entries);
 	s->limit = READ_ONCE(nn->config.flow_limit);
 	/* The lock waits until a change in progress is complete. */
@@ -232,7 +232,7 @@ static void look(struct status *s, struct natflow_net *nn, const struct natflow_
 	s->hooked = nn->hooked;
 	s->tracked = nn->tracked;
 	mutex_unlock(&nn->lock);
-	s->ported = !hash_empty(nn->ports);
+	s->ported = !hash_empty(nn->topo.ports);
 	look_at_forwarding(s, nn->net);
 }
 

@@ -108,10 +108,10 @@ static u32 age_buckets(struct natflow_net *nn)
 	u32 slice;
 
 	rcu_read_lock();
-	table = rcu_dereference(nn->table);
+	table = rcu_dereference(nn->flows.table);
 	slice = table->mask / SLICES + 1;
 	for (n = 0; n < min(slice, BUCKETS_AT_ONCE); n++) {
-		struct natflow_bucket *b = &table->bucket[nn->slice++ & table->mask];
+		struct natflow_bucket *b = &table->bucket[nn->flows.slice++ & table->mask];
 
 		if (READ_ONCE(b->tags))
 			check_bucket(b);
@@ -140,14 +140,14 @@ static void age_halves(struct natflow_net *nn)
 	for (n = 0; n < HALVES_A_TICK; n++) {
 		struct natflow_flow *flow = NULL;
 
-		spin_lock_bh(&nn->flow_lock);
-		if (nn->half_hand == &nn->halves)
-			nn->half_hand = nn->halves.next;
-		if (n < nn->half_count) {
-			flow = list_entry(nn->half_hand, struct natflow_flow, half);
-			nn->half_hand = nn->half_hand->next;
+		spin_lock_bh(&nn->flows.lock);
+		if (nn->flows.half_hand == &nn->flows.halves)
+			nn->flows.half_hand = nn->flows.halves.next;
+		if (n < nn->flows.half_count) {
+			flow = list_entry(nn->flows.half_hand, struct natflow_flow, half);
+			nn->flows.half_hand = nn->flows.half_hand->next;
 		}
-		spin_unlock_bh(&nn->flow_lock);
+		spin_unlock_bh(&nn->flows.lock);
 		if (!flow)
 			break;
 		if (!natflow_ct_alive(flow->ct))
@@ -166,19 +166,19 @@ void natflow_ageing_tick(struct work_struct *work)
 {
 	struct natflow_net *nn = container_of(to_delayed_work(work), struct natflow_net, tick);
 
-	if (READ_ONCE(nn->flow_count)) {
+	if (READ_ONCE(nn->flows.count)) {
 		age_table(nn);
 		age_halves(nn);
 	}
-	nn->ticks++;
+	nn->flows.ticks++;
 	natflow_doubt_tick(nn);
-	natflow_rules_tick(nn, nn->ticks % SLICES == 0);
-	if (nn->ticks % FOLD_TICKS == 0)
+	natflow_rules_tick(nn, nn->flows.ticks % SLICES == 0);
+	if (nn->flows.ticks % FOLD_TICKS == 0)
 		fold(nn, false);
-	if (nn->ticks % SLICES == 0) {
+	if (nn->flows.ticks % SLICES == 0) {
 		natflow_egress_keep_neighbours(nn);
 		/* The last flow ended: the hooks may be unnecessary now. */
-		if (!READ_ONCE(nn->flow_count) && READ_ONCE(nn->forwarding) &&
+		if (!READ_ONCE(nn->flows.count) && READ_ONCE(nn->forwarding) &&
 		    !READ_ONCE(nn->learning))
 			natflow_hooks_kick(nn);
 		if (READ_ONCE(nn->learning) && READ_ONCE(nn->incomplete))

@@ -7,8 +7,8 @@
  *
  * Lock order, outermost first: RTNL, a bridge's lock, a neighbour's or its
  * table's lock, the receive queue of a listen socket; then
- * natflow_net.egress_lock; then the locks of a listener's operations.
- * natflow_net.flow_lock is not held. An event takes none of the mutexes.
+ * natflow_net.topo.egress_lock; then the locks of a listener's operations.
+ * natflow_net.flows.lock is not held. An event takes none of the mutexes.
  */
 #ifndef _NATFLOW_CORE_DOUBT_H
 #define _NATFLOW_CORE_DOUBT_H

@@ -137,7 +137,7 @@ void natflow_hooks_update(struct natflow_net *nn)
 		WRITE_ONCE(nn->forwarding, true);
 		place(nn);
 	} else if (nn->forwarding &&
-		   (nn->config.disabled || nn->dead || !READ_ONCE(nn->flow_count))) {
+		   (nn->config.disabled || nn->dead || !READ_ONCE(nn->flows.count))) {
 		WRITE_ONCE(nn->forwarding, false);
 		withdraw(nn);
 		natflow_log(nn, NATFLOW_LOG_INFO, "hooks withdrawn");

@@ -145,21 +145,21 @@ static void data_ready(struct sock *sk)
 	spin_lock_irqsave(&sk->sk_receive_queue.lock, flags);
 	if (skb_queue_empty(&sk->sk_receive_queue)) {
 		doubt = NATFLOW_DOUBT_PATHS;
-		if (atomic_read_acquire(&nn->bridge_checks))
+		if (atomic_read_acquire(&nn->listen.bridge_checks))
 			doubt |= NATFLOW_DOUBT_BRIDGES;
 	}
 	skb_queue_walk(&sk->sk_receive_queue, skb)
 		doubt |= read_message(nn, sk->sk_protocol, skb);
 	skb_queue_splice_init(&sk->sk_receive_queue, &done);
 	if (doubt & NATFLOW_DOUBT_BRIDGES)
-		atomic_inc(&nn->bridge_checks);
+		atomic_inc(&nn->listen.bridge_checks);
 	spin_unlock_irqrestore(&sk->sk_receive_queue.lock, flags);
 	__skb_queue_purge(&done);
 	if (!doubt)
 		return;
 	natflow_doubt(nn, doubt, NULL);
 	if (doubt & NATFLOW_DOUBT_BRIDGES)
-		atomic_dec_return_release(&nn->bridge_checks);
+		atomic_dec_return_release(&nn->listen.bridge_checks);
 }
 
 /* A message was lost for lack of memory. The tick opens the socket anew. */
@@ -253,11 +253,11 @@ bool natflow_listen_start(struct natflow_net *nn)
 	bool ok;
 
 	lockdep_assert_held(&nn->lock);
-	if (nn->all_routes != all)
-		hang_up(&nn->routes);
-	nn->all_routes = all;
-	ok = listen(nn, &nn->routes, NETLINK_ROUTE, routes, all ? all_routes : NULL);
-	return listen(nn, &nn->rulesets, NETLINK_NETFILTER, rulesets, NULL) && ok;
+	if (nn->listen.all_routes != all)
+		hang_up(&nn->listen.routes);
+	nn->listen.all_routes = all;
+	ok = listen(nn, &nn->listen.routes, NETLINK_ROUTE, routes, all ? all_routes : NULL);
+	return listen(nn, &nn->listen.rulesets, NETLINK_NETFILTER, rulesets, NULL) && ok;
 }
 
 /**
@@ -269,6 +269,6 @@ bool natflow_listen_start(struct natflow_net *nn)
 void natflow_listen_stop(struct natflow_net *nn)
 {
 	lockdep_assert_held(&nn->lock);
-	hang_up(&nn->routes);
-	hang_up(&nn->rulesets);
+	hang_up(&nn->listen.routes);
+	hang_up(&nn->listen.rulesets);
 }

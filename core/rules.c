@@ -60,9 +60,9 @@ static unsigned long compare(struct natflow_net *nn)
 	rcu_read_lock();
 	sum = fold(nn->net->nf.hooks_ipv4, 0) * 31 + fold(nn->net->nf.hooks_ipv6, 1);
 	rcu_read_unlock();
-	if (unlikely(READ_ONCE(nn->rules_sum) != sum)) {
-		WRITE_ONCE(nn->rules_sum, sum);
-		WRITE_ONCE(nn->rules_new, true);	/* perhaps a table whose hook is unknown */
+	if (unlikely(READ_ONCE(nn->legacy.sum) != sum)) {
+		WRITE_ONCE(nn->legacy.sum, sum);
+		WRITE_ONCE(nn->legacy.changed, true);	/* perhaps a table whose hook is unknown */
 		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
 	}
 	return sum;
@@ -81,9 +81,9 @@ void natflow_rules_look(struct natflow_net *nn)
 {
 	const u32 now = (u32)jiffies;
 
-	if (READ_ONCE(nn->rules_seen) == now)
+	if (READ_ONCE(nn->legacy.seen) == now)
 		return;
-	WRITE_ONCE(nn->rules_seen, now);
+	WRITE_ONCE(nn->legacy.seen, now);
 	compare(nn);
 }
 
@@ -102,20 +102,20 @@ void natflow_rules_tick(struct natflow_net *nn, bool full)
 	unsigned int f, i;
 	u32 content = 0;
 
-	if (!READ_ONCE(nn->config.revalidate) || !(full || READ_ONCE(nn->rules_new)))
+	if (!READ_ONCE(nn->config.revalidate) || !(full || READ_ONCE(nn->legacy.changed)))
 		return;
-	WRITE_ONCE(nn->rules_new, false);
+	WRITE_ONCE(nn->legacy.changed, false);
 	mutex_lock(&reader_lock);
-	if (reader && !nn->rules_closed)
+	if (reader && !nn->legacy.closed)
 		content = reader(nn->net, &found);
 	for (f = 0; f < NATFLOW_FAMILIES; f++)
 		for (i = 0; i < NATFLOW_RULES_TABLES; i++)
 			if (found.hook[f][i])
 				WRITE_ONCE(legacy.hook[f][i], found.hook[f][i]);
-	if (compare(nn) == nn->rules_content_at && content != nn->rules_content)
+	if (compare(nn) == nn->legacy.content_at && content != nn->legacy.content)
 		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
-	nn->rules_content_at = READ_ONCE(nn->rules_sum);
-	nn->rules_content = content;
+	nn->legacy.content_at = READ_ONCE(nn->legacy.sum);
+	nn->legacy.content = content;
 	mutex_unlock(&reader_lock);
 }
 
@@ -164,6 +164,6 @@ EXPORT_SYMBOL_GPL(natflow_rules_forget);
 void natflow_rules_close(struct natflow_net *nn)
 {
 	mutex_lock(&reader_lock);
-	nn->rules_closed = true;
+	nn->legacy.closed = true;
 	mutex_unlock(&reader_lock);
 }

@@ -77,13 +77,13 @@ enum natflow_reason natflow_attach_recheck(struct natflow_net *nn, struct natflo
  * @flow: the flow
  * @number: its number
  *
- * Context: RCU read side, natflow_net.flow_lock held.
+ * Context: RCU read side, natflow_net.flows.lock held.
  */
 void natflow_attach_bind(struct natflow_net *nn, struct natflow_flow *flow, u64 number)
 {
 	unsigned int slot;
 
-	lockdep_assert_held(&nn->flow_lock);
+	lockdep_assert_held(&nn->flows.lock);
 	if (!static_branch_unlikely(&attached))
 		return;
 	for (slot = 0; slot < NATFLOW_SLOTS; slot++) {
@@ -131,7 +131,7 @@ void natflow_attach_fold(struct natflow_net *nn, struct natflow_flow *flow, u64 
  * @number: its number
  * @reason: one of NATFLOW_END_*
  *
- * Context: BH disabled, natflow_net.flow_lock not held.
+ * Context: BH disabled, natflow_net.flows.lock not held.
  */
 void natflow_attach_end(struct natflow_net *nn, struct natflow_flow *flow, u64 number,
 			enum natflow_reason reason)
@@ -155,13 +155,13 @@ void natflow_attach_end(struct natflow_net *nn, struct natflow_flow *flow, u64 n
  * @nn: namespace
  * @eg: the egress
  *
- * Context: natflow_net.egress_lock held, BH disabled.
+ * Context: natflow_net.topo.egress_lock held, BH disabled.
  */
 void natflow_attach_egress_changed(struct natflow_net *nn, struct natflow_egress *eg)
 {
 	unsigned int slot;
 
-	lockdep_assert_held(&nn->egress_lock);
+	lockdep_assert_held(&nn->topo.egress_lock);
 	if (!static_branch_unlikely(&attached))
 		return;
 	rcu_read_lock();
@@ -245,10 +245,10 @@ int natflow_attach_add(struct natflow_net *nn, enum natflow_slot slot,
 		return -EBUSY;
 	/* The key first: a flow whose end is told was bound before. */
 	static_branch_inc(&attached);
-	spin_lock_bh(&nn->flow_lock);
-	at->since = nn->flow_seq;
+	spin_lock_bh(&nn->flows.lock);
+	at->since = nn->flows.seq;
 	rcu_assign_pointer(at->ops, ops);
-	spin_unlock_bh(&nn->flow_lock);
+	spin_unlock_bh(&nn->flows.lock);
 	return 0;
 }
 

@@ -59,6 +59,52 @@ struct natflow_config {
 	u32 debug;		/* which messages the log keeps: 1 errors, 2 warnings, 4 facts */
 };
 
+/* The netlink sockets of core/listen.c. */
+struct natflow_listen {
+	struct socket *routes, *rulesets;	/* under natflow_net.lock */
+	bool all_routes;		/* @routes receives IPv4 routes too; the same lock */
+	atomic_t bridge_checks;		/* CPUs that check bridge paths now */
+};
+
+/* Devices and next hops. */
+struct natflow_topo {
+	/* By ifindex: written under RTNL, read under RCU; their ways under @egress_lock. */
+	DECLARE_HASHTABLE(ports, 6);
+	atomic_t way_seq;		/* last way id in use, see natflow_way_new_id() */
+	struct natflow_group group;	/* written by one door's writer at a time, under RTNL */
+	spinlock_t egress_lock;
+	DECLARE_HASHTABLE(egresses, 8);	/* by neighbour: under @egress_lock */
+};
+
+/* Flows: see core/flow/flow.h. */
+struct natflow_flows {
+	/* Replaced under natflow_net.lock, filled under @lock. */
+	struct natflow_table __rcu *table;
+	struct rhashtable by_ct;
+	spinlock_t lock;		/* reachability of flows, and what they learned */
+	struct list_head halves;	/* selected but unpublished, oldest first; @lock */
+	struct list_head *half_hand;	/* next one to age; @lock */
+	u32 half_count;			/* @lock */
+	u32 count;			/* all flow objects; @lock */
+	u32 peak;			/* @lock */
+	u64 seq;			/* number of the last flow object; @lock */
+	struct llist_head dead;		/* without references, to be freed by @undertaker */
+	atomic_t dead_count;		/* ended and not freed yet */
+	struct work_struct undertaker;
+	u32 clock_hand;			/* next bucket to search for a victim; @lock */
+	u32 slice, ticks;		/* next bucket of the ageing walk; only the tick */
+};
+
+/* The tables of iptables-legacy, see core/rules.c. */
+struct natflow_legacy {
+	u32 seen;			/* jiffies of the last look */
+	bool changed;			/* a table was replaced: the tick reads them */
+	unsigned long sum;		/* of the tables' addresses */
+	unsigned long content_at;	/* @sum when @content was read */
+	u32 content;			/* sum of the tables' contents */
+	bool closed;			/* set at exit; these three under rules.c's lock */
+};
+
 struct natflow_net {
 	struct net *net;
 	struct natflow_config config;
@@ -73,47 +119,17 @@ struct natflow_net {
 	bool learning;			/* flows may be selected */
 	bool hooked;			/* @pre_ops, @post_ops are registered; under @lock */
 	bool tracked;			/* natflow asked conntrack to track; under @lock */
-	struct socket *routes, *rulesets;	/* heard by core/listen.c; under @lock */
-	bool all_routes;		/* @routes hears of IPv4 routes too; under @lock */
-	atomic_t bridge_checks;		/* CPUs that check bridge paths now, core/listen.c */
 	u32 strict;			/* rules were seen to classify packets, see core/learn.c */
 	bool incomplete;		/* one of these failed while learning: the tick retries */
 	bool dead;			/* set at exit: no hook is registered any more */
 
-	/* Ports, by ifindex: written under RTNL, read under RCU; their ways under @egress_lock. */
-	DECLARE_HASHTABLE(ports, 6);
-	atomic_t way_seq;		/* last way id in use, see natflow_way_new_id() */
-	struct natflow_group group;	/* written by one door's writer at a time, under RTNL */
-
-	/* Egresses, by neighbour: under @egress_lock. */
-	spinlock_t egress_lock;
-	DECLARE_HASHTABLE(egresses, 8);
-
-	/* Flows: see core/flow/flow.h. */
-	struct natflow_table __rcu *table;	/* replaced under @lock, filled under @flow_lock */
-	struct rhashtable by_ct;
-	spinlock_t flow_lock;		/* reachability of flows, and what they learned */
-	struct list_head halves;	/* selected but unpublished, oldest first; @flow_lock */
-	struct list_head *half_hand;	/* next one to age; @flow_lock */
-	u32 half_count;			/* @flow_lock */
-	u32 flow_count;			/* all flow objects; @flow_lock */
-	u32 flow_peak;			/* @flow_lock */
-	u64 flow_seq;			/* number of the last flow object; @flow_lock */
-	struct llist_head dead_flows;	/* without references, to be freed by @undertaker */
-	atomic_t dead_count;		/* ended and not freed yet */
-	struct work_struct undertaker;
-	u32 clock_hand;			/* next bucket to search for a victim; @flow_lock */
-	u32 slice, ticks;		/* next bucket of the ageing walk; only the tick */
+	struct natflow_listen listen;
+	struct natflow_topo topo;
+	struct natflow_flows flows;
 
 	atomic_t clock_bias[NATFLOW_FAMILIES];	/* natflow's own part of the route clocks */
 	u32 reported[NATFLOW_FAMILIES];	/* kernel's part at the last tick; only the tick */
-	/* Legacy tables, see core/rules.c: */
-	u32 rules_seen;			/* jiffies of the last look */
-	bool rules_new;			/* a table was replaced: the tick reads them */
-	unsigned long rules_sum;	/* of the tables' addresses */
-	unsigned long rules_content_at;	/* @rules_sum when @rules_content was read */
-	u32 rules_content;		/* sum of the tables' contents */
-	bool rules_closed;		/* set at exit; these three under rules.c's lock */
+	struct natflow_legacy legacy;
 	atomic_t missed_events;		/* changes without an event: each is a bug */
 
 	struct delayed_work tick;	/* ageing, folding, neighbours */

@@ -61,7 +61,7 @@ struct natflow_attach {
 				     struct natflow_watch *watch);
 	/*
 	 * @flow was published, and packets may hit it already. Precedes its end().
-	 * Locks: natflow_net.flow_lock; no natflow_flow_*() may be called.
+	 * Locks: natflow_net.flows.lock; no natflow_flow_*() may be called.
 	 */
 	void (*bind)(struct natflow_net *nn, struct natflow_flow *flow);
 	/*
@@ -91,7 +91,7 @@ struct natflow_attach {
 	/*
 	 * @eg was killed, or its L2 header or device changed. The call precedes
 	 * the return of the command or event that changed it.
-	 * Locks: natflow_net.egress_lock.
+	 * Locks: natflow_net.topo.egress_lock.
 	 */
 	void (*egress_changed)(struct natflow_net *nn, struct natflow_egress *eg);
 	/*
@@ -117,7 +117,7 @@ struct natflow_attach {
 
 /* What a namespace keeps for each slot. */
 struct natflow_attached {
-	const struct natflow_attach __rcu *ops;	/* written under natflow_net.flow_lock */
+	const struct natflow_attach __rcu *ops;	/* written under natflow_net.flows.lock */
 	u64 since;		/* flows with higher numbers are the feature's; before @ops */
 };
 

@@ -36,7 +36,7 @@ static const struct rhashtable_params by_ct_params = {
  */
 struct natflow_flow *natflow_flow_by_ct(struct natflow_net *nn, const struct nf_conn *ct)
 {
-	return rhashtable_lookup(&nn->by_ct, &ct, by_ct_params);
+	return rhashtable_lookup(&nn->flows.by_ct, &ct, by_ct_params);
 }
 
 /* @flow is not reachable, and its last packets have been forwarded. */
@@ -64,14 +64,14 @@ static void flow_free(struct natflow_flow *flow)
  */
 static void free_dead(struct work_struct *work)
 {
-	struct natflow_net *nn = container_of(work, struct natflow_net, undertaker);
-	struct llist_node *dead = llist_del_all(&nn->dead_flows);
+	struct natflow_net *nn = container_of(work, struct natflow_net, flows.undertaker);
+	struct llist_node *dead = llist_del_all(&nn->flows.dead);
 	struct natflow_flow *flow, *next;
 
 	synchronize_rcu();
 	llist_for_each_entry_safe(flow, next, dead, link) {
 		flow_free(flow);
-		atomic_dec(&nn->dead_count);
+		atomic_dec(&nn->flows.dead_count);
 		cond_resched();
 	}
 }
@@ -86,32 +86,32 @@ void natflow_flow_put(struct natflow_flow *flow)
 {
 	struct natflow_net *nn = flow->nn;
 
-	if (refcount_dec_and_test(&flow->ref) && llist_add(&flow->link, &nn->dead_flows))
-		queue_work(undertakers, &nn->undertaker);
+	if (refcount_dec_and_test(&flow->ref) && llist_add(&flow->link, &nn->flows.dead))
+		queue_work(undertakers, &nn->flows.undertaker);
 }
 
 /**
  * natflow_flow_half_del() - take a flow off the list of halves
  * @flow: selected flow that is published now, or ends
  *
- * Context: natflow_net.flow_lock held.
+ * Context: natflow_net.flows.lock held.
  */
 void natflow_flow_half_del(struct natflow_flow *flow)
 {
 	struct natflow_net *nn = flow->nn;
 
-	lockdep_assert_held(&nn->flow_lock);
-	if (nn->half_hand == &flow->half)
-		nn->half_hand = flow->half.next;
+	lockdep_assert_held(&nn->flows.lock);
+	if (nn->flows.half_hand == &flow->half)
+		nn->flows.half_hand = flow->half.next;
 	list_del(&flow->half);
-	nn->half_count--;
+	nn->flows.half_count--;
 }
 
 /**
  * natflow_flow_unlink() - make a flow unreachable: take it out of every list
  * @flow: flow; natflow_flow_retire() follows, outside the lock
  *
- * Context: natflow_net.flow_lock held.
+ * Context: natflow_net.flows.lock held.
  * Return: false if another CPU has done so.
  */
 bool natflow_flow_unlink(struct natflow_flow *flow)
@@ -119,7 +119,7 @@ bool natflow_flow_unlink(struct natflow_flow *flow)
 	struct natflow_net *nn = flow->nn;
 	u8 family = natflow_flow_family(flow);
 
-	lockdep_assert_held(&nn->flow_lock);
+	lockdep_assert_held(&nn->flows.lock);
 	if (test_and_set_bit(NATFLOW_FLOW_DEAD, &flow->bits))
 		return false;
 	if (test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits)) {
@@ -130,9 +130,9 @@ bool natflow_flow_unlink(struct natflow_flow *flow)
 	} else {
 		natflow_flow_half_del(flow);
 	}
-	rhashtable_remove_fast(&nn->by_ct, &flow->node, by_ct_params);
-	nn->flow_count--;
-	atomic_inc(&nn->dead_count);
+	rhashtable_remove_fast(&nn->flows.by_ct, &flow->node, by_ct_params);
+	nn->flows.count--;
+	atomic_inc(&nn->flows.dead_count);
 	return true;
 }
 
@@ -141,7 +141,7 @@ bool natflow_flow_unlink(struct natflow_flow *flow)
  * @flow: flow after natflow_flow_unlink(); the reference of the lists is dropped
  * @reason: one of NATFLOW_END_*
  *
- * Context: BH disabled, natflow_net.flow_lock not held.
+ * Context: BH disabled, natflow_net.flows.lock not held.
  */
 void natflow_flow_retire(struct natflow_flow *flow, enum natflow_reason reason)
 {
@@ -171,9 +171,9 @@ void natflow_flow_end(struct natflow_flow *flow, enum natflow_reason reason)
 	bool mine;
 
 	local_bh_disable();
-	spin_lock(&nn->flow_lock);
+	spin_lock(&nn->flows.lock);
 	mine = natflow_flow_unlink(flow);
-	spin_unlock(&nn->flow_lock);
+	spin_unlock(&nn->flows.lock);
 	if (mine)
 		natflow_flow_retire(flow, reason);
 	local_bh_enable();
@@ -232,12 +232,12 @@ static struct natflow_flow *find_victim(struct natflow_net *nn)
 
 	/* Two turns of a small table: the first may only take chances away. */
 	for (steps = min(64U, 2 * (table->mask + 1)); steps; steps--) {
-		struct natflow_bucket *b = &table->bucket[nn->clock_hand++ & table->mask];
+		struct natflow_bucket *b = &table->bucket[nn->flows.clock_hand++ & table->mask];
 
 		for (i = 0; i < NATFLOW_BUCKET_SLOTS; i++) {
 			struct natflow_dir *dir =
 				rcu_dereference_protected(b->slot[i],
-							  lockdep_is_held(&nn->flow_lock));
+							  lockdep_is_held(&nn->flows.lock));
 			struct natflow_flow *flow;
 
 			if (!dir || dir->flags & NATFLOW_DIR_REPLY)
@@ -260,11 +260,11 @@ static struct natflow_flow *make_room(struct natflow_net *nn, enum natflow_reaso
 	u32 limit = natflow_table_locked(nn)->limit;
 	struct natflow_flow *victim = NULL;
 
-	lockdep_assert_held(&nn->flow_lock);
-	if (nn->half_count >= clamp(limit / 8, 4U, NATFLOW_HALVES_MAX)) {
-		victim = list_first_entry(&nn->halves, struct natflow_flow, half);
+	lockdep_assert_held(&nn->flows.lock);
+	if (nn->flows.half_count >= clamp(limit / 8, 4U, NATFLOW_HALVES_MAX)) {
+		victim = list_first_entry(&nn->flows.halves, struct natflow_flow, half);
 		*why = NATFLOW_END_HALF;
-	} else if (nn->flow_count >= limit) {
+	} else if (nn->flows.count >= limit) {
 		victim = find_victim(nn);
 		*why = NATFLOW_END_EVICTED;
 	}
@@ -299,16 +299,16 @@ static int enter(struct natflow_net *nn, struct natflow_flow *flow)
 {
 	int err;
 
-	if (nn->flow_count >= natflow_table_locked(nn)->limit)
+	if (nn->flows.count >= natflow_table_locked(nn)->limit)
 		return -ENOSPC;
-	err = rhashtable_lookup_insert_fast(&nn->by_ct, &flow->node, by_ct_params);
+	err = rhashtable_lookup_insert_fast(&nn->flows.by_ct, &flow->node, by_ct_params);
 	if (err)
 		return err;
-	flow->number = ++nn->flow_seq;
-	list_add_tail(&flow->half, &nn->halves);
-	nn->half_count++;
-	nn->flow_count++;
-	nn->flow_peak = max(nn->flow_peak, nn->flow_count);
+	flow->number = ++nn->flows.seq;
+	list_add_tail(&flow->half, &nn->flows.halves);
+	nn->flows.half_count++;
+	nn->flows.count++;
+	nn->flows.peak = max(nn->flows.peak, nn->flows.count);
 	return 0;
 }
 
@@ -336,16 +336,17 @@ enum natflow_reason natflow_flow_select(struct natflow_net *nn, struct nf_conn *
 	if (why)
 		return why;
 	/* This bounds memory when flows end faster than they are freed. */
-	if (atomic_read(&nn->dead_count) >= max(READ_ONCE(nn->config.flow_limit), DEAD_LIMIT_MIN))
+	if (atomic_read(&nn->flows.dead_count) >=
+	    max(READ_ONCE(nn->config.flow_limit), DEAD_LIMIT_MIN))
 		return NATFLOW_LEARN_FULL;
 	flow = flow_alloc(nn, ct, hw);
 	if (!flow)
 		return NATFLOW_LEARN_NO_MEMORY;
 
-	spin_lock_bh(&nn->flow_lock);
+	spin_lock_bh(&nn->flows.lock);
 	victim = make_room(nn, &why);
 	err = enter(nn, flow);
-	spin_unlock_bh(&nn->flow_lock);
+	spin_unlock_bh(&nn->flows.lock);
 
 	if (victim)
 		natflow_flow_retire(victim, why);
@@ -375,17 +376,17 @@ int natflow_flow_net_init(struct natflow_net *nn)
 
 	if (!table)
 		return -ENOMEM;
-	spin_lock_init(&nn->flow_lock);
-	init_llist_head(&nn->dead_flows);
-	INIT_WORK(&nn->undertaker, free_dead);
-	INIT_LIST_HEAD(&nn->halves);
-	nn->half_hand = &nn->halves;
-	err = rhashtable_init(&nn->by_ct, &by_ct_params);
+	spin_lock_init(&nn->flows.lock);
+	init_llist_head(&nn->flows.dead);
+	INIT_WORK(&nn->flows.undertaker, free_dead);
+	INIT_LIST_HEAD(&nn->flows.halves);
+	nn->flows.half_hand = &nn->flows.halves;
+	err = rhashtable_init(&nn->flows.by_ct, &by_ct_params);
 	if (err) {
 		kvfree(table);
 		return err;
 	}
-	RCU_INIT_POINTER(nn->table, table);
+	RCU_INIT_POINTER(nn->flows.table, table);
 	return 0;
 }
 
@@ -396,7 +397,7 @@ int natflow_flow_net_init(struct natflow_net *nn)
 void natflow_flow_net_exit(struct natflow_net *nn)
 {
 	natflow_table_replace(nn, NULL);
-	rhashtable_destroy(&nn->by_ct);
+	rhashtable_destroy(&nn->flows.by_ct);
 }
 
 /**

@@ -4,14 +4,14 @@
  *
  *   SELECTED ── a rule or a setting chose it; nothing learned yet
  *      │ a packet of one direction left the stack          } "half": on
- *   HALF    ── one direction is known                      } natflow_net.halves
+ *   HALF    ── one direction is known                      } natflow_net.flows.halves
  *      │ the other direction too
  *   PUBLISHED ── both directions are in the table; hits happen
  *      │ conntrack gone, FIN, flush, eviction, ...
  *   DEAD    ── not reachable; freed after the last reference and a grace period
  *
  * Readers of the table hold rcu_read_lock(). Code that changes which objects are
- * reachable holds natflow_net.flow_lock. The key and the rewrite of a published
+ * reachable holds natflow_net.flows.lock. The key and the rewrite of a published
  * direction never change; learning writes the other fields, see write_dir().
  *
  * Memory (v4, 64-bit): 192 cold + 2 * 64 hot + its share of the table.
@@ -48,7 +48,7 @@ struct natflow_watch {
 };
 
 struct natflow_flow {
-	struct rhash_head node;		/* natflow_net.by_ct */
+	struct rhash_head node;		/* natflow_net.flows.by_ct */
 	struct nf_conn *ct;		/* key of @node; one reference */
 	struct natflow_net *nn;
 	unsigned long bits;		/* enum natflow_flow_bit, atomic */
@@ -56,8 +56,8 @@ struct natflow_flow {
 	u32 seq;			/* odd while @meta is written, see core/flow/seen.c */
 	u32 slow_pkts;			/* packets seen by learn, for delay_pkts; racy by design */
 	unsigned long used;		/* jiffies of the last folded traffic */
-	struct llist_node link;		/* a CPU's active list, or natflow_net.dead_flows */
-	struct list_head half;		/* natflow_net.halves, by @number */
+	struct llist_node link;		/* a CPU's active list, or natflow_net.flows.dead */
+	struct list_head half;		/* natflow_net.flows.halves, by @number */
 	u64 number;			/* in order of birth, for a listing in pieces */
 	atomic64_t packets[2], bytes[2];	/* folded so far; packets are skbs */
 	/* What the stack did with packets whose fields were natflow_dir.look. */

@@ -48,7 +48,7 @@ static struct natflow_egress *write_dir(struct natflow_flow *flow, unsigned int 
 	}
 	flow->iif[d] = l->iif;
 	natflow_seen_write(flow, d, l);
-	old = rcu_replace_pointer(dir->egress, l->egress, lockdep_is_held(&flow->nn->flow_lock));
+	old = rcu_replace_pointer(dir->egress, l->egress, lockdep_is_held(&flow->nn->flows.lock));
 	l->egress = NULL;
 	/* After everything else; pairs with the path's load-acquire. */
 	smp_store_release(&dir->clock, l->clock);
@@ -135,7 +135,7 @@ static bool missed_event(struct natflow_flow *flow, unsigned int d,
 {
 	const struct natflow_dir *dir = natflow_flow_dir(flow, d, natflow_flow_family(flow));
 	const struct natflow_egress *eg =
-		rcu_dereference_protected(dir->egress, lockdep_is_held(&flow->nn->flow_lock));
+		rcu_dereference_protected(dir->egress, lockdep_is_held(&flow->nn->flows.lock));
 
 	return eg != l->egress && READ_ONCE(eg->alive) && dir->clock == l->clock &&
 	       natflow_look_alike(dir->look, l->in.look) && flow->meta[d].mark == l->mark;
@@ -148,7 +148,7 @@ static enum natflow_reason learn_locked(struct natflow_flow *flow, unsigned int 
 {
 	const struct natflow_dir *dir = natflow_flow_dir(flow, d, natflow_flow_family(flow));
 
-	lockdep_assert_held(&flow->nn->flow_lock);
+	lockdep_assert_held(&flow->nn->flows.lock);
 	if (test_bit(NATFLOW_FLOW_DEAD, &flow->bits))
 		return NATFLOW_LEARN_DYING;
 	if (test_bit(NATFLOW_FLOW_AMBIGUOUS, &flow->bits))
@@ -193,9 +193,9 @@ enum natflow_reason natflow_flow_learn(struct natflow_flow *flow, unsigned int d
 	struct natflow_flow *dead = NULL, *again;
 	enum natflow_reason reason;
 
-	spin_lock_bh(&nn->flow_lock);
+	spin_lock_bh(&nn->flows.lock);
 	reason = learn_locked(flow, d, lesson, &old, &dead);
-	spin_unlock_bh(&nn->flow_lock);
+	spin_unlock_bh(&nn->flows.lock);
 
 	if (old)
 		natflow_egress_put(old);

@@ -88,7 +88,7 @@ static bool needs_meta(const struct natflow_meta *m)
 
 /**
  * natflow_seen_write() - record what a packet teaches about its direction
- * @flow: flow, flow_lock held
+ * @flow: flow, flows.lock held
  * @d: direction, IP_CT_DIR_*
  * @l: what was seen
  *
@@ -106,7 +106,7 @@ void natflow_seen_write(struct natflow_flow *flow, unsigned int d, const struct 
 	const bool alike = learned && came_alike(dir, m, l) && left_alike(m, l);
 	u64 flags = dir->look & (NATFLOW_DIR_REWRITTEN | NATFLOW_DIR_VARIES);
 
-	lockdep_assert_held(&flow->nn->flow_lock);
+	lockdep_assert_held(&flow->nn->flows.lock);
 	if (l->look != l->in.look - 1)
 		flags |= NATFLOW_DIR_REWRITTEN;
 	if (learned && contradicts(dir, m, l))
@@ -144,7 +144,7 @@ static bool try_read(const struct natflow_flow *flow, const struct natflow_dir *
  * @dir: one of its directions
  * @seen: filled in
  *
- * Context: RCU read side, BH disabled; flow_lock not held. It is taken only if
+ * Context: RCU read side, BH disabled; flows.lock not held. It is taken only if
  * another CPU writes at the same moment.
  */
 void natflow_seen_read(struct natflow_flow *flow, const struct natflow_dir *dir,
@@ -154,10 +154,10 @@ void natflow_seen_read(struct natflow_flow *flow, const struct natflow_dir *dir,
 
 	if (likely(try_read(flow, dir, meta, seen)))
 		return;
-	spin_lock(&flow->nn->flow_lock);
+	spin_lock(&flow->nn->flows.lock);
 	seen->look = dir->look;
 	seen->meta = *meta;
-	spin_unlock(&flow->nn->flow_lock);
+	spin_unlock(&flow->nn->flows.lock);
 }
 
 /**

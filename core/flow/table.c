@@ -2,7 +2,7 @@
 /*
  * The hash table: keyed hash, two buckets of seven slots per key, no chains, no
  * moves. Readers are in table.h. All functions here except the allocation run under
- * natflow_net.flow_lock.
+ * natflow_net.flows.lock.
  */
 #include <linux/mm.h>
 #include <linux/random.h>
@@ -62,7 +62,7 @@ static int slot_of(struct natflow_net *nn, struct natflow_bucket *b, const struc
 	int i;
 
 	for (i = 0; i < NATFLOW_BUCKET_SLOTS; i++)
-		if (rcu_dereference_protected(b->slot[i], lockdep_is_held(&nn->flow_lock)) == dir)
+		if (rcu_dereference_protected(b->slot[i], lockdep_is_held(&nn->flows.lock)) == dir)
 			return i;
 	return -1;
 }
@@ -72,7 +72,7 @@ static unsigned int used(struct natflow_net *nn, struct natflow_bucket *b)
 	unsigned int i, n = 0;
 
 	for (i = 0; i < NATFLOW_BUCKET_SLOTS; i++)
-		n += !!rcu_dereference_protected(b->slot[i], lockdep_is_held(&nn->flow_lock));
+		n += !!rcu_dereference_protected(b->slot[i], lockdep_is_held(&nn->flows.lock));
 	return n;
 }
 
@@ -86,7 +86,7 @@ static void overflow_add(struct natflow_bucket *b, int n)
 
 /**
  * natflow_table_find() - the direction that has a key
- * @nn: namespace, flow_lock held
+ * @nn: namespace, flows.lock held
  * @table: its table
  * @key: words of a union natflow_key
  * @family: of the key
@@ -105,7 +105,7 @@ struct natflow_dir *natflow_table_find(struct natflow_net *nn, struct natflow_ta
 		for (i = 0; i < NATFLOW_BUCKET_SLOTS; i++) {
 			struct natflow_dir *dir =
 				rcu_dereference_protected(b->slot[i],
-							  lockdep_is_held(&nn->flow_lock));
+							  lockdep_is_held(&nn->flows.lock));
 
 			if (!dir || !natflow_dir_is(dir, family))
 				continue;
@@ -118,7 +118,7 @@ struct natflow_dir *natflow_table_find(struct natflow_net *nn, struct natflow_ta
 
 /**
  * natflow_table_insert() - make one direction visible to readers
- * @nn: namespace, flow_lock held
+ * @nn: namespace, flows.lock held
  * @table: its table
  * @dir: complete direction whose key is not in the table
  * @family: of the direction
@@ -149,7 +149,7 @@ bool natflow_table_insert(struct natflow_net *nn, struct natflow_table *table,
 
 /**
  * natflow_table_remove() - hide one direction
- * @nn: namespace, flow_lock held
+ * @nn: namespace, flows.lock held
  * @table: its table
  * @dir: direction; need not be in the table
  * @family: of the direction
@@ -194,10 +194,10 @@ void natflow_table_replace(struct natflow_net *nn, struct natflow_table *table)
 {
 	struct natflow_table *old;
 
-	spin_lock_bh(&nn->flow_lock);
-	old = rcu_replace_pointer(nn->table, table, lockdep_is_held(&nn->flow_lock));
-	nn->clock_hand = 0;
-	spin_unlock_bh(&nn->flow_lock);
+	spin_lock_bh(&nn->flows.lock);
+	old = rcu_replace_pointer(nn->flows.table, table, lockdep_is_held(&nn->flows.lock));
+	nn->flows.clock_hand = 0;
+	spin_unlock_bh(&nn->flows.lock);
 	if (old)
 		call_rcu(&old->rcu, table_free_rcu);
 }

@@ -58,7 +58,7 @@ natflow_bucket_find(const struct natflow_bucket *b, u64 tags, u64 hash, const u6
 static __always_inline struct natflow_dir *
 natflow_flow_find(const struct natflow_net *nn, const union natflow_key *key, const u8 family)
 {
-	const struct natflow_table *table = rcu_dereference(nn->table);
+	const struct natflow_table *table = rcu_dereference(nn->flows.table);
 	u64 hash = natflow_key_hash(key->word, table->seed, family);
 	const struct natflow_bucket *b = &table->bucket[hash & table->mask];
 	u64 tags = READ_ONCE(b->tags);
@@ -71,11 +71,11 @@ natflow_flow_find(const struct natflow_net *nn, const union natflow_key *key, co
 	return natflow_bucket_find(b, READ_ONCE(b->tags), hash, key->word, family);
 }
 
-/* -- the writers' side, under natflow_net.flow_lock */
+/* -- the writers' side, under natflow_net.flows.lock */
 
 static inline struct natflow_table *natflow_table_locked(struct natflow_net *nn)
 {
-	return rcu_dereference_protected(nn->table, lockdep_is_held(&nn->flow_lock));
+	return rcu_dereference_protected(nn->flows.table, lockdep_is_held(&nn->flows.lock));
 }
 
 struct natflow_table *natflow_table_alloc(u32 limit);

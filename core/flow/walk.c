@@ -15,7 +15,7 @@ static bool flush_once(struct natflow_net *nn, enum natflow_reason reason,
 	struct natflow_flow *flow;
 	bool ended = false;
 
-	rhashtable_walk_enter(&nn->by_ct, &iter);
+	rhashtable_walk_enter(&nn->flows.by_ct, &iter);
 	do {
 		rhashtable_walk_start(&iter);
 		while ((flow = rhashtable_walk_next(&iter)) && !IS_ERR(flow)) {
@@ -61,11 +61,11 @@ static bool has_no_place(struct natflow_flow *flow, const void *unused)
 	bool ok = true;
 	unsigned int i;
 
-	spin_lock_bh(&nn->flow_lock);
+	spin_lock_bh(&nn->flows.lock);
 	table = natflow_table_locked(nn);
 	if (test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits) &&
 	    !test_bit(NATFLOW_FLOW_DEAD, &flow->bits)) {
-		ok = nn->flow_count <= table->limit;
+		ok = nn->flows.count <= table->limit;
 		for (i = 0; i < 2 && ok; i++) {
 			struct natflow_dir *dir = natflow_flow_dir(flow, i, family), *twin;
 
@@ -73,7 +73,7 @@ static bool has_no_place(struct natflow_flow *flow, const void *unused)
 			ok = twin ? twin == dir : natflow_table_insert(nn, table, dir, family);
 		}
 	}
-	spin_unlock_bh(&nn->flow_lock);
+	spin_unlock_bh(&nn->flows.lock);
 	return !ok;
 }
 

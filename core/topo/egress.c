@@ -85,7 +85,7 @@ static bool build_header(struct natflow_egress *eg)
 {
 	struct sk_buff *skb = resolved(eg) ? header_of(eg) : NULL;
 
-	lockdep_assert_held(&eg->nn->egress_lock);
+	lockdep_assert_held(&eg->nn->topo.egress_lock);
 	if (!skb)
 		return false;
 	write_seqcount_begin(&eg->seq);
@@ -138,7 +138,7 @@ static void killed_rcu(struct rcu_head *rcu)
  */
 static void kill(struct natflow_egress *eg)
 {
-	lockdep_assert_held(&eg->nn->egress_lock);
+	lockdep_assert_held(&eg->nn->topo.egress_lock);
 	WRITE_ONCE(eg->alive, false);
 	WRITE_ONCE(eg->mtu, 0);
 	hash_del(&eg->node);
@@ -169,7 +169,7 @@ static void check(struct natflow_egress *eg)
 			     !memcmp(skb->data, eg->header, skb->len));
 	bool right = same && resolved(eg) && netif_running(eg->dev) && same_path(eg);
 
-	lockdep_assert_held(&eg->nn->egress_lock);
+	lockdep_assert_held(&eg->nn->topo.egress_lock);
 	kfree_skb(skb);
 	if (!right && eg->suspect) {
 		atomic_inc(&eg->nn->missed_events);
@@ -186,7 +186,7 @@ static struct natflow_egress *create(struct natflow_net *nn, struct neighbour *n
 {
 	struct natflow_egress *eg = kzalloc(sizeof(*eg), GFP_ATOMIC);
 
-	lockdep_assert_held(&nn->egress_lock);
+	lockdep_assert_held(&nn->topo.egress_lock);
 	if (!eg)
 		return NULL;
 	eg->nn = nn;
@@ -201,11 +201,11 @@ static struct natflow_egress *create(struct natflow_net *nn, struct neighbour *n
 	eg->headroom = LL_RESERVED_SPACE(eg->dev) + down->inband * VLAN_HLEN;
 	eg->bypassing = down->bypass.count;
 	eg->alive = true;
-	seqcount_spinlock_init(&eg->seq, &nn->egress_lock);
+	seqcount_spinlock_init(&eg->seq, &nn->topo.egress_lock);
 	refcount_set(&eg->ref, 2);	/* the hash, the caller */
 	netdev_hold(eg->dev, &eg->tracker, GFP_ATOMIC);
 	netdev_hold(eg->out, &eg->out_tracker, GFP_ATOMIC);
-	hash_add(nn->egresses, &eg->node, hash_ptr(neigh, 32));
+	hash_add(nn->topo.egresses, &eg->node, hash_ptr(neigh, 32));
 	if (build_header(eg))
 		return eg;
 	kill(eg);
@@ -233,12 +233,12 @@ struct natflow_egress *natflow_egress_get(struct natflow_net *nn, struct neighbo
 	struct natflow_egress *eg;
 	struct natflow_down down;
 
-	spin_lock_bh(&nn->egress_lock);
+	spin_lock_bh(&nn->topo.egress_lock);
 	natflow_descend(nn, neigh, priority, &down);
 	mtu = min(mtu, down.dev->mtu);
 	if (ethertype == htons(ETH_P_IPV6))
 		mtu = min(mtu, mtu6);	/* it may have shrunk since the caller looked */
-	hash_for_each_possible(nn->egresses, eg, node, hash_ptr(neigh, 32)) {
+	hash_for_each_possible(nn->topo.egresses, eg, node, hash_ptr(neigh, 32)) {
 		if (eg->neigh == neigh && eg->mtu == mtu && eg->mtu6 == mtu6 &&
 		    eg->ethertype == ethertype &&
 		    (eg->priority == priority || !down.tags) &&
@@ -249,7 +249,7 @@ struct natflow_egress *natflow_egress_get(struct natflow_net *nn, struct neighbo
 	}
 	eg = create(nn, neigh, mtu, mtu6, priority, ethertype, &down);
 out:
-	spin_unlock_bh(&nn->egress_lock);
+	spin_unlock_bh(&nn->topo.egress_lock);
 	return eg;
 }
 
@@ -263,11 +263,11 @@ void natflow_egress_put(struct natflow_egress *eg)
 {
 	struct natflow_net *nn = eg->nn;
 
-	spin_lock_bh(&nn->egress_lock);
+	spin_lock_bh(&nn->topo.egress_lock);
 	if (eg->alive && refcount_read(&eg->ref) == 2)
 		kill(eg);
 	drop(eg);
-	spin_unlock_bh(&nn->egress_lock);
+	spin_unlock_bh(&nn->topo.egress_lock);
 }
 
 /**
@@ -284,11 +284,11 @@ void natflow_egress_neigh_update(struct natflow_net *nn, struct neighbour *neigh
 	struct hlist_node *tmp;
 
 	rcu_read_lock();
-	spin_lock_bh(&nn->egress_lock);
-	hash_for_each_possible_safe(nn->egresses, eg, tmp, node, hash_ptr(neigh, 32))
+	spin_lock_bh(&nn->topo.egress_lock);
+	hash_for_each_possible_safe(nn->topo.egresses, eg, tmp, node, hash_ptr(neigh, 32))
 		if (eg->neigh == neigh && !(rebuild_header(eg) && same_path(eg)))
 			kill(eg);
-	spin_unlock_bh(&nn->egress_lock);
+	spin_unlock_bh(&nn->topo.egress_lock);
 	rcu_read_unlock();
 }
 
@@ -306,11 +306,11 @@ void natflow_egress_check_paths(struct natflow_net *nn)
 	unsigned int i;
 
 	rcu_read_lock();
-	spin_lock_bh(&nn->egress_lock);
-	hash_for_each_safe(nn->egresses, i, tmp, eg, node)
+	spin_lock_bh(&nn->topo.egress_lock);
+	hash_for_each_safe(nn->topo.egresses, i, tmp, eg, node)
 		if (!same_path(eg))
 			kill(eg);
-	spin_unlock_bh(&nn->egress_lock);
+	spin_unlock_bh(&nn->topo.egress_lock);
 	rcu_read_unlock();
 }
 
@@ -327,11 +327,11 @@ void natflow_egress_dev_gone(struct natflow_net *nn, const struct net_device *de
 	struct hlist_node *tmp;
 	unsigned int i;
 
-	spin_lock_bh(&nn->egress_lock);
-	hash_for_each_safe(nn->egresses, i, tmp, eg, node)
+	spin_lock_bh(&nn->topo.egress_lock);
+	hash_for_each_safe(nn->topo.egresses, i, tmp, eg, node)
 		if (!dev || eg->dev == dev || natflow_bypass_has(&eg->down.bypass, dev))
 			kill(eg);
-	spin_unlock_bh(&nn->egress_lock);
+	spin_unlock_bh(&nn->topo.egress_lock);
 }
 
 /**
@@ -352,11 +352,11 @@ void natflow_egress_keep_neighbours(struct natflow_net *nn)
 	unsigned int i, bucket, n;
 
 	/* neigh_event_send() may call natflow_egress_neigh_update(), which takes the lock. */
-	for (bucket = 0; bucket < HASH_SIZE(nn->egresses); bucket += n < ARRAY_SIZE(batch)) {
+	for (bucket = 0; bucket < HASH_SIZE(nn->topo.egresses); bucket += n < ARRAY_SIZE(batch)) {
 		n = 0;
 		rcu_read_lock();
-		spin_lock_bh(&nn->egress_lock);
-		hlist_for_each_entry_safe(eg, tmp, &nn->egresses[bucket], node) {
+		spin_lock_bh(&nn->topo.egress_lock);
+		hlist_for_each_entry_safe(eg, tmp, &nn->topo.egresses[bucket], node) {
 			if ((u16)(natflow_tick_now() - READ_ONCE(eg->used)) > second ||
 			    n == ARRAY_SIZE(batch))
 				continue;
@@ -364,7 +364,7 @@ void natflow_egress_keep_neighbours(struct natflow_net *nn)
 			WRITE_ONCE(eg->used, natflow_tick_now() - second - 1);
 			check(eg);
 		}
-		spin_unlock_bh(&nn->egress_lock);
+		spin_unlock_bh(&nn->topo.egress_lock);
 		rcu_read_unlock();
 		for (i = 0; i < n; i++) {
 			neigh_event_send(batch[i], NULL);

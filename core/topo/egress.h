@@ -32,13 +32,13 @@ struct natflow_egress {
 	u16 headroom;			/* bytes in front of L3 that @dev wants, L2 included */
 	u8 header_len;
 	bool alive;
-	bool suspect;			/* differed at the last check; @egress_lock */
+	bool suspect;			/* differed at the last check; egress_lock */
 	u8 header[NATFLOW_L2_MAX];
 	u16 used;			/* natflow_tick_now() of the last hit, for the neighbour */
 	bool bypassing;			/* @down.bypass is not empty */
 	struct natflow_down down;	/* forward path from @out to @dev at creation */
 
-	/* Under natflow_net.egress_lock. */
+	/* Under natflow_net.topo.egress_lock. */
 	struct hlist_node node;
 	struct net_device *out;		/* of the route */
 	struct neighbour *neigh;

@@ -83,7 +83,7 @@ static const struct natflow_way *find_known(const struct natflow_port *bottom, u
 {
 	const struct natflow_way *way;
 
-	lockdep_assert_held(&bottom->nn->egress_lock);
+	lockdep_assert_held(&bottom->nn->topo.egress_lock);
 	hlist_for_each_entry(way, &bottom->ways[natflow_way_hash(tags)], node)
 		if (way->tags == tags && way->l3_ifindex == in->ifindex)
 			return way;
@@ -96,7 +96,7 @@ static const struct natflow_way *create(struct natflow_port *bottom, const struc
 {
 	struct natflow_way *way = kzalloc(sizeof(*way), GFP_ATOMIC);
 
-	lockdep_assert_held(&bottom->nn->egress_lock);
+	lockdep_assert_held(&bottom->nn->topo.egress_lock);
 	if (!way)
 		return NULL;
 	way->tags = t->tags;
@@ -129,14 +129,14 @@ const struct natflow_way *natflow_way_learn(struct natflow_net *nn, const struct
 
 	if (t->of != skb || t->count < 2 || t->ifindex[t->count - 1] != in->ifindex)
 		return &in->own;
-	spin_lock(&nn->egress_lock);
+	spin_lock(&nn->topo.egress_lock);
 	bottom = natflow_port_find(nn, t->ifindex[0]);
 	if (bottom && !bottom->gone) {
 		way = find_known(bottom, t->tags, in);
 		if (!way)
 			way = create(bottom, t, in);
 	}
-	spin_unlock(&nn->egress_lock);
+	spin_unlock(&nn->topo.egress_lock);
 	return way ?: &in->own;
 }
 
@@ -178,8 +178,8 @@ static void forget_some(struct natflow_net *nn, const struct net_device *dev, bo
 	unsigned int i, b;
 
 	rcu_read_lock();
-	spin_lock_bh(&nn->egress_lock);
-	hash_for_each_rcu(nn->ports, i, port, node) {
+	spin_lock_bh(&nn->topo.egress_lock);
+	hash_for_each_rcu(nn->topo.ports, i, port, node) {
 		for (b = 0; b < NATFLOW_WAY_BUCKETS; b++) {
 			hlist_for_each_entry_safe(way, tmp, &port->ways[b], node) {
 				if (dev ? leads_by(port, way, dev) :
@@ -188,7 +188,7 @@ static void forget_some(struct natflow_net *nn, const struct net_device *dev, bo
 			}
 		}
 	}
-	spin_unlock_bh(&nn->egress_lock);
+	spin_unlock_bh(&nn->topo.egress_lock);
 	rcu_read_unlock();
 }
 

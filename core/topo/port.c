@@ -22,7 +22,7 @@ struct natflow_port *natflow_port_find(struct natflow_net *nn, int ifindex)
 {
 	struct natflow_port *port;
 
-	hash_for_each_possible_rcu(nn->ports, port, node, ifindex,
+	hash_for_each_possible_rcu(nn->topo.ports, port, node, ifindex,
 				   lockdep_rtnl_is_held())
 		if (port->ifindex == ifindex)
 			return port;
@@ -60,11 +60,11 @@ static void free_way_rcu(struct rcu_head *rcu)
  * @port: lowest device of the path
  * @way: path, freed one RCU grace period later
  *
- * Context: natflow_net.egress_lock held.
+ * Context: natflow_net.topo.egress_lock held.
  */
 void natflow_port_way_del(struct natflow_port *port, struct natflow_way *way)
 {
-	lockdep_assert_held(&port->nn->egress_lock);
+	lockdep_assert_held(&port->nn->topo.egress_lock);
 	port->way_count--;
 	hlist_del_rcu(&way->node);
 	call_rcu(&way->rcu, free_way_rcu);
@@ -77,12 +77,12 @@ static void empty(struct natflow_port *port, bool gone)
 	struct natflow_way *way;
 	unsigned int b;
 
-	spin_lock_bh(&port->nn->egress_lock);
+	spin_lock_bh(&port->nn->topo.egress_lock);
 	port->gone = gone;
 	for (b = 0; b < NATFLOW_WAY_BUCKETS; b++)
 		hlist_for_each_entry_safe(way, tmp, &port->ways[b], node)
 			natflow_port_way_del(port, way);
-	spin_unlock_bh(&port->nn->egress_lock);
+	spin_unlock_bh(&port->nn->topo.egress_lock);
 }
 
 /* symbol_get(): natflow loads without the bridge module. */
@@ -127,7 +127,7 @@ static void update(struct natflow_port *port)
  * @group: group
  * @name: of a device
  *
- * Context: any; RTNL for natflow_net.group.
+ * Context: any; RTNL for natflow_net.topo.group.
  */
 bool natflow_port_named(const struct natflow_group *group, const char *name)
 {
@@ -166,7 +166,7 @@ int natflow_port_add(struct natflow_net *nn, struct net_device *dev)
 	port->dev = dev;
 	port->upper = is_vlan_dev(dev) || netif_is_bridge_master(dev);
 	update(port);
-	port->in_group = natflow_port_named(&nn->group, dev->name);
+	port->in_group = natflow_port_named(&nn->topo.group, dev->name);
 	port->ops.hook = nn->ingress;
 	port->ops.priv = port;
 	port->ops.dev = dev;
@@ -178,7 +178,7 @@ int natflow_port_add(struct natflow_net *nn, struct net_device *dev)
 		kfree(port);
 		return err;
 	}
-	hash_add_rcu(nn->ports, &port->node, port->ifindex);
+	hash_add_rcu(nn->topo.ports, &port->node, port->ifindex);
 	return 0;
 }
 
@@ -268,8 +268,8 @@ static void regroup(struct natflow_net *nn)
 	unsigned int i;
 
 	ASSERT_RTNL();
-	hash_for_each(nn->ports, i, port, node)
-		WRITE_ONCE(port->in_group, natflow_port_named(&nn->group, port->dev->name));
+	hash_for_each(nn->topo.ports, i, port, node)
+		WRITE_ONCE(port->in_group, natflow_port_named(&nn->topo.group, port->dev->name));
 }
 
 /**
@@ -283,9 +283,9 @@ static void regroup(struct natflow_net *nn)
 bool natflow_port_regroup(struct natflow_net *nn, const struct natflow_group *group)
 {
 	ASSERT_RTNL();
-	if (!memcmp(&nn->group, group, sizeof(*group)))
+	if (!memcmp(&nn->topo.group, group, sizeof(*group)))
 		return false;
-	nn->group = *group;
+	nn->topo.group = *group;
 	regroup(nn);
 	return true;
 }

@@ -19,14 +19,14 @@ struct natflow_port {
 	bool upper;			/* a VLAN or bridge: lower hooks run first */
 	bool member;			/* a port of a bridge; written under RTNL */
 	bool forwards;			/* @member, and in state forwarding */
-	bool gone;			/* no path may be added; natflow_net.egress_lock */
-	u16 way_count;			/* natflow_net.egress_lock */
+	bool gone;			/* no path may be added; natflow_net.topo.egress_lock */
+	u16 way_count;			/* natflow_net.topo.egress_lock */
 	int ifindex;
 	struct hlist_head ways[NATFLOW_WAY_BUCKETS];
 	bool in_group;			/* written under RTNL */
 	struct net_device *dev;		/* the port is removed before the device */
 	struct nf_hook_ops ops;
-	struct hlist_node node;		/* natflow_net.ports */
+	struct hlist_node node;		/* natflow_net.topo.ports */
 	struct rcu_head rcu;
 };
 

@@ -63,7 +63,7 @@ static inline u32 natflow_way_tags(const struct sk_buff *skb, __be16 *protocol)
 /* Ids are even: natflow_key_tail.way has the protocol in the lowest bit. */
 static inline u32 natflow_way_new_id(struct natflow_net *nn)
 {
-	return (u32)atomic_add_return(2, &nn->way_seq);
+	return (u32)atomic_add_return(2, &nn->topo.way_seq);
 }
 
 static inline unsigned int natflow_way_hash(u32 tags)
