@@ -724,6 +724,10 @@ def reported(family):
         for text in ("update_magic", "ifname_group_type=1", "ifname_group_type=0"):
             with heard.told(f"ip{family}"):
                 ctl(text)
+        ctl("revalidate=1")
+        with heard.told(f"ip{family}"):
+            run("r", "nft add table inet changed")
+        ctl("revalidate=0")
         learned(flow)
         with heard.told(ends=1):
             ctl("flush")
