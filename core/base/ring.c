@@ -41,7 +41,7 @@ int natflow_ring_start(struct natflow_ring *ring)
 
 static void drop_oldest(struct natflow_ring *ring)
 {
-	struct natflow_ring_record **slot = &ring->slot[ring->tail % ring->slots];
+	struct natflow_ring_record **slot = natflow_ring_slot(ring, ring->tail);
 
 	lockdep_assert_held(&ring->lock);
 	ring->gone += (*slot)->events;
@@ -120,7 +120,7 @@ void natflow_ring_add(struct natflow_ring *ring, struct natflow_ring_record *rec
 	if (ring->head - ring->tail == ring->slots)
 		drop_oldest(ring);
 	record->number = ring->head;
-	ring->slot[ring->head++ % ring->slots] = record;
+	*natflow_ring_slot(ring, ring->head++) = record;
 }
 
 /**

@@ -10,6 +10,7 @@
 #ifndef _NATFLOW_CORE_BASE_RING_H
 #define _NATFLOW_CORE_BASE_RING_H
 
+#include <linux/math64.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
@@ -35,13 +36,24 @@ struct natflow_ring_cursor {
 	u64 dropped;
 };
 
+/* The place of a record. 32-bit machines have no u64 modulo. */
+static inline struct natflow_ring_record **natflow_ring_slot(const struct natflow_ring *ring,
+							     u64 number)
+{
+	u32 index;
+
+	div_u64_rem(number, ring->slots, &index);
+	return &ring->slot[index];
+}
+
 /* Context: natflow_ring.lock held. Return: NULL if there is no record of that number. */
 static inline struct natflow_ring_record *natflow_ring_at(const struct natflow_ring *ring,
 							  u64 number)
 {
 	lockdep_assert_held(&ring->lock);
-	return number >= ring->tail && number < ring->head ? ring->slot[number % ring->slots] :
-							     NULL;
+	if (number < ring->tail || number >= ring->head)
+		return NULL;
+	return *natflow_ring_slot(ring, number);
 }
 
 void natflow_ring_init(struct natflow_ring *ring, u32 slots);
