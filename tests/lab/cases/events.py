@@ -268,7 +268,7 @@ case_revalidate_nft_v4, case_revalidate_nft_v6 = revalidate_case(
 
 def is_fast(flow):
     d = Delta()
-    exchange(flow)
+    exchange(flow, ROUNDS)
     return d["hits"] == 2 * ROUNDS
 
 
