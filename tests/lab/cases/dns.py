@@ -6,7 +6,7 @@ import struct
 
 import urls
 from natlab import (ADDR, Delta, Tcp, Udp, both, check, ctl, equal, exchange, inet, mac, modprobe, refuses, rule, run,
-                    select, udp_socket)
+                    udp_socket)
 from urls import acl, name, question
 
 A, CNAME, AAAA, HTTPS = 1, 5, 28, 65
@@ -44,10 +44,8 @@ class Reply:
 
 
 def begin(answers=0):
-    select()
     ctl(f"log_answers={answers}")
-    urls.enable()
-    return urls.Log(version=3)
+    return urls.begin()
 
 
 def asks(flow, log, host, kind=A, **kw):

@@ -9,7 +9,7 @@ import struct
 import time
 
 import urls
-from natlab import (ADDR, Capture, Delta, Tcp, Udp, both, check, ctl, drop, equal, frame, inject, ip_packet, mac, run, select,
+from natlab import (ADDR, Capture, Delta, Tcp, Udp, both, check, ctl, drop, equal, frame, inject, ip_packet, mac, run,
                     sysctl, tcp, wait)
 from urls import acl
 
@@ -17,10 +17,8 @@ ACK, PSH, URG, FIN, RST, SYN = 16, 8, 32, 1, 4, 2
 
 
 def begin():
-    select()
-    urls.enable()
     acl("add acl=0,2,blocked.example")
-    return urls.Log(version=3)
+    return urls.begin()
 
 
 class Victim:

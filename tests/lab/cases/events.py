@@ -23,7 +23,7 @@ import struct
 import time
 
 from natlab import (ADDR, IPT, Capture, Delta, Failure, Udp, carriers_reported, both, check, conntrack, ctl, equal,
-                    exchange, fast, flows, frame, groups, ip, learned, listener, mac, nft_counter, ns, on_each_cpu, reachable, rule, run,
+                    exchange, fast, flows, frame, groups, ip, is_fast, learned, listener, mac, nft_counter, ns, on_each_cpu, reachable, rule, run,
                     second_link, select, stats, sysctl, wait)
 
 FAR = {("c", 4): "10.8.8.8", ("s", 4): "10.9.9.9", ("c", 6): "fd08::8", ("s", 6): "fd09::9"}
@@ -264,12 +264,6 @@ case_revalidate_iptables_nft_v4, case_revalidate_iptables_nft_v6 = revalidate_ca
     "{nft} -I FORWARD -p udp -j DROP", "{nft} -D FORWARD -p udp -j DROP")
 case_revalidate_nft_v4, case_revalidate_nft_v6 = revalidate_case(
     "nft add rule inet other f meta l4proto udp drop", "nft flush chain inet other f")
-
-
-def is_fast(flow):
-    d = Delta()
-    exchange(flow, ROUNDS)
-    return d["hits"] == 2 * ROUNDS
 
 
 def revalidate_table(table, chain):

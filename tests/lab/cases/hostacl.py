@@ -10,21 +10,9 @@ import time
 import urls
 from natlab import (ADDR, PATIENCE, Delta, Tcp, Udp, both, check, conntrack_entry, equal, hits, log as messages, mac, modprobe,
                     ns, opened, published, read, refuses, rule, run, select)
-from urls import ACL, acl, load, quiet
+from urls import ACL, acl, begin, connect, load, quiet
 
 HTTP = b"GET /page HTTP/1.1\r\nHost: %s\r\n\r\n"
-
-
-def begin():
-    select()
-    urls.enable()
-    return urls.Log(version=3)
-
-
-def connect(family=4):
-    conn = Tcp(family, established=False)
-    conn.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return conn
 
 
 def broken(sock, *numbers):

@@ -7,7 +7,7 @@ so natflow looks it up at PRE_ROUTING.
 import time
 
 import links
-from natlab import (ADDR, ENDS, ROUNDS, Delta, Tcp, Udp, bare, both, check, equal, exchange, ip, mac, nft_counter,
+from natlab import (ADDR, ENDS, ROUNDS, Delta, Tcp, Udp, bare, both, check, equal, exchange, ip, is_fast, mac, nft_counter,
                     on_one_bridge, rule, run, select, wait)
 from sqm import cake, redirect, restore
 
@@ -37,17 +37,9 @@ def resolved():
                           for family in (4, 6)))
 
 
-def fast_both_ways(flow):
-    """A round trip of which both packets are hits."""
-    d = Delta()
-    flow.send()
-    flow.reply()
-    return d["hits"] == 2
-
-
 def settled(flow):
     flow.learn()
-    wait(lambda: fast_both_ways(flow), "both ways are fast")
+    wait(lambda: is_fast(flow, 1), "both ways are fast")
     return flow
 
 
@@ -98,12 +90,12 @@ def case_comes_and_goes():
     flow = settled(Udp())
     entry = len(run("r", "conntrack -L -p udp").splitlines())
     redirect("r1", "ifb0")
-    wait(lambda: fast_both_ways(flow), "fast by the ifb")
+    wait(lambda: is_fast(flow, 1), "fast by the ifb")
     check(cake("ifb0")[0] >= 1, "the ifb has seen it")
     restore("r1", "ifb0")
     settled(flow)
     redirect("r1", "ifb0")
-    wait(lambda: fast_both_ways(flow), "fast by the ifb again")
+    wait(lambda: is_fast(flow, 1), "fast by the ifb again")
     ip("r", "link del ifb0")
     flow.send(b"to the server")         # what comes back is lost: the redirect leads nowhere
     run("r", "tc qdisc del dev r1 ingress")

@@ -16,4 +16,4 @@ from .packets import Capture, csum, frame, inet, inject, ip_packet, tcp, udp
 from .conntrack import conntrack, conntrack_entry, nft_counter
 from .kernel import Queue, attribute, cpu, no_memory, on_each_cpu, trouble
 from .listener import groups, listener
-from .claims import ROUNDS, bare, both, exchange, fast, hits, learned, second_link, slow
+from .claims import ROUNDS, bare, both, exchange, fast, hits, is_fast, learned, second_link, slow

@@ -32,6 +32,13 @@ def slow(flow, reason, forth=1, back=0):
     equal(d["hits"], 0, f"hits {d.changed()}")
 
 
+def is_fast(flow, rounds=ROUNDS):
+    """Exchange, and return whether all packets were hits."""
+    d = Delta()
+    exchange(flow, rounds)
+    return d["hits"] == 2 * rounds
+
+
 def fast(flow):
     d = Delta()
     exchange(flow)
