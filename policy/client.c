@@ -66,3 +66,13 @@ void natflow_client_note(struct natflow_site_client *client, const struct natflo
 	if (mac)
 		memcpy(client->mac, mac, sizeof(client->mac));
 }
+
+/**
+ * natflow_client_sharer() - find the slots by which a client's shares are counted
+ * @who: the result
+ * @client: client that natflow_client_note() noted
+ */
+void natflow_client_sharer(struct natflow_sharer *who, const struct natflow_site_client *client)
+{
+	natflow_sharer_set(who, client->family, client->addr, client->mac, client->dev);
+}

@@ -4,10 +4,12 @@
 #define _NATFLOW_POLICY_CLIENT_H
 
 #include "../core/base/segment.h"
+#include "../core/base/share.h"
 #include "../lib/text/whom.h"
 
 void natflow_client_of(struct natflow_site_client *client, const struct nf_conn *ct);
 void natflow_client_note(struct natflow_site_client *client, const struct natflow_segment *s,
 			 const struct net_device *out);
+void natflow_client_sharer(struct natflow_sharer *who, const struct natflow_site_client *client);
 
 #endif /* _NATFLOW_POLICY_CLIENT_H */
