@@ -21,7 +21,7 @@ static void set_state(struct natflow_inspection *in, enum natflow_inspection_sta
  */
 void natflow_inspection_discard(struct natflow_inspection *in)
 {
-	natflow_stream_free(in->ul, &in->gather);
+	natflow_stream_free(in);
 	in->base += in->at;
 	in->at = 0;
 	in->judged = 0;

@@ -64,8 +64,8 @@ static void free_rcu_cb(struct rcu_head *rcu)
 	struct natflow_inspection *in = container_of(rcu, struct natflow_inspection, rcu);
 
 	unpass(in);
-	natflow_stream_free(in->ul, &in->gather);
-	natflow_stream_give(in->ul, in->quic, sizeof(*in->quic));
+	natflow_stream_free(in);
+	natflow_stream_give(in, in->quic, sizeof(*in->quic));
 	natflow_ct_put(in->ct);
 	kfree(in->host);
 	kfree(in);

@@ -42,7 +42,7 @@ static enum natflow_reason seek_datagram(struct natflow_inspection *in,
 	do {
 		parsed = natflow_quic_receive(in->quic, &in->gather, &w->quic, data, len);
 		if (parsed == NATFLOW_PARSE_ROOM)
-			reason = natflow_stream_grow(in->ul, &in->gather);
+			reason = natflow_stream_grow(in);
 	} while (parsed == NATFLOW_PARSE_ROOM && !reason);
 	if (reason)
 		return reason;
@@ -70,7 +70,7 @@ enum natflow_reason natflow_quic_seek(struct natflow_inspection *in,
 	u32 at;
 
 	if (!in->quic) {
-		in->quic = natflow_stream_alloc(in->ul, sizeof(*in->quic));
+		in->quic = natflow_stream_alloc(in, sizeof(*in->quic));
 		if (!in->quic)
 			return NATFLOW_NAME_MEMORY;
 	}

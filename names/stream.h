@@ -4,18 +4,17 @@
 #define _NATFLOW_NAMES_STREAM_H
 
 #include "../core/base/stats.h"
-#include "../lib/names/gather.h"
 
 #define NATFLOW_STREAM_MAX	16384	/* bytes of a flow */
 
+struct natflow_inspection;
 struct natflow_segment;
-struct natflow_urllogger;
 
-void *natflow_stream_alloc(struct natflow_urllogger *ul, u32 size);
-void natflow_stream_give(struct natflow_urllogger *ul, const void *p, u32 size);
-void natflow_stream_free(struct natflow_urllogger *ul, struct natflow_gather *g);
-enum natflow_reason natflow_stream_grow(struct natflow_urllogger *ul, struct natflow_gather *g);
-enum natflow_reason natflow_stream_put(struct natflow_urllogger *ul, struct natflow_gather *g,
+void *natflow_stream_alloc(struct natflow_inspection *in, u32 size);
+void natflow_stream_give(struct natflow_inspection *in, const void *p, u32 size);
+void natflow_stream_free(struct natflow_inspection *in);
+enum natflow_reason natflow_stream_grow(struct natflow_inspection *in);
+enum natflow_reason natflow_stream_put(struct natflow_inspection *in,
 				       const struct natflow_segment *s, u32 from, u32 at);
 
 #endif /* _NATFLOW_NAMES_STREAM_H */

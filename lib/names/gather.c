@@ -53,12 +53,17 @@ int natflow_gather_put(struct natflow_gather *g, u32 at, const u8 *data, u32 len
 }
 
 /**
- * natflow_gather_has() - true if any byte at or behind an offset is present
+ * natflow_gather_has() - true if any byte at or behind an offset is present, or waits
  * @g: stream
  * @from: offset
  */
 bool natflow_gather_has(const struct natflow_gather *g, u32 from)
 {
+	const struct natflow_gather_piece *piece;
+
+	for (piece = g->ahead; piece; piece = piece->next)
+		if (piece->at + piece->len > from)
+			return true;
 	while (from < g->size && !has(g, from))
 		from += from % 8 || g->have[from / 8] ? 1 : 8;
 	return from < g->size;
@@ -67,12 +72,17 @@ bool natflow_gather_has(const struct natflow_gather *g, u32 from)
 /**
  * natflow_gather_drop() - discard the first bytes and move the others down
  * @g: stream
- * @bytes: number of bytes, a multiple of 8, at most @g->prefix
+ * @bytes: number of bytes, a multiple of 8, at most @g->prefix; pieces that wait are
+ *	behind them
  */
 void natflow_gather_drop(struct natflow_gather *g, u32 bytes)
 {
+	struct natflow_gather_piece *piece;
 	u32 rest = g->size - bytes;
 
+	for (piece = g->ahead; piece; piece = piece->next)
+		piece->at -= bytes;
+	g->arrived -= bytes < g->arrived ? bytes : g->arrived;
 	memmove(g->first, g->first + bytes, rest);
 	if (g->last)
 		memmove(g->last, g->last + bytes, rest);

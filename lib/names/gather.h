@@ -4,11 +4,23 @@
  * overlap and differ, the first and the last version of each byte are kept. The
  * receiver may have assembled a mix of both. So if @last is set, neither version
  * alone shows for certain what the receiver read.
+ *
+ * A piece that is far ahead may wait outside of the buffer until enough bytes have
+ * arrived to justify a buffer of that size. The caller decides which pieces wait.
  */
 #ifndef _NATFLOW_LIB_NAMES_GATHER_H
 #define _NATFLOW_LIB_NAMES_GATHER_H
 
 #include "../host.h"
+
+/* A piece that waits. */
+struct natflow_gather_piece {
+	struct natflow_gather_piece *next;
+	u32 at;		/* offset in the stream */
+	u32 len;
+	u32 done;	/* bytes of @data that are in the buffer already */
+	u8 data[];
+};
 
 /* The caller allocates the memory. All zero: empty, and without room. */
 struct natflow_gather {
@@ -18,6 +30,8 @@ struct natflow_gather {
 	u32 size;	/* bytes that @first, and @last, can hold: a multiple of 8 */
 	u32 prefix;	/* contiguous bytes from the beginning */
 	u32 want;	/* after an error: the size needed, to be rounded up to 8 */
+	u32 arrived;	/* bytes of all pieces so far, less those that were discarded */
+	struct natflow_gather_piece *ahead;	/* pieces that wait, oldest first */
 };
 
 /* Size of the bitmap for @size bytes. */

@@ -384,6 +384,27 @@ static void test_gather(void **state)
 	assert_false(natflow_gather_has(&g, 3));
 }
 
+/* Pieces that wait are part of what is there, and move with it. */
+static void test_gather_ahead(void **state)
+{
+	struct natflow_gather_piece later = { .at = 150, .len = 5 }, piece = { &later, .at = 100, .len = 10 };
+	u8 first[64], have[8] = {};
+	struct natflow_gather g = { .first = first, .have = have, .size = 64, .arrived = 20, .ahead = &piece };
+	u32 i;
+
+	for (i = 0; i < 200; i++)
+		assert_int_equal(natflow_gather_has(&g, i), i < 155);
+	assert_int_equal(natflow_gather_put(&g, 0, (const u8 *)"12345678", 8), 0);
+	natflow_gather_drop(&g, 8);
+	assert_int_equal(piece.at, 92);
+	assert_int_equal(later.at, 142);
+	assert_int_equal(g.arrived, 12);
+	for (i = 0; i < 200; i++)
+		assert_int_equal(natflow_gather_has(&g, i), i < 147);
+	g.ahead = NULL;
+	assert_false(natflow_gather_has(&g, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +412,7 @@ int main(void)
 		cmocka_unit_test(test_replies), cmocka_unit_test(test_names),
 		cmocka_unit_test(test_questions), cmocka_unit_test(test_next), cmocka_unit_test(test_domains),
 		cmocka_unit_test(test_effects), cmocka_unit_test(test_gather),
+		cmocka_unit_test(test_gather_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

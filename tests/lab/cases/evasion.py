@@ -132,6 +132,28 @@ def parts(family):
 case_parts_v4, case_parts_v6 = both(parts)
 
 
+def far_ahead(family):
+    """What comes far ahead of the rest waits in pieces; the name is read whichever order they come in."""
+    begin()
+    pad = b"GET / HTTP/1.1\r\nX: " + b"x" * 6000
+    request = pad + b"\r\nHost: blocked.example\r\n\r\n"
+    cut = len(pad) + 12
+    # The name in a segment of its own, in segments of one byte, and said twice: with the blocked name first, and last.
+    one = request.replace(b"blocked", b"allowed")
+    for early in ([request[cut:]], [request[i:i + 1] for i in range(cut, len(request))], [request[cut:], one[cut:]],
+                  [one[cut:], request[cut:]]):
+        victim = Victim(family)
+        at = cut
+        for piece in early:
+            victim.send(piece, at=at)
+            at += len(piece) if len(piece) == 1 else 0
+        victim.is_blocked(request[:cut])
+        victim.conn.close()
+
+
+case_far_ahead_v4, case_far_ahead_v6 = both(far_ahead)
+
+
 def overlap(family):
     """The same bytes said twice, differently: either name is enough."""
     for first, second in (("fine.example123", "blocked.example"), ("blocked.example", "fine.example123")):
