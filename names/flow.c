@@ -94,6 +94,7 @@ void natflow_inspection_reopen(struct natflow_inspection *in, u32 at, u16 packet
 	in->doubts = 0;
 	in->packets = packets;
 	in->born = jiffies;
+	in->silent = false;
 	set_state(in, NATFLOW_INSPECTION_GATHERING);
 }
 
@@ -151,6 +152,17 @@ enum natflow_reason natflow_inspection_give_up(const struct natflow_inspection *
 bool natflow_inspection_is_late(const struct natflow_inspection *in)
 {
 	return in->packets && time_after(jiffies, in->born + SECONDS_MAX * HZ);
+}
+
+/**
+ * natflow_inspection_is_silent() - has only the server spoken for a while
+ * @in: inspection
+ *
+ * A client of such a protocol (data of FTP, daytime) may never speak.
+ */
+bool natflow_inspection_is_silent(const struct natflow_inspection *in)
+{
+	return in->silent && time_after(jiffies, in->born + SECONDS_MAX * HZ);
 }
 
 /**

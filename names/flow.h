@@ -12,8 +12,8 @@
  *         +--> WATCHED  as DECIDED, but payload at or beyond @from opens the next
  *                       request: back to GATHERING
  *
- * GATHERING goes to DECIDED or WATCHED directly if the budget is spent, if the bytes
- * cannot hold a name, or for blank lines behind a request. Any state goes back to
+ * GATHERING goes to DECIDED directly if the budget is spent or if the bytes cannot hold
+ * a name, and to WATCHED while only the server speaks or for blank lines. Any state goes back to
  * GATHERING when another connection begins on the same conntrack. flow.c has all
  * transitions. "Request" stands for a TLS hello and a DNS question, too.
  *
@@ -56,6 +56,7 @@ struct natflow_inspection {
 	bool chunks;			/* a chunk of the last request's body begins at @at */
 	bool judged_chunks;		/* a chunk begins at @judged */
 	bool losing;			/* @lost is set */
+	bool silent;			/* WATCHED: only the server has spoken, since @born */
 	bool stamped;			/* @stamp is known */
 	u16 packets;			/* client packets with payload */
 	u16 doubts;			/* client packets that the server may not accept */
@@ -102,6 +103,7 @@ void natflow_inspection_unname(struct natflow_inspection *in);
 void natflow_inspection_count(struct natflow_inspection *in, enum natflow_reason outcome);
 enum natflow_reason natflow_inspection_give_up(const struct natflow_inspection *in);
 bool natflow_inspection_is_late(const struct natflow_inspection *in);
+bool natflow_inspection_is_silent(const struct natflow_inspection *in);
 bool natflow_inspection_is_spent(const struct natflow_inspection *in);
 
 #endif /* _NATFLOW_NAMES_FLOW_H */

@@ -143,10 +143,6 @@ static enum natflow_reason hear(struct natflow_inspection *in, const struct natf
 	enum natflow_reason reason = NATFLOW_OK;
 	unsigned int n = 0;
 
-	/* Protocols in which the server speaks first carry no name. */
-	if (!is_acknowledged(in, s))
-		return s->proto == IPPROTO_TCP && s->len && !in->packets ? NATFLOW_NAME_NONE :
-									   NATFLOW_OK;
 	/* The buffer may hold more requests: some are read now, the rest with later packets. */
 	while (n < REQUESTS_AT_ONCE && !reason && is_acknowledged(in, s)) {
 		n += !in->chunks;
@@ -162,7 +158,7 @@ static enum natflow_reason hear(struct natflow_inspection *in, const struct natf
 static bool is_news(const struct natflow_inspection *in, const struct natflow_segment *s)
 {
 	if (s->dir == IP_CT_DIR_REPLY)
-		return natflow_inspection_is_complete(in) || (s->proto == IPPROTO_TCP && s->len);
+		return natflow_inspection_is_complete(in);
 	return s->len || (in->gather.prefix > in->at && !natflow_inspection_is_complete(in));
 }
 
@@ -197,6 +193,16 @@ static void look_into(struct natflow_inspection *in, const struct natflow_segmen
 		natflow_outcome_without(in, reason);
 }
 
+/* The client's next payload opens a request; until then the connection is fast. */
+static void idle(struct natflow_inspection *in)
+{
+	if (!in->packets && in->base == in->isn) {
+		in->silent = true;
+		in->born = jiffies;
+	}
+	natflow_inspection_watch(in, in->gather.prefix - in->at, NATFLOW_OK);
+}
+
 /* A packet of an undecided flow. Return: false if the server may not accept it. */
 static bool seek(struct natflow_inspection *in, const struct natflow_segment *s)
 {
@@ -206,8 +212,8 @@ static bool seek(struct natflow_inspection *in, const struct natflow_segment *s)
 		natflow_client_note(&in->client, s, NULL);
 	if (s->proto == IPPROTO_TCP && s->dir == IP_CT_DIR_ORIGINAL && !in->based && !s->len)
 		natflow_tcp_note_base(in, s->seq);
-	if (natflow_tcp_is_blank(in, s))
-		natflow_inspection_watch(in, in->gather.prefix - in->at, NATFLOW_OK);
+	if (natflow_tcp_is_idle(in, s))
+		idle(in);
 	if (natflow_inspection_is_decided(in) || !is_news(in, s))
 		return true;
 	look_into(in, s);
@@ -350,17 +356,33 @@ static void time_out(struct natflow_inspection *in)
 		natflow_outcome_without(in, reason ?: natflow_inspection_give_up(in));
 }
 
+static void log_silent(struct natflow_inspection *in)
+{
+	in->silent = false;
+	natflow_record_hint(in->ul, in->ct, &in->client, NATFLOW_URL_RECORD);
+	natflow_inspection_count(in, NATFLOW_NAME_NONE);
+}
+
+static bool is_due(const struct natflow_inspection *in)
+{
+	if (READ_ONCE(in->state) < NATFLOW_INSPECTION_DECIDED)
+		return natflow_inspection_is_late(in);
+	return natflow_inspection_is_silent(in);
+}
+
 static void age(struct natflow_inspection *in)
 {
 	if (is_over(in)) {
 		forget(in);
 		return;
 	}
-	if (READ_ONCE(in->state) >= NATFLOW_INSPECTION_DECIDED || !natflow_inspection_is_late(in))
+	if (!is_due(in))
 		return;
 	spin_lock_bh(&in->lock);
 	if (!natflow_inspection_is_decided(in))
 		time_out(in);
+	else if (in->silent)
+		log_silent(in);
 	spin_unlock_bh(&in->lock);
 }
 

@@ -239,22 +239,34 @@ enum natflow_reason natflow_tcp_seek(struct natflow_inspection *in,
 	return reason;
 }
 
-/**
- * natflow_tcp_is_blank() - has the client sent nothing but line ends behind its last request
- * @in: inspection, neither DECIDED nor WATCHED, its lock held
- * @s: the server's packet, which must acknowledge all of it
- */
-bool natflow_tcp_is_blank(const struct natflow_inspection *in, const struct natflow_segment *s)
+/* Has the client sent nothing but line ends, and does the server acknowledge all of them? */
+static bool is_blank(const struct natflow_inspection *in, const struct natflow_segment *s)
 {
 	const struct natflow_gather *g = &in->gather;
 	u32 end = in->base + g->prefix, i;
 
-	if (s->proto != IPPROTO_TCP || s->dir != IP_CT_DIR_REPLY || !(s->flags & NATFLOW_TCP_ACK) ||
-	    in->base + in->at == in->isn || in->most != end || s->ack != end || in->doubts ||
+	if (!(s->flags & NATFLOW_TCP_ACK) || in->most != end || s->ack != end || in->doubts ||
 	    g->last || natflow_dns_is(in->ct))
 		return false;
 	for (i = in->at; i < g->prefix; i++)
 		if (g->first[i] != '\r' && g->first[i] != '\n')
 			return false;
 	return i > in->at;
+}
+
+/**
+ * natflow_tcp_is_idle() - is it the client's turn to send a request
+ * @in: inspection, neither DECIDED nor WATCHED, its lock held
+ * @s: packet
+ *
+ * True for the server's packet if the client has sent nothing, or nothing but line
+ * ends, since the connection or its last request. A server may speak first in every
+ * protocol; in HTTP/2 it may send SETTINGS (RFC 9113 section 3.4). What the server
+ * says does not tell what the client will say.
+ */
+bool natflow_tcp_is_idle(const struct natflow_inspection *in, const struct natflow_segment *s)
+{
+	if (s->proto != IPPROTO_TCP || s->dir != IP_CT_DIR_REPLY || !in->based)
+		return false;
+	return in->packets ? is_blank(in, s) : s->len;
 }

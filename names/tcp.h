@@ -12,7 +12,7 @@ bool natflow_tcp_is_answer(const struct natflow_segment *s);
 bool natflow_tcp_sync(struct natflow_inspection *in, const struct natflow_segment *s);
 bool natflow_tcp_next(struct natflow_inspection *in, const struct natflow_segment *s);
 void natflow_tcp_note_base(struct natflow_inspection *in, u32 seq);
-bool natflow_tcp_is_blank(const struct natflow_inspection *in, const struct natflow_segment *s);
+bool natflow_tcp_is_idle(const struct natflow_inspection *in, const struct natflow_segment *s);
 enum natflow_reason natflow_tcp_seek(struct natflow_inspection *in,
 				     const struct natflow_segment *s, struct natflow_workspace *w);
 

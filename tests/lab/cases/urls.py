@@ -605,11 +605,12 @@ case_bridged_v4, case_bridged_v6 = both(bridged)
 
 
 def case_no_name():
-    """Servers that speak first, clients that speak otherwise, hellos without a name: fast at once."""
+    """Clients that speak otherwise, whoever speaks first, hellos without a name: fast at once."""
     log = begin()
     d = Delta()
     ssh = connect()
     ssh.pass_data(ssh.server, ssh.client, b"SSH-2.0-server\r\n")
+    say(ssh, b"SSH-2.0-client\r\n")
     other = connect()
     say(other, b"\0\1\2\3 binary")
     nameless = connect()
