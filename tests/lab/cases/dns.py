@@ -337,6 +337,8 @@ def hints(family):
     tell("quiet.example")
     first = Tcp(family, established=False)      # here the server speaks first
     Tcp.pass_data(first.server, first.client, b"220 welcome\r\n")
+    Tcp.pass_data(first.client, first.server, b"EHLO client\r\n")
+    Tcp.pass_data(first.server, first.client, b"250 hello\r\n")
     r, = log.wait(1)
     equal((r["source"], r["host"], r["mac"]), (urls.HINT, "quiet.example", bytes.fromhex(mac("c", "c0").replace(":", ""))), "record")
     first.close()
