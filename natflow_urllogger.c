@@ -315,7 +315,7 @@ static int hook(struct natflow_urllogger *ul)
 static int switch_on(struct natflow_urllogger *ul)
 {
 	struct natflow_net *nn = ul->nn;
-	int err = natflow_ring_start(&ul->log.ring);
+	int err = 0;
 
 	if (!ul->hints)
 		ul->hints = natflow_hints_alloc();
@@ -448,7 +448,7 @@ void natflow_urllogger_net_exit(struct natflow_net *nn)
 	struct natflow_urllogger *ul = natflow_urllogger(nn);
 
 	natflow_inspection_exit(ul);
-	natflow_ring_free(&ul->log.ring);
+	natflow_ring_clear(&ul->log.ring);
 	natflow_acl_free(rcu_dereference_protected(ul->acl, true));
 	kfree(rcu_dereference_protected(ul->skip, true));
 	kvfree(ul->hints);

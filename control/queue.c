@@ -103,22 +103,21 @@ static unsigned int encode_v3(char *to, const struct natflow_event *e, u64 dropp
 }
 
 /* The next record that this reader is shown. Context: the ring's lock held. */
-static const struct natflow_event *next_event(struct queue_file *file,
-					      struct natflow_names_log *log)
+static struct natflow_event *next_event(struct queue_file *file, struct natflow_names_log *log)
 {
-	const struct natflow_event *e;
+	struct natflow_event *e;
 
 	while ((e = natflow_names_log_peek(log, &file->cursor)) && !file->v3 &&
 	       e->source >= NATFLOW_URL_DNS)
-		natflow_ring_pass(&file->cursor, &e->record);
+		natflow_ring_pass(&log->ring, &file->cursor, &e->record);
 	return e;
 }
 
 /* The next record, in file->record. Return: its length, 0 if there is none, or an errno. */
 static int next_record(struct queue_file *file, size_t room)
 {
-	const struct natflow_event *e;
 	struct natflow_names_log *log;
+	struct natflow_event *e;
 	struct natflow_net *nn;
 	int len = -ENODEV;
 
@@ -132,7 +131,7 @@ static int next_record(struct queue_file *file, size_t room)
 			encode_v2(file->record, e,
 				  natflow_urllogger_get(nn, NATFLOW_NAMES_TUPLE_TYPE));
 		if (e && len <= room)
-			natflow_ring_pass(&file->cursor, &e->record);
+			natflow_ring_pass(&log->ring, &file->cursor, &e->record);
 		spin_unlock_bh(&log->ring.lock);
 	}
 	natflow_file_leave(&file->file);

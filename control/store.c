@@ -83,7 +83,7 @@ static int show_count(natflow_compat_ctl_table *table, int write, void *buffer, 
 	int value;
 
 	spin_lock_bh(&ring->lock);
-	value = ring->head - ring->tail;
+	value = ring->count;
 	spin_unlock_bh(&ring->lock);
 	copy.data = &value;
 	copy.maxlen = sizeof(value);

@@ -14,12 +14,14 @@ static struct natflow_ring *ring_of(const struct seq_file *m)
 	return &natflow_urllogger_log(natflow_net(seq_file_net((struct seq_file *)m)))->ring;
 }
 
-/* The record at *pos, or the oldest there is. */
+/* The record at *pos, or the next one, to which *pos moves. */
 static const struct natflow_event *event_at(const struct natflow_ring *ring, loff_t *pos)
 {
-	if (*pos < ring->tail)
-		*pos = ring->tail;
-	return natflow_event(natflow_ring_at(ring, *pos));
+	struct natflow_ring_record *record = natflow_ring_from(ring, *pos);
+
+	if (record)
+		*pos = record->number;
+	return natflow_event(record);
 }
 
 static void *urls_start(struct seq_file *m, loff_t *pos)
@@ -88,7 +90,8 @@ static const struct seq_operations urls_ops = {
  * @nn: namespace
  * @m: where to
  *
- * Events: all, those merged into another's record, those without memory.
+ * Events: all, those merged into another's record, those without memory, those of records
+ * that gave way to others before anybody had read them. Records that could be read early.
  *
  * Context: process.
  */
@@ -100,6 +103,8 @@ void natflow_urls_summary(struct natflow_net *nn, struct seq_file *m)
 	seq_printf(m, "names_produced %llu\n", log->produced);
 	seq_printf(m, "names_merged %llu\n", log->merged);
 	seq_printf(m, "names_limited %llu\n", log->limited);
+	seq_printf(m, "names_unread %llu\n", log->ring.unread);
+	seq_printf(m, "names_early %llu\n", log->early);
 	spin_unlock_bh(&log->ring.lock);
 }
 

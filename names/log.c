@@ -1,38 +1,76 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The log of names: records of events, merged where they repeat within a window. */
 #include <linux/jhash.h>
+#include <linux/jiffies.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include "../include/uapi/linux/natflow_urllogger.h"
 #include "log.h"
 
 #define SLOTS	16384
+#define OPEN_MAX	(SLOTS / 2)	/* the other half is for records that can be read */
+#define BATCH	256			/* records closed in one section under the lock */
 #define WINDOW_DEFAULT 10
 
-static bool is_open(const struct natflow_names_log *log, const struct natflow_event *e)
+static struct natflow_event *first_open(const struct natflow_names_log *log)
 {
-	return !e->closed && log->window && time_before(jiffies, e->born + log->window * HZ);
+	return natflow_event(natflow_ring_from(&log->ring, log->ring.closed));
+}
+
+/* When the window of a record is over, in jiffies_64. */
+static u64 end_of(const struct natflow_names_log *log, const struct natflow_event *e)
+{
+	return e->born + (u64)log->window * HZ;
+}
+
+static bool is_over(const struct natflow_names_log *log, const struct natflow_event *e)
+{
+	return time_after_eq64(get_jiffies_64(), end_of(log, e));
+}
+
+/* Close records whose window is over, @max at most. Return: how many. */
+static unsigned int close_some(struct natflow_names_log *log, unsigned int max)
+{
+	struct natflow_event *e;
+	unsigned int n;
+
+	for (n = 0; n < max && (e = first_open(log)) && is_over(log, e); n++)
+		natflow_ring_close(&log->ring, &e->record);
+	if (n)
+		natflow_ring_wake(&log->ring);
+	return n;
+}
+
+/* Context: process, BH enabled. */
+static void close_all(struct natflow_names_log *log)
+{
+	unsigned int n;
+
+	do {
+		spin_lock_bh(&log->ring.lock);
+		n = close_some(log, BATCH);
+		spin_unlock_bh(&log->ring.lock);
+	} while (n == BATCH);
 }
 
 static void close_oldest(struct work_struct *work)
 {
 	struct natflow_names_log *log = container_of(to_delayed_work(work),
 						     struct natflow_names_log, closing);
+	const struct natflow_event *e;
 
+	close_all(log);
 	spin_lock_bh(&log->ring.lock);
-	natflow_ring_wake(&log->ring);
+	e = first_open(log);
+	if (e)
+		schedule_delayed_work(&log->closing, is_over(log, e) ? 0 :
+				      end_of(log, e) - get_jiffies_64());
 	spin_unlock_bh(&log->ring.lock);
 }
 
-/* Wake readers after @delay, instead of when it was planned before. */
-static void wake_in(struct natflow_names_log *log, unsigned long delay)
-{
-	cancel_delayed_work(&log->closing);
-	schedule_delayed_work(&log->closing, delay);
-}
-
 /**
- * natflow_names_log_init() - a log without memory
- * @log: zeroed; natflow_ring_start() gives it memory, natflow_ring_free() takes it
+ * natflow_names_log_init() - an empty log
+ * @log: zeroed; natflow_ring_clear() takes its memory
  */
 void natflow_names_log_init(struct natflow_names_log *log)
 {
@@ -44,7 +82,7 @@ void natflow_names_log_init(struct natflow_names_log *log)
 }
 
 /**
- * natflow_names_log_stop() - stop the timer that wakes readers
+ * natflow_names_log_stop() - stop the timer that closes records
  * @log: log to which no event is added any more
  *
  * Context: process, may sleep.
@@ -85,13 +123,17 @@ static struct natflow_event *find_open(const struct natflow_names_log *log,
 				       const char *uri)
 {
 	u64 number = log->recent[e->hash % NATFLOW_NAMES_RECENT];
-	struct natflow_event *old = natflow_event(natflow_ring_at(&log->ring, number));
+	struct natflow_event *old;
 
-	return old && is_open(log, old) && is_same(old, e, host, uri) ? old : NULL;
+	if (number < log->ring.closed)
+		return NULL;
+	old = natflow_event(natflow_ring_from(&log->ring, number));
+	return old && !is_over(log, old) && is_same(old, e, host, uri) ? old : NULL;
 }
 
 static bool store(struct natflow_names_log *log, const struct natflow_event *event,
-		  const char *host, const char *uri, const char *alpn)
+		  const struct natflow_sharer *who, const char *host, const char *uri,
+		  const char *alpn)
 {
 	size_t text = event->host_len + event->uri_len + event->alpn_len;
 	struct natflow_event *e = kmalloc(sizeof(*e) + text, GFP_ATOMIC | __GFP_NOWARN);
@@ -103,18 +145,37 @@ static bool store(struct natflow_names_log *log, const struct natflow_event *eve
 	memcpy(e->text + e->host_len, uri, e->uri_len);
 	memcpy(e->text + e->host_len + e->uri_len, alpn, e->alpn_len);
 	e->record.events = 1;
-	e->born = jiffies;
+	e->record.class = e->source == NATFLOW_URL_DNS || e->source == NATFLOW_URL_ANSWER;
+	e->born = get_jiffies_64();
 	e->when = ktime_get_real_ns();
 	e->uptime = ktime_get_boottime_seconds();
-	natflow_ring_add(&log->ring, &e->record);
+	if (!natflow_ring_add(&log->ring, &e->record, who)) {
+		kfree(e);
+		return false;
+	}
 	log->recent[e->hash % NATFLOW_NAMES_RECENT] = e->record.number;
 	return true;
+}
+
+/* A record was added: close older ones, so that there are not too many open ones. */
+static void close_older(struct natflow_names_log *log)
+{
+	close_some(log, 2);
+	if (log->ring.open > OPEN_MAX) {
+		natflow_ring_close(&log->ring, &first_open(log)->record);
+		natflow_ring_wake(&log->ring);
+		log->early++;
+	}
+	/* No effect while it is queued, which means for an older record. */
+	if (log->ring.open)
+		schedule_delayed_work(&log->closing, log->window * HZ);
 }
 
 /**
  * natflow_names_log_put() - log an event
  * @log: log
  * @event: all but record and times; its @text is not read
+ * @who: client that caused it
  * @host: of @event->host_len bytes
  * @uri: of @event->uri_len bytes, NATFLOW_EVENT_URI_MAX at most
  * @alpn: of @event->alpn_len bytes
@@ -122,25 +183,22 @@ static bool store(struct natflow_names_log *log, const struct natflow_event *eve
  * Context: any but hard interrupts.
  */
 void natflow_names_log_put(struct natflow_names_log *log, const struct natflow_event *event,
-			   const char *host, const char *uri, const char *alpn)
+			   const struct natflow_sharer *who, const char *host, const char *uri,
+			   const char *alpn)
 {
-	struct natflow_event e = *event, *old = NULL;
+	struct natflow_event e = *event, *old;
 
 	e.hash = hash_of(&e, host, uri);
 	spin_lock_bh(&log->ring.lock);
 	log->produced++;
-	if (log->ring.slot)
-		old = find_open(log, &e, host, uri);
+	old = find_open(log, &e, host, uri);
 	if (old) {
 		old->record.events++;
 		log->merged++;
-	} else if (!log->ring.slot || !store(log, &e, host, uri, alpn)) {
-		log->limited++;
-	} else if (!log->window) {
-		natflow_ring_wake(&log->ring);
+	} else if (store(log, &e, who, host, uri, alpn)) {
+		close_older(log);
 	} else {
-		/* No effect while it is queued, which means for an older record. */
-		schedule_delayed_work(&log->closing, log->window * HZ + 1);
+		log->limited++;
 	}
 	spin_unlock_bh(&log->ring.lock);
 }
@@ -155,7 +213,7 @@ void natflow_names_log_set_window(struct natflow_names_log *log, int seconds)
 	spin_lock_bh(&log->ring.lock);
 	log->window = seconds;
 	spin_unlock_bh(&log->ring.lock);
-	wake_in(log, 0);
+	mod_delayed_work(system_wq, &log->closing, 0);
 }
 
 /**
@@ -163,17 +221,15 @@ void natflow_names_log_set_window(struct natflow_names_log *log, int seconds)
  * @log: log
  * @c: the reader's place
  * @oldest: in front of the oldest record, not behind the last one that is closed
+ *
+ * Context: process, BH enabled.
  */
 void natflow_names_log_begin(struct natflow_names_log *log, struct natflow_ring_cursor *c,
 			     bool oldest)
 {
-	const struct natflow_event *e;
-
+	close_all(log);
 	spin_lock_bh(&log->ring.lock);
-	natflow_ring_begin(&log->ring, c);
-	while (!oldest && (e = natflow_event(natflow_ring_peek(&log->ring, c))) &&
-	       !is_open(log, e))
-		natflow_ring_pass(c, &e->record);
+	natflow_ring_begin(&log->ring, c, oldest);
 	spin_unlock_bh(&log->ring.lock);
 }
 
@@ -185,16 +241,10 @@ void natflow_names_log_begin(struct natflow_names_log *log, struct natflow_ring_
  * Context: the ring's lock held, which is how long the result is valid.
  * Return: the record, or NULL if there is none that is closed.
  */
-const struct natflow_event *natflow_names_log_peek(struct natflow_names_log *log,
-						   struct natflow_ring_cursor *c)
+struct natflow_event *natflow_names_log_peek(struct natflow_names_log *log,
+					     struct natflow_ring_cursor *c)
 {
-	struct natflow_event *e = natflow_event(natflow_ring_peek(&log->ring, c));
-
-	if (e && is_open(log, e)) {
-		wake_in(log, e->born + log->window * HZ - jiffies + 1);
-		return NULL;
-	}
-	if (e)
-		e->closed = true;
-	return e;
+	if (c->next >= log->ring.closed)
+		close_some(log, 1);
+	return natflow_event(natflow_ring_peek(&log->ring, c));
 }

@@ -3,7 +3,8 @@
  * The log of names: records of events, merged where they repeat within a window.
  *
  * An event is produced. It is merged into an open record, becomes a record, or is
- * limited (no memory). A record is open, and hidden from readers, for the window:
+ * limited (no memory). A record is open, and hidden from readers, for the window. If
+ * more than half of the log is open, the oldest open record is closed at once:
  * produced = hits delivered + dropped + limited, for a reader that was there from
  * the beginning and has read the last record.
  */
@@ -21,10 +22,9 @@
 struct natflow_event {
 	struct natflow_ring_record record;	/* its events are the hits */
 	u64 when;		/* ns since 1970 */
-	unsigned long born;	/* jiffies */
+	u64 born;		/* jiffies_64 */
 	u32 uptime;		/* seconds since boot */
 	u32 hash;		/* of what makes events equal */
-	bool closed;		/* a reader has seen it: no event is merged into it any more */
 	u8 family, proto, source, method, action, rule;
 	u16 flags;
 	u8 mac[6];
@@ -39,8 +39,9 @@ struct natflow_names_log {
 	struct natflow_ring ring;	/* of struct natflow_event; its lock covers all below */
 	u64 recent[NATFLOW_NAMES_RECENT];	/* numbers of records */
 	u64 produced, merged, limited;	/* events */
-	int window;			/* seconds; 0: events are not merged */
-	struct delayed_work closing;	/* the oldest open record becomes readable */
+	u64 early;		/* records that were closed before their window was over */
+	int window;		/* seconds; 0: events are not merged */
+	struct delayed_work closing;	/* queued while there are open records */
 };
 
 static inline struct natflow_event *natflow_event(struct natflow_ring_record *record)
@@ -51,11 +52,12 @@ static inline struct natflow_event *natflow_event(struct natflow_ring_record *re
 void natflow_names_log_init(struct natflow_names_log *log);
 void natflow_names_log_stop(struct natflow_names_log *log);
 void natflow_names_log_put(struct natflow_names_log *log, const struct natflow_event *event,
-			   const char *host, const char *uri, const char *alpn);
+			   const struct natflow_sharer *who, const char *host, const char *uri,
+			   const char *alpn);
 void natflow_names_log_begin(struct natflow_names_log *log, struct natflow_ring_cursor *c,
 			     bool oldest);
-const struct natflow_event *natflow_names_log_peek(struct natflow_names_log *log,
-						   struct natflow_ring_cursor *c);
+struct natflow_event *natflow_names_log_peek(struct natflow_names_log *log,
+					     struct natflow_ring_cursor *c);
 void natflow_names_log_set_window(struct natflow_names_log *log, int seconds);
 
 #endif /* _NATFLOW_NAMES_LOG_H */

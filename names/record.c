@@ -2,6 +2,7 @@
 /* Names become events of the log. */
 #include "../lib/names/name.h"
 #include "../core/base/ct.h"
+#include "../policy/client.h"
 #include "hints.h"
 #include "names.h"
 #include "record.h"
@@ -43,6 +44,7 @@ void natflow_record_name(struct natflow_urllogger *ul, const struct nf_conn *ct,
 		.alpn_len = strlen(said->alpn),
 	};
 	const struct natflow_log_skip *skip = rcu_dereference(ul->skip);
+	struct natflow_sharer who;
 	const char *host;
 
 	if (level == NATFLOW_URL_LEVEL_COUNTERS || !said->host->len ||
@@ -58,7 +60,8 @@ void natflow_record_name(struct natflow_urllogger *ul, const struct nf_conn *ct,
 		strscpy(e.list, verdict.list->name, sizeof(e.list));
 	natflow_ct_key(ct, IP_CT_DIR_ORIGINAL, 0, &e.tuple[0]);
 	natflow_ct_key(ct, IP_CT_DIR_REPLY, 0, &e.tuple[1]);
-	natflow_names_log_put(&ul->log, &e, host, said->uri, said->alpn);
+	natflow_client_sharer(&who, client);
+	natflow_names_log_put(&ul->log, &e, &who, host, said->uri, said->alpn);
 }
 
 /**
