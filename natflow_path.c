@@ -440,6 +440,6 @@ unsigned int natflow_path_arrival(void *priv, struct sk_buff *skb,
 	if (unlikely(natflow_way_unseen(skb)) &&
 	    forward_returned(priv, skb, state->in) == NF_STOLEN)
 		return NF_STOLEN;
-	natflow_note_arrival(priv, skb, state);
+	natflow_note_arrival(skb, state);
 	return NF_ACCEPT;
 }

@@ -388,7 +388,7 @@ unsigned int natflow_learn(void *priv, struct sk_buff *skb, const struct nf_hook
 	local_bh_disable();
 	c.deferred = is_deferred(c.nn, skb);
 	if (!c.deferred)
-		c.in = natflow_note_find(c.nn, skb);
+		c.in = natflow_note_find(skb);
 	if (c.in && !READ_ONCE(c.nn->strict) && is_classified(&c))
 		become_strict(c.nn);
 	reason = find(&c);

@@ -4,19 +4,50 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/netdevice.h>
+#include <linux/percpu.h>
 #include "../../lib/look.h"
-#include "netns.h"
 #include "note.h"
 
-/* This CPU's note for an skb at that address. Context: BH disabled. */
-static struct natflow_note *note_of(const struct natflow_net *nn, const struct sk_buff *skb)
+/*
+ * Packets are handed up in lists: a hook sees all of a list before the next hook
+ * sees its first (net/ipv4/ip_input.c:ip_sublist_rcv()). So there are many notes.
+ */
+#define NOTES_SHIFT	6
+
+/* Of all namespaces: a packet that enters another one is noted anew. */
+struct notes {
+	struct natflow_note note[1 << NOTES_SHIFT];
+};
+
+static struct notes __percpu *notes __ro_after_init;
+
+/**
+ * natflow_note_init() - memory for the notes
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init natflow_note_init(void)
 {
-	return this_cpu_ptr(&nn->pcpu->note[hash_ptr(skb, NATFLOW_NOTES_SHIFT)]);
+	notes = alloc_percpu(struct notes);
+	return notes ? 0 : -ENOMEM;
+}
+
+/**
+ * natflow_note_exit() - free the notes; no hook is left
+ */
+void natflow_note_exit(void)
+{
+	free_percpu(notes);
+}
+
+/* This CPU's note for an skb at that address. Context: BH disabled. */
+static struct natflow_note *note_of(const struct sk_buff *skb)
+{
+	return this_cpu_ptr(&notes->note[hash_ptr(skb, NOTES_SHIFT)]);
 }
 
 /**
  * natflow_note_arrival() - note a packet at PRE_ROUTING, before any other hook
- * @nn: namespace
  * @skb: received packet, its IP header linear and checked
  * @state: family and device
  *
@@ -27,15 +58,14 @@ static struct natflow_note *note_of(const struct natflow_net *nn, const struct s
  *
  * Context: RCU read side, BH disabled.
  */
-void natflow_note_arrival(struct natflow_net *nn, const struct sk_buff *skb,
-			  const struct nf_hook_state *state)
+void natflow_note_arrival(const struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	struct natflow_note *note;
 
 	/* A VRF's second PRE_ROUTING, behind rules (drivers/net/vrf.c:vrf_rcv_nfhook()). */
 	if (unlikely(netif_is_l3_master(state->in)))
 		return;
-	note = note_of(nn, skb);
+	note = note_of(skb);
 	note->of = skb;
 	note->look = state->pf == NFPROTO_IPV4 ? natflow_look_ip4(ip_hdr(skb)) :
 						 natflow_look_ip6(ipv6_hdr(skb));
@@ -46,17 +76,15 @@ void natflow_note_arrival(struct natflow_net *nn, const struct sk_buff *skb,
 
 /**
  * natflow_note_find() - how a packet looked when it came in
- * @nn: namespace
  * @skb: packet about to leave
  *
  * Context: BH disabled, until the result was used.
  * Return: the note, or NULL: another packet's note took its place, or the packet
  * has another length, as a datagram that was reassembled from fragments.
  */
-const struct natflow_note *natflow_note_find(const struct natflow_net *nn,
-					     const struct sk_buff *skb)
+const struct natflow_note *natflow_note_find(const struct sk_buff *skb)
 {
-	const struct natflow_note *note = note_of(nn, skb);
+	const struct natflow_note *note = note_of(skb);
 
 	if (note->of != skb || note->len != natflow_note_length(skb->len))
 		return NULL;

@@ -6,19 +6,18 @@
 #ifndef _NATFLOW_CORE_BASE_NOTE_H
 #define _NATFLOW_CORE_BASE_NOTE_H
 
+#include <linux/init.h>
 #include <linux/netfilter.h>
 #include "pcpu.h"
-
-struct natflow_net;
 
 static inline u16 natflow_note_length(unsigned int len)
 {
 	return min_t(unsigned int, len, NATFLOW_LENGTH_MAX);
 }
 
-void natflow_note_arrival(struct natflow_net *nn, const struct sk_buff *skb,
-			  const struct nf_hook_state *state);
-const struct natflow_note *natflow_note_find(const struct natflow_net *nn,
-					     const struct sk_buff *skb);
+int natflow_note_init(void);
+void natflow_note_exit(void);
+void natflow_note_arrival(const struct sk_buff *skb, const struct nf_hook_state *state);
+const struct natflow_note *natflow_note_find(const struct sk_buff *skb);
 
 #endif /* _NATFLOW_CORE_BASE_NOTE_H */

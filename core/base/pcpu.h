@@ -11,12 +11,6 @@
 /* Families by index, for the two clocks. */
 #define NATFLOW_FAMILIES 2
 
-/*
- * Packets are handed up in lists: a hook sees all of a list before the next hook
- * sees its first (net/ipv4/ip_input.c:ip_sublist_rcv()). So there are many notes.
- */
-#define NATFLOW_NOTES_SHIFT	6
-
 /* Lengths from here on count as one: rules by length tell small packets from others. */
 #define NATFLOW_LENGTH_MAX	1280
 
@@ -47,7 +41,6 @@ struct natflow_pcpu {
 	u32 clock[NATFLOW_FAMILIES];
 	const struct sk_buff *clock_of;	/* that packet; may be gone, only compared */
 	struct natflow_trail trail;
-	struct natflow_note note[1 << NATFLOW_NOTES_SHIFT];
 	/* Flows with unfolded traffic that this CPU saw first; see core/ageing.c. */
 	struct llist_head active;
 };
