@@ -7,6 +7,7 @@
  *   rcu_barrier() - free
  */
 #include <linux/module.h>
+#include <linux/slab.h>
 #include <linux/tracepoint.h>
 #include <net/net_namespace.h>
 #include "control/ctl.h"
@@ -17,12 +18,14 @@
 #include "control/store.h"
 #include "control/urls.h"
 #include "core/ageing.h"
+#include "core/base/charge.h"
 #include "core/topo/egress.h"
 #include "core/events.h"
 #include "core/flow/flow.h"
 #include "core/hooks.h"
 #include "core/base/log.h"
 #include "core/base/netns.h"
+#include "core/base/note.h"
 #include "core/rules.h"
 #include "lib/text/settings.h"
 #include "natflow_path.h"
@@ -44,17 +47,6 @@ static void net_setup(struct natflow_net *nn, struct net *net)
 	hash_init(nn->topo.egresses);
 	INIT_WORK(&nn->sync, natflow_hooks_work);
 	INIT_DELAYED_WORK(&nn->tick, natflow_ageing_tick);
-}
-
-static int stats_init(struct natflow_net *nn)
-{
-	nn->pcpu = natflow_stats_alloc();
-	return nn->pcpu ? 0 : -ENOMEM;
-}
-
-static void stats_free(struct natflow_net *nn)
-{
-	free_percpu(nn->pcpu);
 }
 
 static void flows_stop(struct natflow_net *nn)
@@ -86,7 +78,7 @@ struct room {
 
 /* Up in this order, each beat down in the reverse order. A feature is one row. */
 static const struct room rooms[] = {
-	{ .init = stats_init, .down[FREE] = stats_free },
+	{ .down[FREE] = natflow_charge_stop },
 	{ .init = natflow_log_init, .down[FREE] = natflow_log_exit },
 	{ .down[DRAIN] = natflow_egress_exit },
 	{ .init = natflow_flow_net_init, .down[STOP] = flows_stop, .down[DRAIN] = flows_drain,
@@ -120,12 +112,26 @@ static void wait_for_callbacks(void)
 	rcu_barrier();
 }
 
+static struct natflow_net **place_of(const struct net *net)
+{
+	return net_generic(net, natflow_net_id);
+}
+
+static void net_free(struct net *net)
+{
+	kfree(natflow_net(net));
+	*place_of(net) = NULL;
+}
+
 static int __net_init net_init(struct net *net)
 {
-	struct natflow_net *nn = natflow_net(net);
+	struct natflow_net *nn = kzalloc(sizeof(*nn), GFP_KERNEL_ACCOUNT);
 	unsigned int n;
 	int err = 0;
 
+	if (!nn)
+		return -ENOMEM;
+	*place_of(net) = nn;
 	net_setup(nn, net);
 	for (n = 0; n < ARRAY_SIZE(rooms) && !err; n++)
 		if (rooms[n].init)
@@ -139,6 +145,7 @@ static int __net_init net_init(struct net *net)
 	take_down(nn, DRAIN, n);
 	wait_for_callbacks();
 	take_down(nn, FREE, n);
+	net_free(net);
 	return err;
 }
 
@@ -162,8 +169,10 @@ static void __net_exit net_exit_batch(struct list_head *nets)
 	list_for_each_entry(net, nets, exit_list)
 		take_down(natflow_net(net), DRAIN, ARRAY_SIZE(rooms));
 	wait_for_callbacks();
-	list_for_each_entry(net, nets, exit_list)
+	list_for_each_entry(net, nets, exit_list) {
 		take_down(natflow_net(net), FREE, ARRAY_SIZE(rooms));
+		net_free(net);
+	}
 }
 
 static struct pernet_operations net_ops = {
@@ -171,16 +180,19 @@ static struct pernet_operations net_ops = {
 	.pre_exit	= net_pre_exit,
 	.exit_batch	= net_exit_batch,
 	.id		= &natflow_net_id,
-	.size		= sizeof(struct natflow_net),
+	.size		= sizeof(struct natflow_net *),
 };
 
 static int __init natflow_init(void)
 {
 	int err;
 
-	err = natflow_flow_init();
+	err = natflow_note_init();
 	if (err)
 		return err;
+	err = natflow_flow_init();
+	if (err)
+		goto err_note;
 	err = natflow_sets_init();
 	if (err)
 		goto err_flow;
@@ -215,6 +227,8 @@ err_sets:
 err_flow:
 	rcu_barrier();
 	natflow_flow_exit();
+err_note:
+	natflow_note_exit();
 	return err;
 }
 
@@ -229,6 +243,7 @@ static void __exit natflow_exit(void)
 	natflow_sets_exit();
 	rcu_barrier();
 	natflow_flow_exit();
+	natflow_note_exit();
 }
 
 module_init(natflow_init);

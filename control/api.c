@@ -4,6 +4,7 @@
 #include "api.h"
 #include "../core/base/attach.h"
 #include "../core/doubt.h"
+#include "../core/flow/flow.h"
 #include "../core/hooks.h"
 #include "../core/learn.h"
 #include "../core/listen.h"
@@ -16,14 +17,19 @@
  * natflow_rule_add() - a FLOWOFFLOAD rule was checked and will be used
  * @net: its namespace
  *
- * Context: process; hooks follow in a worker.
+ * Context: process, may sleep; hooks follow in a worker.
+ * Return: 0, or -ENOMEM: there will be no rule.
  */
-void natflow_rule_add(struct net *net)
+int natflow_rule_add(struct net *net)
 {
 	struct natflow_net *nn = natflow_net(net);
+	int err = natflow_flow_start(nn);
 
+	if (err)
+		return err;
 	atomic_inc(&nn->rules);
 	natflow_hooks_kick(nn);
+	return 0;
 }
 EXPORT_SYMBOL_GPL(natflow_rule_add);
 
@@ -64,7 +70,8 @@ EXPORT_SYMBOL_GPL(natflow_rule_check);
  * natflow_rule_remove() - a FLOWOFFLOAD rule was destroyed
  * @net: its namespace
  *
- * Flows that it selected stay.
+ * Flows that it selected stay. The tables of a namespace may go after natflow's part
+ * of it.
  *
  * Context: process.
  */
@@ -72,6 +79,8 @@ void natflow_rule_remove(struct net *net)
 {
 	struct natflow_net *nn = natflow_net(net);
 
+	if (!nn)
+		return;
 	atomic_dec(&nn->rules);
 	/* iptables replaces a whole table: its old rules go when the new ones are in force. */
 	if (READ_ONCE(nn->config.revalidate))
@@ -94,7 +103,7 @@ void natflow_flow_offload(struct net *net, struct sk_buff *skb, bool hw)
 	struct natflow_net *nn = natflow_net(net);
 	enum natflow_reason reason;
 
-	if (!READ_ONCE(nn->learning) || READ_ONCE(nn->config.select) > NATFLOW_SELECT_RULES)
+	if (!nn || !READ_ONCE(nn->learning) || READ_ONCE(nn->config.select) > NATFLOW_SELECT_RULES)
 		return;
 	local_bh_disable();
 	reason = natflow_learn_select(nn, skb, hw);

@@ -9,7 +9,7 @@
 struct net;
 struct sk_buff;
 
-void natflow_rule_add(struct net *net);
+int natflow_rule_add(struct net *net);
 void natflow_rule_check(struct net *net, const char *table, unsigned int hooks, u8 proto);
 void natflow_rule_remove(struct net *net);
 void natflow_flow_offload(struct net *net, struct sk_buff *skb, bool hw);

@@ -49,9 +49,11 @@ static int show_summary(struct seq_file *m, void *v)
 	seq_printf(m, "flows_peak %u\n", READ_ONCE(nn->flows.peak));
 	rcu_read_lock();
 	table = rcu_dereference(nn->flows.table);
-	seq_printf(m, "flow_limit %u\n", table->limit);
-	seq_printf(m, "table_bytes %zu\n", struct_size(table, bucket, (size_t)table->mask + 1));
+	seq_printf(m, "flow_limit %u\n", table ? table->limit : READ_ONCE(nn->config.flow_limit));
+	seq_printf(m, "table_bytes %zu\n", table ? table->bytes : 0);
 	rcu_read_unlock();
+	seq_printf(m, "percpu_bytes %zu\n",
+		   READ_ONCE(nn->pcpu) ? num_possible_cpus() * sizeof(*nn->pcpu) : 0);
 	seq_printf(m, "flow_bytes_ipv4 %zu\n",
 		   sizeof(struct natflow_flow) + 2 * sizeof(struct natflow_dir4));
 	seq_printf(m, "flow_bytes_ipv6 %zu\n",
@@ -114,7 +116,7 @@ static struct natflow_flow *flow_from(struct natflow_net *nn, struct natflow_flo
 				      loff_t *pos)
 {
 	const struct natflow_table *table = rcu_dereference(nn->flows.table);
-	loff_t slots = ((loff_t)table->mask + 1) * NATFLOW_BUCKET_SLOTS;
+	loff_t slots = table ? ((loff_t)table->mask + 1) * NATFLOW_BUCKET_SLOTS : 0;
 
 	for (; *pos < slots; ++*pos) {
 		struct natflow_flow *flow = flow_in_slot(table, *pos);

@@ -133,7 +133,7 @@ struct limit_draft {
 
 static void *make_limit(struct natflow_net *nn, unsigned int lines)
 {
-	return kzalloc(sizeof(struct limit_draft), GFP_KERNEL);
+	return kzalloc(sizeof(struct limit_draft), GFP_KERNEL_ACCOUNT);
 }
 
 static int ready_limit(struct natflow_net *nn, void *draft)
@@ -163,7 +163,7 @@ static void abort_limit(void *draft)
 {
 	struct limit_draft *d = draft;
 
-	kvfree(d->table);
+	natflow_table_free(d->table);
 	kfree(d);
 }
 

@@ -70,6 +70,8 @@ static void fold(struct natflow_net *nn, bool drain)
 	struct natflow_flow *flow, *next;
 	int cpu;
 
+	if (!nn->pcpu)
+		return;
 	for_each_possible_cpu(cpu) {
 		struct llist_head *list = &per_cpu_ptr(nn->pcpu, cpu)->active;
 		struct llist_node *first = llist_del_all(list);

@@ -35,6 +35,17 @@ static bool may_learn(const struct natflow_net *nn)
 	}
 }
 
+/* The table of a rule is there. A setting's is made here, by the process that writes it. */
+static bool has_memory(struct natflow_net *nn)
+{
+	if (!natflow_flow_start(nn))
+		return true;
+	natflow_log(nn, NATFLOW_LOG_ERROR,
+		    "no memory for flow_limit=%u flows; write a lower one, then the setting again",
+		    READ_ONCE(nn->config.flow_limit));
+	return false;
+}
+
 /* Register one hook function for both families. */
 static int hook_inet(struct natflow_net *nn, struct nf_hook_ops *ops, nf_hookfn *hook,
 		     unsigned int hooknum, int priority)
@@ -130,7 +141,7 @@ static void withdraw(struct natflow_net *nn)
 void natflow_hooks_update(struct natflow_net *nn)
 {
 	mutex_lock(&nn->lock);
-	WRITE_ONCE(nn->learning, may_learn(nn));
+	WRITE_ONCE(nn->learning, may_learn(nn) && has_memory(nn));
 	if (nn->learning) {
 		if (!nn->forwarding)
 			natflow_log(nn, NATFLOW_LOG_INFO, "hooks placed");

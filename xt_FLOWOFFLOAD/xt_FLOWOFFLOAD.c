@@ -37,11 +37,14 @@ static u8 protocol_of(const struct xt_tgchk_param *par)
 static int check(const struct xt_tgchk_param *par)
 {
 	const struct xt_flowoffload_target_info *info = par->targinfo;
+	int err;
 
 	/* ebtables would read XT_CONTINUE, -1, as EBT_ACCEPT. */
 	if (info->flags & ~XT_FLOWOFFLOAD_MASK || par->family == NFPROTO_BRIDGE)
 		return -EINVAL;
-	natflow_rule_add(par->net);
+	err = natflow_rule_add(par->net);
+	if (err)
+		return err;
 	natflow_rule_check(par->net, par->table, par->hook_mask, protocol_of(par));
 	return 0;
 }

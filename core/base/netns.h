@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * natflow's state of one network namespace, from pernet init to pernet exit.
- * natflow_net() finds it by net_generic().
+ * natflow_net() finds it by net_generic(), which holds a pointer only: what the kernel
+ * allocates there is charged to nobody.
  */
 #ifndef _NATFLOW_CORE_BASE_NETNS_H
 #define _NATFLOW_CORE_BASE_NETNS_H
@@ -20,6 +21,7 @@
 #include "stats.h"
 
 struct ctl_table_header;
+struct mem_cgroup;
 struct natflow_table;
 
 enum natflow_select {
@@ -78,7 +80,7 @@ struct natflow_topo {
 
 /* Flows: see core/flow/flow.h. */
 struct natflow_flows {
-	/* Replaced under natflow_net.lock, filled under @lock. */
+	/* NULL until natflow_flow_start(). Replaced under natflow_net.lock, filled under @lock. */
 	struct natflow_table __rcu *table;
 	struct rhashtable by_ct;
 	spinlock_t lock;		/* reachability of flows, and what they learned */
@@ -108,7 +110,9 @@ struct natflow_legacy {
 struct natflow_net {
 	struct net *net;
 	struct natflow_config config;
+	/* Both are set by natflow_charge_start(), before any hook, and stay. */
 	struct natflow_pcpu __percpu *pcpu;
+	struct mem_cgroup *payer;	/* one reference, or NULL; see charge.h */
 
 	/* Serialises settings and the registration of hooks. RTNL is taken inside it,
 	 * so a holder of RTNL must not take it.
@@ -150,9 +154,10 @@ struct natflow_net {
 
 extern unsigned int natflow_net_id __read_mostly;
 
+/* NULL only when natflow's exit from @net has run. */
 static inline struct natflow_net *natflow_net(const struct net *net)
 {
-	return net_generic(net, natflow_net_id);
+	return *(struct natflow_net **)net_generic(net, natflow_net_id);
 }
 
 /*

@@ -52,7 +52,8 @@ const char *natflow_reason_text(enum natflow_reason reason)
  */
 struct natflow_pcpu __percpu *natflow_stats_alloc(void)
 {
-	struct natflow_pcpu __percpu *pcpu = alloc_percpu(struct natflow_pcpu);
+	struct natflow_pcpu __percpu *pcpu =
+		alloc_percpu_gfp(struct natflow_pcpu, GFP_KERNEL_ACCOUNT);
 	int cpu;
 
 	if (!pcpu)
@@ -81,7 +82,7 @@ static u64 read_one(const struct natflow_pcpu *c, const u64_stats_t *counter)
 
 /**
  * natflow_stats_sum() - add up one namespace's counters
- * @pcpu: the counters
+ * @pcpu: the counters, or NULL: nothing was counted yet
  * @sum: the result, in packets and bytes
  *
  * Context: any. Writers are not stopped; each counter is exact, the set is not
@@ -93,6 +94,8 @@ void natflow_stats_sum(struct natflow_pcpu __percpu *pcpu, struct natflow_stats 
 	int cpu;
 
 	memset(sum, 0, sizeof(*sum));
+	if (!pcpu)
+		return;
 	for_each_possible_cpu(cpu) {
 		const struct natflow_pcpu *c = per_cpu_ptr(pcpu, cpu);
 

@@ -5,6 +5,7 @@
  */
 #include <linux/slab.h>
 #include "../base/attach.h"
+#include "../base/charge.h"
 #include "../base/clock.h"
 #include "../base/ct.h"
 #include "../topo/egress.h"
@@ -24,6 +25,7 @@ static const struct rhashtable_params by_ct_params = {
 	.key_len = sizeof(struct nf_conn *),
 	.key_offset = offsetof(struct natflow_flow, ct),
 	.head_offset = offsetof(struct natflow_flow, node),
+	.nelem_hint = 1,		/* an idle namespace has a small hash */
 	.automatic_shrinking = true,
 };
 
@@ -276,8 +278,10 @@ static struct natflow_flow *make_room(struct natflow_net *nn, enum natflow_reaso
 static struct natflow_flow *flow_alloc(struct natflow_net *nn, struct nf_conn *ct, bool hw)
 {
 	u8 family = nf_ct_l3num(ct), index = natflow_family_index(family);
-	struct natflow_flow *flow = kmem_cache_zalloc(flow_cache[index], GFP_ATOMIC);
+	struct mem_cgroup *before = natflow_charge_begin(nn);
+	struct natflow_flow *flow = kmem_cache_zalloc(flow_cache[index], NATFLOW_GFP_PACKET);
 
+	natflow_charge_end(before);
 	if (!flow)
 		return NULL;
 	if (!natflow_ct_get(ct)) {
@@ -364,30 +368,44 @@ enum natflow_reason natflow_flow_select(struct natflow_net *nn, struct nf_conn *
 }
 
 /**
- * natflow_flow_net_init() - an empty flow table for a namespace
- * @nn: namespace with config.flow_limit set
+ * natflow_flow_start() - memory for flows, unless a namespace has it
+ * @nn: namespace
+ *
+ * It comes with the first rule or setting that selects flows, and is charged to the
+ * process that makes it. Locks of x_tables or nf_tables may be held.
+ *
+ * Context: process, may sleep; before a packet can see the rule, or a hook.
+ * Return: 0 or -ENOMEM.
+ */
+int natflow_flow_start(struct natflow_net *nn)
+{
+	struct natflow_table *table;
+	int err = natflow_charge_start(nn);
+
+	if (err || rcu_access_pointer(nn->flows.table))
+		return err;
+	table = natflow_table_alloc(READ_ONCE(nn->config.flow_limit));
+	if (!table)
+		return -ENOMEM;
+	if (!natflow_table_offer(nn, table))
+		natflow_table_free(table);
+	return 0;
+}
+
+/**
+ * natflow_flow_net_init() - no flows, and no table yet
+ * @nn: namespace
  *
  * Return: 0 or -ENOMEM.
  */
 int natflow_flow_net_init(struct natflow_net *nn)
 {
-	struct natflow_table *table = natflow_table_alloc(nn->config.flow_limit);
-	int err;
-
-	if (!table)
-		return -ENOMEM;
 	spin_lock_init(&nn->flows.lock);
 	init_llist_head(&nn->flows.dead);
 	INIT_WORK(&nn->flows.undertaker, free_dead);
 	INIT_LIST_HEAD(&nn->flows.halves);
 	nn->flows.half_hand = &nn->flows.halves;
-	err = rhashtable_init(&nn->flows.by_ct, &by_ct_params);
-	if (err) {
-		kvfree(table);
-		return err;
-	}
-	RCU_INIT_POINTER(nn->flows.table, table);
-	return 0;
+	return rhashtable_init(&nn->flows.by_ct, &by_ct_params);
 }
 
 /**

@@ -19,6 +19,7 @@ void natflow_flow_flush(struct natflow_net *nn, enum natflow_reason reason,
 			const void *arg);
 void natflow_flow_resize(struct natflow_net *nn, struct natflow_table *table);
 
+int natflow_flow_start(struct natflow_net *nn);
 int natflow_flow_net_init(struct natflow_net *nn);
 void natflow_flow_net_exit(struct natflow_net *nn);
 int natflow_flow_init(void);

@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/random.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 #include "table.h"
 
 #define OVERFLOW_SHIFT 56
@@ -23,7 +24,8 @@
  * natflow_table_alloc() - a table for a number of flows
  * @limit: flows, two directions each
  *
- * Sized for at most two thirds of all slots in use when @limit is reached.
+ * Sized for at most two thirds of all slots in use when @limit is reached. kvmalloc()
+ * would double it: the header makes it larger than a power of two.
  *
  * Context: process, may sleep.
  * Return: an empty table with fresh hash secrets, or NULL.
@@ -31,14 +33,34 @@
 struct natflow_table *natflow_table_alloc(u32 limit)
 {
 	u32 buckets = roundup_pow_of_two(max(limit * 3 / NATFLOW_BUCKET_SLOTS, 4U));
-	struct natflow_table *table = kvzalloc(struct_size(table, bucket, buckets), GFP_KERNEL);
+	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
+	struct natflow_table *table;
+	const size_t bytes = PAGE_ALIGN(struct_size(table, bucket, buckets));
 
+	table = alloc_pages_exact(bytes, gfp | __GFP_NORETRY);
+	if (!table)
+		table = __vmalloc(bytes, gfp);
 	if (!table)
 		return NULL;
+	table->bytes = bytes;
 	table->mask = buckets - 1;
 	table->limit = limit;
 	get_random_bytes(table->seed, sizeof(table->seed));
 	return table;
+}
+
+/**
+ * natflow_table_free() - free a table
+ * @table: table without readers, or NULL
+ *
+ * Context: process or softirq.
+ */
+void natflow_table_free(struct natflow_table *table)
+{
+	if (is_vmalloc_addr(table))
+		vfree(table);
+	else if (table)
+		free_pages_exact(table, table->bytes);
 }
 
 static u64 tag_byte(u64 hash)
@@ -178,7 +200,27 @@ void natflow_table_remove(struct natflow_net *nn, struct natflow_table *table,
 
 static void table_free_rcu(struct rcu_head *rcu)
 {
-	kvfree(container_of(rcu, struct natflow_table, rcu));
+	natflow_table_free(container_of(rcu, struct natflow_table, rcu));
+}
+
+/**
+ * natflow_table_offer() - install a table if there is none
+ * @nn: namespace
+ * @table: new and empty
+ *
+ * Context: process.
+ * Return: false if there is one.
+ */
+bool natflow_table_offer(struct natflow_net *nn, struct natflow_table *table)
+{
+	bool first;
+
+	spin_lock_bh(&nn->flows.lock);
+	first = !rcu_access_pointer(nn->flows.table);
+	if (first)
+		rcu_assign_pointer(nn->flows.table, table);
+	spin_unlock_bh(&nn->flows.lock);
+	return first;
 }
 
 /**
