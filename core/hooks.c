@@ -8,6 +8,7 @@
 #include <linux/netfilter_ipv6.h>
 #include <linux/rtnetlink.h>
 #include "ageing.h"
+#include "base/charge.h"
 #include "base/ct.h"
 #include "doubt.h"
 #include "flow/flow.h"
@@ -162,7 +163,11 @@ void natflow_hooks_update(struct natflow_net *nn)
  */
 void natflow_hooks_work(struct work_struct *work)
 {
-	natflow_hooks_update(container_of(work, struct natflow_net, sync));
+	struct natflow_net *nn = container_of(work, struct natflow_net, sync);
+	struct mem_cgroup *before = natflow_charge_begin(nn);
+
+	natflow_hooks_update(nn);
+	natflow_charge_end(before);
 }
 
 /**

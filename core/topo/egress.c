@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 #include <net/addrconf.h>
 #include "../base/attach.h"
+#include "../base/charge.h"
 #include "../base/clock.h"
 #include "egress.h"
 
@@ -66,7 +67,7 @@ static struct sk_buff *header_of(const struct natflow_egress *eg)
 	struct net_device *dev = eg->out;
 	struct sk_buff *skb;
 
-	skb = alloc_skb(LL_RESERVED_SPACE(dev) + NATFLOW_L2_MAX, GFP_ATOMIC);
+	skb = alloc_skb(LL_RESERVED_SPACE(dev) + NATFLOW_L2_MAX, GFP_ATOMIC | __GFP_NOWARN);
 	if (!skb)
 		return NULL;
 	skb_reserve(skb, LL_RESERVED_SPACE(dev) + NATFLOW_L2_MAX);
@@ -184,8 +185,10 @@ static struct natflow_egress *create(struct natflow_net *nn, struct neighbour *n
 				     u32 mtu6, u32 priority, __be16 ethertype,
 				     const struct natflow_down *down)
 {
-	struct natflow_egress *eg = kzalloc(sizeof(*eg), GFP_ATOMIC);
+	struct mem_cgroup *before = natflow_charge_begin(nn);
+	struct natflow_egress *eg = kzalloc(sizeof(*eg), NATFLOW_GFP_PACKET);
 
+	natflow_charge_end(before);
 	lockdep_assert_held(&nn->topo.egress_lock);
 	if (!eg)
 		return NULL;

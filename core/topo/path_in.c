@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ingress paths, learned from packets that go up the stack. */
 #include <linux/slab.h>
+#include "../base/charge.h"
 #include "descend.h"
 #include "path_in.h"
 
@@ -94,8 +95,10 @@ static const struct natflow_way *find_known(const struct natflow_port *bottom, u
 static const struct natflow_way *create(struct natflow_port *bottom, const struct natflow_trail *t,
 					const struct natflow_port *in)
 {
-	struct natflow_way *way = kzalloc(sizeof(*way), GFP_ATOMIC);
+	struct mem_cgroup *before = natflow_charge_begin(bottom->nn);
+	struct natflow_way *way = kzalloc(sizeof(*way), NATFLOW_GFP_PACKET);
 
+	natflow_charge_end(before);
 	lockdep_assert_held(&bottom->nn->topo.egress_lock);
 	if (!way)
 		return NULL;

@@ -156,7 +156,7 @@ int natflow_port_add(struct natflow_net *nn, struct net_device *dev)
 	int err;
 
 	ASSERT_RTNL();
-	port = kzalloc(sizeof(*port), GFP_KERNEL);
+	port = kzalloc(sizeof(*port), GFP_KERNEL_ACCOUNT);
 	if (!port)
 		return -ENOMEM;
 	port->nn = nn;
