@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A small ring of messages: refused writes, failures, listings that a user asked for. */
+/* The last messages, a few: refused writes, failures, listings that a user asked for. */
 #include <linux/ktime.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include "charge.h"
 #include "log.h"
-#include "netns.h"
 
 #define LINES	128
 #define WIDTH	256
 
 struct natflow_log {
-	spinlock_t lock;	/* for all of it */
-	unsigned long next;	/* number of the next message; under @lock */
-	struct {
-		ktime_t when;	/* since boot */
-		char text[WIDTH];
-	} line[LINES];
+	spinlock_t lock;		/* for all of it */
+	struct list_head messages;	/* oldest first */
+	unsigned int count;		/* of @messages */
+};
+
+struct message {
+	struct list_head list;
+	ktime_t when;			/* since boot */
+	char text[];
 };
 
 /**
@@ -26,10 +29,11 @@ struct natflow_log {
  */
 int natflow_log_init(struct natflow_net *nn)
 {
-	nn->log = kvzalloc(sizeof(*nn->log), GFP_KERNEL);
+	nn->log = kzalloc(sizeof(*nn->log), GFP_KERNEL_ACCOUNT);
 	if (!nn->log)
 		return -ENOMEM;
 	spin_lock_init(&nn->log->lock);
+	INIT_LIST_HEAD(&nn->log->messages);
 	return 0;
 }
 
@@ -39,38 +43,73 @@ int natflow_log_init(struct natflow_net *nn)
  */
 void natflow_log_exit(struct natflow_net *nn)
 {
-	kvfree(nn->log);
+	struct message *m, *next;
+
+	list_for_each_entry_safe(m, next, &nn->log->messages, list)
+		kfree(m);
+	kfree(nn->log);
 }
 
 static bool is_known(const struct natflow_log *log, const char *text)
 {
-	unsigned long n;
+	const struct message *m;
 
-	for (n = log->next > LINES ? log->next - LINES : 0; n < log->next; n++)
-		if (!strcmp(log->line[n % LINES].text, text))
+	list_for_each_entry(m, &log->messages, list)
+		if (!strcmp(m->text, text))
 			return true;
 	return false;
+}
+
+static struct message *make(const struct natflow_net *nn, const char *text)
+{
+	struct mem_cgroup *before = natflow_charge_begin(nn);
+	struct message *m = kmalloc(struct_size(m, text, strlen(text) + 1), NATFLOW_GFP_PACKET);
+
+	natflow_charge_end(before);
+	if (!m)
+		return NULL;
+	m->when = ktime_get_boottime();
+	strcpy(m->text, text);
+	return m;
+}
+
+/* Return: the message that has lost its place, or NULL. */
+static struct message *push(struct natflow_log *log, struct message *m)
+{
+	struct message *oldest;
+
+	lockdep_assert_held(&log->lock);
+	list_add_tail(&m->list, &log->messages);
+	if (log->count++ < LINES)
+		return NULL;
+	log->count--;
+	oldest = list_first_entry(&log->messages, struct message, list);
+	list_del(&oldest->list);
+	return oldest;
 }
 
 static __printf(4, 0) void keep(struct natflow_net *nn, enum natflow_log_class class, bool once,
 				const char *fmt, va_list args)
 {
 	struct natflow_log *log = nn->log;
+	struct message *gone;
 	char text[WIDTH];
 
 	if (class != NATFLOW_LOG_ERROR && !(READ_ONCE(nn->config.debug) & class))
 		return;
 	vscnprintf(text, WIDTH, fmt, args);
+	gone = make(nn, text);
+	if (!gone)
+		return;
 	spin_lock_bh(&log->lock);
-	if (!once || !is_known(log, text)) {
-		strscpy(log->line[log->next % LINES].text, text, WIDTH);
-		log->line[log->next++ % LINES].when = ktime_get_boottime();
-	}
+	if (!once || !is_known(log, text))
+		gone = push(log, gone);
 	spin_unlock_bh(&log->lock);
+	kfree(gone);
 }
 
 /**
- * natflow_log() - keep a message
+ * natflow_log() - keep a message, if there is memory
  * @nn: namespace
  * @class: kept if debug= has this bit; errors always are
  * @fmt: one line without newline
@@ -111,14 +150,14 @@ void natflow_log_once(struct natflow_net *nn, enum natflow_log_class class, cons
 void natflow_log_show(struct natflow_net *nn, struct seq_file *m)
 {
 	struct natflow_log *log = nn->log;
-	unsigned long n;
+	const struct message *line;
 
 	spin_lock_bh(&log->lock);
-	for (n = log->next > LINES ? log->next - LINES : 0; n < log->next; n++) {
+	list_for_each_entry(line, &log->messages, list) {
 		u32 ms;
-		u64 s = div_u64_rem(ktime_to_ms(log->line[n % LINES].when), 1000, &ms);
+		u64 s = div_u64_rem(ktime_to_ms(line->when), 1000, &ms);
 
-		seq_printf(m, "[%llu.%03u] %s\n", s, ms, log->line[n % LINES].text);
+		seq_printf(m, "[%llu.%03u] %s\n", s, ms, line->text);
 	}
 	spin_unlock_bh(&log->lock);
 }
