@@ -8,9 +8,11 @@
 #include <linux/netfilter_ipv4.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
+#include <linux/vmalloc.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include "core/base/attach.h"
+#include "core/base/charge.h"
 #include "core/base/segment.h"
 #include "core/flow/flow.h"
 #include "lib/text/settings.h"
@@ -101,10 +103,13 @@ static noinline unsigned int look(struct natflow_urllogger *ul, struct sk_buff *
 {
 	struct natflow_segment s;
 	unsigned int verdict = NF_ACCEPT;
+	struct mem_cgroup *before;
 
 	local_bh_disable();
+	before = natflow_charge_begin(ul->nn);
 	if (natflow_segment_read(&s, skb, state->pf))
 		verdict = is_dns(&s) ? natflow_dns_inspect(ul, &s, state->out) : inspect(ul, &s);
+	natflow_charge_end(before);
 	local_bh_enable();
 	return verdict;
 }
@@ -141,14 +146,18 @@ static unsigned int local(void *priv, struct sk_buff *skb, const struct nf_hook_
 	const struct net_device *dev = state->in ?: state->out;
 	u8 dir = state->in ? IP_CT_DIR_ORIGINAL : IP_CT_DIR_REPLY;
 	unsigned int verdict = NF_ACCEPT;
+	struct natflow_urllogger *ul = priv;
+	struct mem_cgroup *before;
 	struct natflow_segment s;
 
 	if (dev->flags & IFF_LOOPBACK)
 		return NF_ACCEPT;
 	local_bh_disable();
+	before = natflow_charge_begin(ul->nn);
 	if (natflow_segment_read(&s, skb, state->pf) && s.dir == dir && natflow_dns_is(s.ct))
-		verdict = s.proto == IPPROTO_UDP ? natflow_dns_inspect(priv, &s, state->out) :
-						   inspect(priv, &s);
+		verdict = s.proto == IPPROTO_UDP ? natflow_dns_inspect(ul, &s, state->out) :
+						   inspect(ul, &s);
+	natflow_charge_end(before);
 	local_bh_enable();
 	return verdict;
 }
@@ -285,6 +294,20 @@ void natflow_urllogger_set_acl(struct natflow_net *nn, struct natflow_acl *acl)
 	natflow_acl_free(old);
 }
 
+/**
+ * natflow_urllogger_bytes() - memory that came with the first switching on
+ * @nn: namespace
+ *
+ * Context: any.
+ */
+size_t natflow_urllogger_bytes(const struct natflow_net *nn)
+{
+	const struct natflow_urllogger *ul = natflow_urllogger(nn);
+
+	return natflow_names_log_bytes(&ul->log) + natflow_inspection_bytes(ul) +
+	       (READ_ONCE(ul->hints) ? natflow_hints_bytes() : 0);
+}
+
 /* -- on and off */
 
 static int hook(struct natflow_urllogger *ul)
@@ -315,7 +338,7 @@ static int hook(struct natflow_urllogger *ul)
 static int switch_on(struct natflow_urllogger *ul)
 {
 	struct natflow_net *nn = ul->nn;
-	int err = 0;
+	int err = natflow_charge_start(nn) ?: natflow_names_log_start(&ul->log);
 
 	if (!ul->hints)
 		ul->hints = natflow_hints_alloc();
@@ -397,7 +420,7 @@ int natflow_urllogger_enable(struct natflow_net *nn, bool on)
  */
 int natflow_urllogger_net_init(struct natflow_net *nn)
 {
-	struct natflow_urllogger *ul = kzalloc(sizeof(*ul), GFP_KERNEL);
+	struct natflow_urllogger *ul = kzalloc(sizeof(*ul), GFP_KERNEL_ACCOUNT);
 	struct natflow_acl *acl = natflow_acl_alloc(NULL, 0);
 	int err = -ENOMEM;
 
@@ -448,9 +471,9 @@ void natflow_urllogger_net_exit(struct natflow_net *nn)
 	struct natflow_urllogger *ul = natflow_urllogger(nn);
 
 	natflow_inspection_exit(ul);
-	natflow_ring_clear(&ul->log.ring);
+	natflow_names_log_free(&ul->log);
 	natflow_acl_free(rcu_dereference_protected(ul->acl, true));
 	kfree(rcu_dereference_protected(ul->skip, true));
-	kvfree(ul->hints);
+	vfree(ul->hints);
 	kfree(ul);
 }

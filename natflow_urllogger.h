@@ -20,6 +20,7 @@ const struct natflow_log_skip *natflow_urllogger_skip(const struct natflow_net *
 void natflow_urllogger_set_skip(struct natflow_net *nn, struct natflow_log_skip *skip);
 const struct natflow_acl *natflow_urllogger_acl(const struct natflow_net *nn);
 void natflow_urllogger_set_acl(struct natflow_net *nn, struct natflow_acl *acl);
+size_t natflow_urllogger_bytes(const struct natflow_net *nn);
 struct natflow_names_log *natflow_urllogger_log(const struct natflow_net *nn);
 
 #endif /* _NATFLOW_URLLOGGER_H */

@@ -99,6 +99,7 @@ void natflow_urls_summary(struct natflow_net *nn, struct seq_file *m)
 {
 	struct natflow_names_log *log = natflow_urllogger_log(nn);
 
+	seq_printf(m, "names_bytes %zu\n", natflow_urllogger_bytes(nn));
 	spin_lock_bh(&log->ring.lock);
 	seq_printf(m, "names_produced %llu\n", log->produced);
 	seq_printf(m, "names_merged %llu\n", log->merged);

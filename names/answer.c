@@ -97,7 +97,8 @@ static void sum(struct sk_buff *skb, u8 family, u8 proto, __sum16 *at)
 /* Build a packet to the sender of @s, with room for @len bytes behind the IP header. */
 static struct sk_buff *begin(const struct natflow_segment *s, unsigned int len)
 {
-	struct sk_buff *skb = alloc_skb(LL_MAX_HEADER + sizeof(struct ipv6hdr) + len, GFP_ATOMIC);
+	struct sk_buff *skb = alloc_skb(LL_MAX_HEADER + sizeof(struct ipv6hdr) + len,
+					GFP_ATOMIC | __GFP_NOWARN);
 
 	if (!skb)
 		return NULL;

@@ -13,6 +13,7 @@
 #include <linux/random.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
+#include <linux/vmalloc.h>
 #include "../lib/text/whom.h"
 #include "hints.h"
 
@@ -42,17 +43,27 @@ struct natflow_hints {
  * natflow_hints_alloc() - an empty table
  *
  * Context: process, may sleep.
- * Return: the table, freed with kvfree(), or NULL.
+ * Return: the table, freed with vfree(), or NULL.
  */
 struct natflow_hints *natflow_hints_alloc(void)
 {
-	struct natflow_hints *hints = kvzalloc(sizeof(*hints), GFP_KERNEL);
+	struct natflow_hints *hints = __vmalloc(sizeof(*hints), GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 
 	if (!hints)
 		return NULL;
 	spin_lock_init(&hints->lock);
 	hints->seed = get_random_u32();
 	return hints;
+}
+
+/**
+ * natflow_hints_bytes() - memory of a table
+ *
+ * Context: any.
+ */
+size_t natflow_hints_bytes(void)
+{
+	return PAGE_ALIGN(sizeof(struct natflow_hints));
 }
 
 static struct hint *place_of(struct natflow_hints *hints, struct hint_key *key, bool by_mac,

@@ -11,6 +11,7 @@ struct natflow_hints;
 struct natflow_site_client;
 
 struct natflow_hints *natflow_hints_alloc(void);
+size_t natflow_hints_bytes(void);
 void natflow_hints_put(struct natflow_hints *hints, const struct natflow_site_client *client,
 		       u8 family, const u8 *server, const char *host, u32 ttl);
 bool natflow_hints_find(struct natflow_hints *hints, const struct natflow_site_client *client,

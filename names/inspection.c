@@ -27,6 +27,7 @@ static const struct rhashtable_params flow_params = {
 	.key_len = sizeof(struct nf_conn *),
 	.key_offset = offsetof(struct natflow_inspection, ct),
 	.head_offset = offsetof(struct natflow_inspection, node),
+	.nelem_hint = 1,		/* an idle namespace has a small hash */
 	.automatic_shrinking = true,
 };
 
@@ -89,7 +90,7 @@ static struct natflow_inspection *begin(struct natflow_urllogger *ul, struct nf_
 
 	if (atomic_inc_return(&ul->count) > FLOWS_MAX)
 		goto err_count;
-	in = kzalloc(sizeof(*in), GFP_ATOMIC | __GFP_NOWARN);
+	in = kzalloc(sizeof(*in), GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
 	if (!in)
 		goto err_count;
 	if (!natflow_ct_get(ct))
@@ -438,10 +439,23 @@ void natflow_inspection_review(struct natflow_urllogger *ul)
 int natflow_inspection_start(struct natflow_urllogger *ul)
 {
 	if (!ul->syn)
-		ul->syn = kvcalloc(NATFLOW_URL_SYNS, sizeof(*ul->syn), GFP_KERNEL);
+		ul->syn = kvcalloc(NATFLOW_URL_SYNS, sizeof(*ul->syn), GFP_KERNEL_ACCOUNT);
 	if (!ul->passing)
-		ul->passing = kvcalloc(NATFLOW_URL_PASSING, sizeof(*ul->passing), GFP_KERNEL);
+		ul->passing = kvcalloc(NATFLOW_URL_PASSING, sizeof(*ul->passing),
+				       GFP_KERNEL_ACCOUNT);
 	return ul->syn && ul->passing ? 0 : -ENOMEM;
+}
+
+/**
+ * natflow_inspection_bytes() - memory of natflow_inspection_start()
+ * @ul: the namespace's state
+ *
+ * Context: any.
+ */
+size_t natflow_inspection_bytes(const struct natflow_urllogger *ul)
+{
+	return (READ_ONCE(ul->syn) ? NATFLOW_URL_SYNS * sizeof(*ul->syn) : 0) +
+	       (READ_ONCE(ul->passing) ? NATFLOW_URL_PASSING * sizeof(*ul->passing) : 0);
 }
 
 /**

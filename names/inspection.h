@@ -38,6 +38,7 @@ static inline bool natflow_inspection_passes(const struct natflow_urllogger *ul,
 
 int natflow_inspection_init(struct natflow_urllogger *ul);
 int natflow_inspection_start(struct natflow_urllogger *ul);
+size_t natflow_inspection_bytes(const struct natflow_urllogger *ul);
 void natflow_inspection_stop(struct natflow_urllogger *ul);
 void natflow_inspection_exit(struct natflow_urllogger *ul);
 struct natflow_inspection_verdict natflow_inspection_packet(struct natflow_urllogger *ul,

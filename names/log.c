@@ -9,6 +9,7 @@
 
 #define SLOTS	16384
 #define OPEN_MAX	(SLOTS / 2)	/* the other half is for records that can be read */
+#define RECENT	1024			/* slots in which repeated events look for their record */
 #define BATCH	256			/* records closed in one section under the lock */
 #define WINDOW_DEFAULT 10
 
@@ -70,7 +71,7 @@ static void close_oldest(struct work_struct *work)
 
 /**
  * natflow_names_log_init() - an empty log
- * @log: zeroed; natflow_ring_clear() takes its memory
+ * @log: zeroed; natflow_names_log_start() follows before the first event
  */
 void natflow_names_log_init(struct natflow_names_log *log)
 {
@@ -79,6 +80,47 @@ void natflow_names_log_init(struct natflow_names_log *log)
 	natflow_ring_init(&log->ring, SLOTS);
 	INIT_DELAYED_WORK(&log->closing, close_oldest);
 	log->window = WINDOW_DEFAULT;
+}
+
+/**
+ * natflow_names_log_start() - allocate what events need, unless that was done before
+ * @log: log
+ *
+ * Context: process, may sleep; callers exclude each other.
+ * Return: 0 or -ENOMEM; natflow_names_log_free() frees it.
+ */
+int natflow_names_log_start(struct natflow_names_log *log)
+{
+	u64 *recent;
+
+	if (log->recent)
+		return 0;
+	recent = kvcalloc(RECENT, sizeof(*recent), GFP_KERNEL_ACCOUNT);
+	if (!recent)
+		return -ENOMEM;
+	WRITE_ONCE(log->recent, recent);
+	return 0;
+}
+
+/**
+ * natflow_names_log_free() - free all memory
+ * @log: log that was stopped, without readers
+ */
+void natflow_names_log_free(struct natflow_names_log *log)
+{
+	natflow_ring_clear(&log->ring);
+	kvfree(log->recent);
+}
+
+/**
+ * natflow_names_log_bytes() - memory of a log beside its records
+ * @log: log
+ *
+ * Context: any.
+ */
+size_t natflow_names_log_bytes(const struct natflow_names_log *log)
+{
+	return READ_ONCE(log->recent) ? RECENT * sizeof(*log->recent) : 0;
 }
 
 /**
@@ -122,7 +164,7 @@ static struct natflow_event *find_open(const struct natflow_names_log *log,
 				       const struct natflow_event *e, const char *host,
 				       const char *uri)
 {
-	u64 number = log->recent[e->hash % NATFLOW_NAMES_RECENT];
+	u64 number = log->recent[e->hash % RECENT];
 	struct natflow_event *old;
 
 	if (number < log->ring.closed)
@@ -136,7 +178,8 @@ static bool store(struct natflow_names_log *log, const struct natflow_event *eve
 		  const char *alpn)
 {
 	size_t text = event->host_len + event->uri_len + event->alpn_len;
-	struct natflow_event *e = kmalloc(sizeof(*e) + text, GFP_ATOMIC | __GFP_NOWARN);
+	struct natflow_event *e = kmalloc(sizeof(*e) + text,
+					  GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
 
 	if (!e)
 		return false;
@@ -153,7 +196,7 @@ static bool store(struct natflow_names_log *log, const struct natflow_event *eve
 		kfree(e);
 		return false;
 	}
-	log->recent[e->hash % NATFLOW_NAMES_RECENT] = e->record.number;
+	log->recent[e->hash % RECENT] = e->record.number;
 	return true;
 }
 

@@ -16,7 +16,6 @@
 #include "../lib/key.h"
 
 #define NATFLOW_EVENT_URI_MAX 1024	/* bytes kept of a URI */
-#define NATFLOW_NAMES_RECENT 1024	/* slots in which repeated events look for their record */
 
 /* @text holds host, URI and ALPN, without NULs. */
 struct natflow_event {
@@ -37,7 +36,7 @@ struct natflow_event {
 
 struct natflow_names_log {
 	struct natflow_ring ring;	/* of struct natflow_event; its lock covers all below */
-	u64 recent[NATFLOW_NAMES_RECENT];	/* numbers of records */
+	u64 *recent;			/* numbers of records, by hash; NULL until switched on */
 	u64 produced, merged, limited;	/* events */
 	u64 early;		/* records that were closed before their window was over */
 	int window;		/* seconds; 0: events are not merged */
@@ -50,6 +49,9 @@ static inline struct natflow_event *natflow_event(struct natflow_ring_record *re
 }
 
 void natflow_names_log_init(struct natflow_names_log *log);
+int natflow_names_log_start(struct natflow_names_log *log);
+void natflow_names_log_free(struct natflow_names_log *log);
+size_t natflow_names_log_bytes(const struct natflow_names_log *log);
 void natflow_names_log_stop(struct natflow_names_log *log);
 void natflow_names_log_put(struct natflow_names_log *log, const struct natflow_event *event,
 			   const struct natflow_sharer *who, const char *host, const char *uri,

@@ -151,7 +151,7 @@ static bool keep_host(struct natflow_inspection *in, const struct natflow_said *
 	if (said->source == NATFLOW_URL_DNS || !said->host->len)
 		return true;
 	in->source = said->source;
-	in->host = kstrdup(said->host->text, GFP_ATOMIC | __GFP_NOWARN);
+	in->host = kstrdup(said->host->text, GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
 	return in->host;
 }
 

@@ -26,7 +26,7 @@ void *natflow_stream_alloc(struct natflow_inspection *in, u32 size)
 		atomic_sub(size, &ul->bytes);
 		return NULL;
 	}
-	p = kzalloc(size, GFP_ATOMIC | __GFP_NOWARN);
+	p = kzalloc(size, GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
 	if (!p)
 		atomic_sub(size, &ul->bytes);
 	return p;

@@ -26,7 +26,8 @@ static bool is_larger(struct rb_node *a, const struct rb_node *b)
 
 static struct natflow_holder *make(u32 key)
 {
-	struct natflow_holder *holder = kzalloc(sizeof(*holder), GFP_ATOMIC | __GFP_NOWARN);
+	struct natflow_holder *holder = kzalloc(sizeof(*holder),
+						GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
 	unsigned int i;
 
 	if (!holder)
