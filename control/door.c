@@ -18,7 +18,7 @@
  */
 int natflow_door_net_init(struct natflow_net *nn)
 {
-	struct natflow_door *door = kzalloc(sizeof(*door), GFP_KERNEL);
+	struct natflow_door *door = kzalloc(sizeof(*door), GFP_KERNEL_ACCOUNT);
 
 	if (!door)
 		return -ENOMEM;

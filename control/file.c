@@ -22,7 +22,7 @@ void *natflow_file_alloc(size_t size)
 
 	if (IS_ERR(door))
 		return door;
-	file = kzalloc(size, GFP_KERNEL);
+	file = kzalloc(size, GFP_KERNEL_ACCOUNT);
 	if (!file) {
 		natflow_door_put(door);
 		return ERR_PTR(-ENOMEM);

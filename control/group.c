@@ -10,7 +10,7 @@
 
 static void *make_group(struct natflow_net *nn, unsigned int lines)
 {
-	return kmemdup(&nn->topo.group, sizeof(nn->topo.group), GFP_KERNEL);
+	return kmemdup(&nn->topo.group, sizeof(nn->topo.group), GFP_KERNEL_ACCOUNT);
 }
 
 static void commit_group(struct natflow_net *nn, void *draft)

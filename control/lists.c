@@ -147,7 +147,7 @@ static struct natflow_body *begin_load(struct natflow_net *nn, struct natflow_co
 
 	if (natflow_acl_find_list(natflow_urllogger_acl(nn), args->name) < 0)
 		return ERR_PTR(no_such_list(cmd));
-	body = kzalloc(sizeof(*body), GFP_KERNEL);
+	body = kzalloc(sizeof(*body), GFP_KERNEL_ACCOUNT);
 	if (!body)
 		return ERR_PTR(-ENOMEM);
 	body->body.ops = &body_ops;

@@ -14,7 +14,8 @@ static void *make_skip(struct natflow_net *nn, unsigned int lines)
 {
 	const struct natflow_log_skip *old = natflow_urllogger_skip(nn);
 
-	return old ? kmemdup(old, sizeof(*old), GFP_KERNEL) : kzalloc(sizeof(*old), GFP_KERNEL);
+	return old ? kmemdup(old, sizeof(*old), GFP_KERNEL_ACCOUNT) :
+		     kzalloc(sizeof(*old), GFP_KERNEL_ACCOUNT);
 }
 
 static void commit_skip(struct natflow_net *nn, void *draft)

@@ -100,7 +100,7 @@ static int show_count(natflow_compat_ctl_table *table, int write, void *buffer, 
  */
 int natflow_store_net_init(struct natflow_net *nn)
 {
-	struct ctl_table *t = kcalloc(ENTRIES + 1, sizeof(*t), GFP_KERNEL);
+	struct ctl_table *t = kcalloc(ENTRIES + 1, sizeof(*t), GFP_KERNEL_ACCOUNT);
 
 	if (!t)
 		return -ENOMEM;

@@ -136,7 +136,7 @@ int natflow_held_add(struct natflow_held *held, const char *text, u32 number)
 
 	if (held->count == NATFLOW_HELD_MAX)
 		return -E2BIG;
-	line = kmalloc(struct_size(line, text, len), GFP_KERNEL);
+	line = kmalloc(struct_size(line, text, len), GFP_KERNEL_ACCOUNT);
 	if (!line)
 		return -ENOMEM;
 	line->number = number;

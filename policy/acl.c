@@ -19,7 +19,8 @@
 struct natflow_acl *natflow_acl_alloc(const struct natflow_acl *old, unsigned int more)
 {
 	unsigned int count = old ? old->count : 0;
-	struct natflow_acl *acl = kvzalloc(struct_size(acl, rule, count + more), GFP_KERNEL);
+	struct natflow_acl *acl = kvzalloc(struct_size(acl, rule, count + more),
+					   GFP_KERNEL_ACCOUNT);
 
 	if (acl && old) {
 		unsigned int i;

@@ -59,7 +59,7 @@ struct natflow_site_list *natflow_site_list_make(const char *name, const char *t
 						 const struct natflow_site_policy *policy,
 						 struct natflow_site_names *names)
 {
-	struct natflow_site_list *list = kzalloc(sizeof(*list), GFP_KERNEL);
+	struct natflow_site_list *list = kzalloc(sizeof(*list), GFP_KERNEL_ACCOUNT);
 
 	if (!list)
 		return NULL;
@@ -96,7 +96,7 @@ void natflow_site_list_put(struct natflow_site_list *list)
  */
 struct natflow_site_load *natflow_site_load_begin(const char *name, u32 bytes, bool skip)
 {
-	struct natflow_site_load *load = kvzalloc(sizeof(*load), GFP_KERNEL);
+	struct natflow_site_load *load = kvzalloc(sizeof(*load), GFP_KERNEL_ACCOUNT);
 
 	if (!load)
 		return NULL;
@@ -115,7 +115,7 @@ static int add(struct natflow_site_load *load, const struct natflow_hostname *ho
 	if (load->count == CHUNK * CHUNKS)
 		return -E2BIG;
 	if (!*chunk)
-		*chunk = kvmalloc(sizeof(**chunk), GFP_KERNEL);
+		*chunk = kvmalloc(sizeof(**chunk), GFP_KERNEL_ACCOUNT);
 	if (!*chunk)
 		return -ENOMEM;
 	(*chunk)->tag[i] = natflow_domains_tag(&load->set, host->text, host->len);
@@ -168,7 +168,8 @@ static int check_head(struct natflow_site_load *load)
 	    (u64)head->buckets * sizeof(*set->bucket) + sizeof(*head) != load->bytes ||
 	    head->count > (u64)head->buckets * NATFLOW_DOMAINS_SLOTS)
 		return -EINVAL;
-	set->bucket = vmalloc(array_size(head->buckets, sizeof(*set->bucket)));
+	set->bucket = __vmalloc(array_size(head->buckets, sizeof(*set->bucket)),
+				GFP_KERNEL_ACCOUNT);
 	if (!set->bucket)
 		return -ENOMEM;
 	set->buckets = head->buckets;
@@ -247,7 +248,8 @@ static int make_set(struct natflow_site_load *load)
 	for (tries = 0; tries < NATFLOW_DOMAINS_TRIES; tries++) {
 		set->buckets = natflow_domains_buckets(load->count, tries);
 		set->count = 0;
-		set->bucket = vzalloc(array_size(set->buckets, sizeof(*set->bucket)));
+		set->bucket = __vmalloc(array_size(set->buckets, sizeof(*set->bucket)),
+					GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 		if (!set->bucket)
 			return -ENOMEM;
 		if (fill(set, load))
@@ -267,7 +269,7 @@ static int make_set(struct natflow_site_load *load)
  */
 struct natflow_site_names *natflow_site_load_end(struct natflow_site_load *load)
 {
-	struct natflow_site_names *names = kzalloc(sizeof(*names), GFP_KERNEL);
+	struct natflow_site_names *names = kzalloc(sizeof(*names), GFP_KERNEL_ACCOUNT);
 	int err = names ? 0 : -ENOMEM;
 
 	if (!err && !load->bytes)
