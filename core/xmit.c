@@ -16,9 +16,10 @@ struct sk_buff *natflow_xmit_copy_headers(struct sk_buff *skb, unsigned int head
 	struct sk_buff *copy;
 
 	if (!skb_shared(skb))
-		return pskb_expand_head(skb, SKB_DATA_ALIGN(missing), 0, GFP_ATOMIC) ? NULL : skb;
+		return pskb_expand_head(skb, SKB_DATA_ALIGN(missing), 0,
+					GFP_ATOMIC | __GFP_NOWARN) ? NULL : skb;
 	/* A linear copy, so that later changes cannot fail. */
-	copy = skb_copy_expand(skb, room + missing, 0, GFP_ATOMIC);
+	copy = skb_copy_expand(skb, room + missing, 0, GFP_ATOMIC | __GFP_NOWARN);
 	if (copy)
 		consume_skb(skb);
 	return copy;

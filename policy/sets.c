@@ -99,7 +99,7 @@ static struct sk_buff *make_packet(u8 family, const u8 *addr, const u8 *mac,
 				   struct net_device *dev)
 {
 	struct sk_buff *skb = alloc_skb(NET_IP_ALIGN + ETH_HLEN + sizeof(struct ipv6hdr),
-					GFP_ATOMIC);
+					GFP_ATOMIC | __GFP_NOWARN);
 
 	if (!skb)
 		return NULL;
