@@ -46,8 +46,8 @@ def _setns(fd):
 @contextlib.contextmanager
 def ns(name):
     """Enter a namespace; sockets and files opened inside stay in it."""
-    before = os.open("/proc/self/ns/net", os.O_RDONLY)
     fd = os.open(f"/run/netns/{name}", os.O_RDONLY)
+    before = os.open("/proc/self/ns/net", os.O_RDONLY)
     _setns(fd)
     os.close(fd)
     try:
@@ -108,7 +108,8 @@ def modprobe(*names):
         run(None, ["modprobe", "-q", name], ok=False)
 
 
-SYSCALLS = {"x86_64": (313, 176), "aarch64": (273, 106), "s390x": (344, 129)}[os.uname().machine]   # finit, delete_module
+# finit_module, delete_module
+SYSCALLS = {"x86_64": (313, 176), "aarch64": (273, 106), "armv7l": (379, 129), "s390x": (344, 129)}[os.uname().machine]
 
 
 def insmod(path):
