@@ -5,8 +5,9 @@
 #   tools          host packages for building and running the lab
 #   check          static checkers and cross compilers
 #   kernel:6.1 kernel:6.12 kernel:newest   stock amd64 kernel with headers
-#   kernel:6.1-arm64 kernel:6.1-s390x   the same of another architecture, its QEMU,
-#                  compiler and programs
+#   kernel:6.1-rt  the same with PREEMPT_RT
+#   kernel:6.1-arm64 kernel:6.1-armhf kernel:6.1-s390x   the same of another
+#                  architecture, its QEMU, compiler and programs
 #   selftests:KERNEL   the kernel's own test of its flow table, after kernel:KERNEL
 #   debian         a Debian 12 to install natflow into, after kernel:6.1
 #   browser visit  a browser; and a web server that speaks QUIC
@@ -53,7 +54,7 @@ check() {
 # Mirrors are those of the system.
 apt_world() {
 	local uri security keys=/usr/share/keyrings/debian-archive-keyring.gpg
-	[ -s "$APT/done" ] && [ "$(find "$APT/done" -mmin -720)" ] && return 0
+	[ -s "$APT/done" ] && grep -q armhf "$APT/apt.conf" && [ "$(find "$APT/done" -mmin -720)" ] && return 0
 	say "reading package lists"
 	mkdir -p "$APT"/{lists/partial,cache/archives/partial,state,etc}
 	: >"$APT/status"
@@ -71,7 +72,7 @@ apt_world() {
 		Dir::Cache "$APT/cache"; Dir::Etc::SourceList "$APT/etc/sources.list";
 		Dir::Etc::SourceParts "$APT/etc/none"; Dir::Etc::Preferences "$APT/etc/none";
 		Dir::Etc::PreferencesParts "$APT/etc/none";
-		APT::Architectures { "amd64"; "arm64"; "mipsel"; "s390x"; };
+		APT::Architectures { "amd64"; "arm64"; "armhf"; "mipsel"; "s390x"; };
 		Acquire::Languages "none"; Acquire::Retries "3"; APT::Sandbox::User "root";
 	E
 	mkdir -p "$APT/etc/none"
@@ -130,11 +131,12 @@ kernel_image() {
 	ln -sf "$(find "$1" -type f \( -name "vmlinuz-$2" -o -path "*/modules/$2/vmlinuz" \) | head -1)" "$1/vmlinuz"
 }
 
-# kernel SERIES [ARCH FLAVOUR]: links $CACHE/k/SERIES[-ARCH] to an unpacked kernel; headers/, release, amd64's vmlinuz.
+# kernel SERIES [ARCH FLAVOUR]: links $CACHE/k/SERIES[-ARCH|-rt] to an unpacked kernel; headers/, release, amd64's vmlinuz.
 kernel() {
-	local series=$1 arch=${2:-amd64} flavour=${3:-amd64} name r dir version kbuild h
+	local series=$1 arch=${2:-amd64} flavour=${3:-amd64} name r dir version kbuild common h
 	name=$series
 	[ "$arch" = amd64 ] || name=$series-$arch
+	[[ $flavour != rt-* ]] || name=$series-rt
 	[ -e "$CACHE/k/$name/release" ] && [ "$(find "$CACHE/k/$name.checked" -mmin -1440 2>/dev/null)" ] && return 0
 	apt_world
 	r=$(release_of "$series" "$arch" "$flavour")
@@ -145,8 +147,10 @@ kernel() {
 		mkdir -p "$dir"
 		kbuild=linux-kbuild-${r%-"$flavour"}
 		[ "$series" = 6.1 ] && kbuild=linux-kbuild-6.1
+		common=linux-headers-${r%-"$flavour"}-common
+		[[ $flavour != rt-* ]] || common+=-rt
 		version=$(apt-cache -c "$APT/apt.conf" show "linux-headers-$r:$arch" | sed -n 's/^Version: //p' | sed -n 1p)
-		unpack "$dir" "linux-headers-$r:$arch=$version" "linux-headers-${r%-"$flavour"}-common=$version" \
+		unpack "$dir" "linux-headers-$r:$arch=$version" "$common=$version" \
 			"$kbuild:amd64"
 		h=$dir/usr/src/linux-headers-$r
 		if [ "$series" != newest ]; then
@@ -162,13 +166,13 @@ kernel() {
 	touch "$CACHE/k/$name.checked"
 }
 
-# guest ARCH TRIPLET QEMU-PACKAGE: all that the lab on another architecture's 6.1 needs.
+# guest ARCH TRIPLET QEMU-PACKAGE [FLAVOUR]: all that the lab on another architecture's 6.1 needs.
 guest() {
-	local dir=$CACHE/k/6.1-$1
+	local dir=$CACHE/k/6.1-$1 flavour=${4:-$1}
 	install_packages "$3" "gcc-$2" "libc6-dev-$1-cross"
 	# Headers that were fetched alone may be of a release that is gone by now.
 	[ -e "$dir/vmlinuz" ] || rm -f "$dir.checked"
-	kernel 6.1 "$1" "$1"
+	kernel 6.1 "$1" "$flavour"
 	[ -e "$dir/vmlinuz" ] || kernel_image "$(readlink -f "$dir")" "$(cat "$dir/release")" "$1"
 	userland "$1"
 }
@@ -318,6 +322,8 @@ for what in "$@"; do
 	kernel:debug) debug_kernel debug kasan ;;
 	kernel:kcsan) debug_kernel kcsan kcsan ;;
 	kernel:6.1-arm64) guest arm64 aarch64-linux-gnu qemu-system-arm ;;
+	kernel:6.1-armhf) guest armhf arm-linux-gnueabihf qemu-system-arm armmp ;;
+	kernel:6.1-rt) kernel 6.1 amd64 rt-amd64 ;;
 	kernel:6.1-s390x) guest s390x s390x-linux-gnu qemu-system-misc ;;
 	kernel:6.1-core) kernel 6.1 && ln -sfn 6.1 "$CACHE/k/6.1-core" ;;	# for natflow without names
 	selftests:*) selftests "${what#selftests:}" ;;

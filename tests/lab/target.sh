@@ -6,6 +6,10 @@ case $K in
 	DEB_ARCH=arm64 KERNEL_ARCH=arm64 TRIPLET=aarch64-linux-gnu
 	QEMU="qemu-system-aarch64 -M virt" CPU=${CPU:-cortex-a72} CONSOLE=ttyAMA0
 	;;
+*-armhf)
+	DEB_ARCH=armhf KERNEL_ARCH=arm TRIPLET=arm-linux-gnueabihf
+	QEMU="qemu-system-arm -M virt,highmem=off" CPU=${CPU:-cortex-a15} CONSOLE=ttyAMA0
+	;;
 *-s390x)
 	DEB_ARCH=s390x KERNEL_ARCH=s390 TRIPLET=s390x-linux-gnu
 	QEMU="qemu-system-s390x -M s390-ccw-virtio" CONSOLE=ttyS0
