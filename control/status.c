@@ -48,6 +48,17 @@ static bool is_disabled(struct status *s)
 	return say(s, "disabled=1 was written; echo disabled=0 > /dev/natflow_ctl");
 }
 
+static bool has_no_table(struct status *s)
+{
+	const struct natflow_config *c = &s->nn->config;
+
+	if (rcu_access_pointer(s->nn->flows.table) || c->select == NATFLOW_SELECT_RULES ||
+	    (c->select == NATFLOW_SELECT_AUTO && !c->enabled_once))
+		return false;
+	return say(s, "there was no memory for %u flows; echo flow_limit=4096 > /dev/natflow_ctl, "
+		   "then write the setting again", s->limit);
+}
+
 static bool is_not_asked(struct status *s)
 {
 	if (s->learning)
@@ -149,7 +160,7 @@ static bool is_idle(struct status *s)
 }
 
 static bool (* const reasons[])(struct status *s) = {
-	is_disabled, is_not_asked, is_not_tracked, does_not_forward, has_no_port, reaches_no_rule,
+	is_disabled, has_no_table, is_not_asked, is_not_tracked, does_not_forward, has_no_port, reaches_no_rule,
 	learns_nothing, selects_nothing, meets_no_hook, is_idle,
 };
 

@@ -7,7 +7,8 @@ import subprocess
 import traceback
 
 import bench
-from natlab import LIBC, Delta, bare, check, ctl, equal, insmod, modprobe, rmmod, stats, sysctl, trouble, wait
+from natlab import (LIBC, Delta, Udp, bare, check, ctl, equal, fast, insmod, learned, log, modprobe, no_memory, rmmod,
+                    run, stats, sysctl, trouble, wait)
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 ROOT = "/sys/fs/cgroup"
@@ -159,6 +160,20 @@ def case_tenant():
         check(announced > 12 << 21, f"{announced} bytes announced")
         check(abs(taken - announced) < announced / 20, f"{taken} bytes are gone, {announced} announced")
         check(pays > 0.95 * taken, f"{pays} of {taken} bytes charged")
+
+
+def case_no_table():
+    """No memory for the table: a rule is refused, and after a setting the status says it; the next write finds memory."""
+    with no_memory("natflow_table_alloc", 2) as works:
+        if not works:
+            return
+        check(run("r", "iptables-legacy -w -A FORWARD -j FLOWOFFLOAD", ok=False)[0], "the rule is accepted")
+        ctl("select=all")
+    check("no memory for 65536 flows" in stats()["status"], stats()["status"])
+    check("no memory for flow_limit=65536" in log()[-1], f"{log()}")
+    equal([stats()[k] for k in ("rules", "learning", "table_bytes")], [0, 0, 0], "rules, learning, bytes")
+    ctl("select=all")
+    fast(learned(Udp()))
 
 
 def in_group(do):
