@@ -231,6 +231,7 @@ def names(floor):
         if on:
             equal(int(read("/proc/sys/urllogger_store/count")), 16384, "questions that are kept")
             lists(event)
+            beside_hostile(question)
             sysctl("r", "urllogger_store.enable", 0)
         ctl("disabled=0")
 
@@ -245,6 +246,17 @@ def lists(question):
         for _ in range(5):
             urls.load("l", domains)
     probes("load", load, tries=3, data=question)
+
+
+def beside_hostile(question):
+    """Accelerated packets beside a client that sends what costs the log most, from a port of its own each."""
+    def hostile():
+        for dport, data in ((443, bytes(1200)), (53, question), (53, bytes(12))):
+            generate("in0", 4, 8192, 8192, original(4, client="10.0.1.66", dport=dport, data=data))
+    ctl("disabled=0")
+    forget("natflow")
+    establish(4, 32)
+    equal(probes("hostile", hostile), PROBES, "hits beside a hostile client")
 
 
 def quiet():
