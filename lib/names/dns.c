@@ -62,20 +62,20 @@ static enum natflow_parsed skip_name(struct natflow_dns_cursor *c, unsigned int 
 	return NATFLOW_PARSED;
 }
 
-/* Append a label and a dot. A dot inside a label is refused: it would make two names equal. */
-static bool copy_label(u8 *text, const u8 *label, unsigned int n)
+/*
+ * Append a label and a dot. A label may have any byte (RFC 2181 section 11). A dot in
+ * it would make two names equal, and a natflow_hostname has no blanks.
+ */
+static void copy_label(u8 *text, const u8 *label, unsigned int n)
 {
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
 		u8 ch = label[i];
 
-		if (ch == '.')
-			return false;
-		text[i] = ch;
+		text[i] = ch == '.' || ch <= ' ' || ch >= 0x7f ? '?' : ch;
 	}
 	text[n] = '.';
-	return true;
 }
 
 /**
@@ -84,9 +84,10 @@ static bool copy_label(u8 *text, const u8 *label, unsigned int n)
  * @at: offset of the name, from a record
  * @host: the result; empty for the root
  *
- * Return: false, with @host empty, if the name is malformed or too long, is no valid
- * natflow_hostname (a blank, "." in a label, ...), or if @c has spent
- * NATFLOW_DNS_BUDGET. The caller treats the message as malformed.
+ * A dot in a label, and each byte that is no printable character, becomes "?".
+ *
+ * Return: false, with @host empty, if the name is malformed or too long, or if @c has
+ * spent NATFLOW_DNS_BUDGET.
  */
 bool natflow_dns_name_read(struct natflow_dns_cursor *c, unsigned int at,
 			   struct natflow_hostname *host)
@@ -106,14 +107,29 @@ bool natflow_dns_name_read(struct natflow_dns_cursor *c, unsigned int at,
 			at = start;
 			continue;
 		}
-		if (n > LABEL_MAX || n >= c->len - at || size + n + 1 > sizeof(text) ||
-		    !copy_label(text + size, c->msg + at + 1, n))
+		if (n > LABEL_MAX || n >= c->len - at || size + n + 1 > sizeof(text))
 			return false;
+		copy_label(text + size, c->msg + at + 1, n);
 		c->spent += n;
 		size += n + 1;
 		at += n + 1;
 	}
 	return false;
+}
+
+/**
+ * natflow_dns_name_at() - where the labels of a name begin
+ * @c: a cursor after natflow_dns_begin()
+ * @at: offset of the name, from a record
+ *
+ * Return: the offset, 0 if a pointer is malformed or @c has spent NATFLOW_DNS_BUDGET.
+ * Names with equal offsets are equal.
+ */
+unsigned int natflow_dns_name_at(struct natflow_dns_cursor *c, unsigned int at)
+{
+	while (at && at < c->len && c->msg[at] >= POINTER && c->spent++ < NATFLOW_DNS_BUDGET)
+		at = c->len - at < 2 ? 0 : follow(c->msg + at, at);
+	return at < c->len && c->msg[at] < POINTER ? at : 0;
 }
 
 static enum natflow_parsed read_record(struct natflow_dns_cursor *c, struct natflow_dns_record *r)
@@ -297,26 +313,62 @@ static enum natflow_parsed check_records(struct natflow_dns_cursor *c, struct na
 
 static void read_header(const u8 *msg, struct natflow_dns *dns)
 {
-	memset(dns, 0, sizeof(*dns));
 	dns->id = be16(msg);
 	dns->response = msg[2] >> 7;
 	dns->opcode = msg[2] >> 3 & 15;
 	dns->truncated = msg[2] & 2;
 	dns->rcode = msg[3] & 15;
+	dns->questions = be16(msg + 4);
 	dns->answers = be16(msg + 6);
 	dns->authorities = be16(msg + 8);
 	dns->additionals = be16(msg + 10);
+}
+
+/* A question's name, type and class. */
+static enum natflow_parsed skip_question(struct natflow_dns_cursor *c)
+{
+	enum natflow_parsed ret = skip_name(c, c->len, &c->at, 0);
+
+	if (ret != NATFLOW_PARSED)
+		return ret;
+	if (c->len - c->at < 4)
+		return NATFLOW_PARSE_MORE;
+	c->at += 4;
+	return NATFLOW_PARSED;
+}
+
+/* Read the first question, and check the form of the others. */
+static enum natflow_parsed read_questions(struct natflow_dns_cursor *c, struct natflow_dns *dns)
+{
+	enum natflow_parsed ret = NATFLOW_PARSED;
+	unsigned int i, end = 0;
+
+	if (!dns->questions || dns->questions > NATFLOW_DNS_QUESTIONS_MAX)
+		return NATFLOW_PARSE_MALFORMED;
+	for (i = 0; i < dns->questions && ret == NATFLOW_PARSED; i++) {
+		ret = skip_question(c);
+		end = end ?: c->at;
+	}
+	if (ret != NATFLOW_PARSED)
+		return dns->questions == 1 ? ret : NATFLOW_PARSE_MALFORMED;
+	if (!natflow_dns_name_read(c, NATFLOW_DNS_QUESTION, &dns->question))
+		return NATFLOW_PARSE_MALFORMED;
+	dns->type = be16(c->msg + end - 4);
+	dns->class = be16(c->msg + end - 2);
+	dns->question_end = end;
+	return dns->questions == 1 ? NATFLOW_PARSED : NATFLOW_PARSE_MALFORMED;
 }
 
 /**
  * natflow_dns_parse() - check a message and read its question
  * @msg: the message from its header on, without a TCP length; not referenced later
  * @len: available bytes; bytes behind the last record are ignored
- * @dns: the result, valid only with NATFLOW_PARSED
+ * @dns: the result; if its @question_end is 0, not even the question can be read
  *
  * The form of all records is checked, and the data of class IN records in the answer
  * section. Names other than the question's are checked when they are read. A
- * message without exactly one question is malformed.
+ * message without exactly one question is malformed; up to NATFLOW_DNS_QUESTIONS_MAX
+ * can be read nevertheless.
  *
  * Return: NATFLOW_PARSED, NATFLOW_PARSE_MALFORMED or NATFLOW_PARSE_MORE. For a
  * complete datagram or TCP frame NATFLOW_PARSE_MORE means malformed too.
@@ -326,30 +378,34 @@ enum natflow_parsed natflow_dns_parse(const u8 *msg, unsigned int len, struct na
 	struct natflow_dns_cursor c = { .msg = msg, .len = len, .at = NATFLOW_DNS_QUESTION };
 	enum natflow_parsed ret;
 
+	memset(dns, 0, sizeof(*dns));
 	if (len < HEADER)
 		return NATFLOW_PARSE_MORE;
 	read_header(msg, dns);
-	if (be16(msg + 4) != 1)
-		return NATFLOW_PARSE_MALFORMED;
-	ret = skip_name(&c, len, &c.at, 0);
-	if (ret != NATFLOW_PARSED)
-		return ret;
-	if (!natflow_dns_name_read(&c, NATFLOW_DNS_QUESTION, &dns->question))
-		return NATFLOW_PARSE_MALFORMED;
-	if (len - c.at < 4)
-		return NATFLOW_PARSE_MORE;
-	dns->type = be16(msg + c.at);
-	dns->class = be16(msg + c.at + 2);
-	c.at += 4;
-	dns->question_end = c.at;
-	return check_records(&c, dns);
+	ret = read_questions(&c, dns);
+	return ret == NATFLOW_PARSED ? check_records(&c, dns) : ret;
+}
+
+/**
+ * natflow_dns_question_next() - read the next question of a message that has several
+ * @c: cursor after natflow_dns_begin(), which stands behind the first question
+ * @host: the result; empty for the root
+ *
+ * Context: not more often than natflow_dns.questions - 1 times.
+ * Return: false if the name is malformed.
+ */
+bool natflow_dns_question_next(struct natflow_dns_cursor *c, struct natflow_hostname *host)
+{
+	unsigned int at = c->at;
+
+	return skip_question(c) == NATFLOW_PARSED && natflow_dns_name_read(c, at, host);
 }
 
 /**
  * natflow_dns_begin() - start a walk over the answers
  * @c: cursor, zeroed before first use; it keeps its spent budget, so that all walks
  * over a message share one (a CNAME chain out of order needs several walks)
- * @dns: of this message, from natflow_dns_parse() with NATFLOW_PARSED
+ * @dns: of this message, from natflow_dns_parse(), with a question that can be read
  * @msg: the message; must stay valid while @c is used
  * @len: its bytes
  */
@@ -363,7 +419,7 @@ void natflow_dns_begin(struct natflow_dns_cursor *c, const struct natflow_dns *d
 }
 
 /**
- * natflow_dns_next() - get the next answer of class IN
+ * natflow_dns_next() - get the next answer of class IN; malformed ones are left out
  * @c: a cursor after natflow_dns_begin()
  * @r: the result; types that are not in enum natflow_dns_type are raw
  *
@@ -372,8 +428,8 @@ void natflow_dns_begin(struct natflow_dns_cursor *c, const struct natflow_dns *d
 bool natflow_dns_next(struct natflow_dns_cursor *c, struct natflow_dns_record *r)
 {
 	while (c->left && c->spent < NATFLOW_DNS_BUDGET && read_record(c, r) == NATFLOW_PARSED) {
-		if (r->class == CLASS_IN)
-			return read_data(c, r);
+		if (r->class == CLASS_IN && read_data(c, r))
+			return true;
 	}
 	return false;
 }

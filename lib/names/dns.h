@@ -8,6 +8,8 @@
 
 #include "hostname.h"
 
+#define NATFLOW_DNS_QUESTIONS_MAX 4	/* in one message; RFC 9619 allows one */
+
 /* Offset of the question's name, which is also the owner of most answers. */
 #define NATFLOW_DNS_QUESTION 12
 
@@ -46,9 +48,9 @@ struct natflow_dns {
 	bool edns;			/* has an OPT record */
 	u8 opcode;
 	u16 rcode;			/* with the upper bits of OPT */
-	u16 answers, authorities, additionals;
-	u16 type, class;		/* of the question */
-	unsigned int question_end;	/* offset right behind the question */
+	u16 questions, answers, authorities, additionals;
+	u16 type, class;		/* of the first question */
+	unsigned int question_end;	/* offset right behind the first question */
 	struct natflow_hostname question;
 };
 
@@ -84,6 +86,8 @@ enum natflow_parsed natflow_dns_parse(const u8 *msg, unsigned int len, struct na
 void natflow_dns_begin(struct natflow_dns_cursor *c, const struct natflow_dns *dns, const u8 *msg,
 		       unsigned int len);
 bool natflow_dns_next(struct natflow_dns_cursor *c, struct natflow_dns_record *r);
+bool natflow_dns_question_next(struct natflow_dns_cursor *c, struct natflow_hostname *host);
+unsigned int natflow_dns_name_at(struct natflow_dns_cursor *c, unsigned int at);
 bool natflow_dns_name_read(struct natflow_dns_cursor *c, unsigned int at,
 			   struct natflow_hostname *host);
 bool natflow_dns_param_next(const struct natflow_dns_cursor *c, struct natflow_dns_record *r,
