@@ -146,6 +146,7 @@ const struct natflow_verb natflow_verb_del_acl = {
 ACL(acl_action_default, action_default);
 ACL(dns_answer, dns.answer);
 ACL(dns_https, dns.no_https);
+ACL(dns_private, trust.private);
 
 static int prepare_redirect(struct natflow_net *nn, void *draft, struct natflow_command *cmd)
 {
@@ -190,6 +191,35 @@ static const struct natflow_verb_ops ops_dns_sinkhole = {
 	.draft = &natflow_acl_draft,
 	.prepare = prepare_sinkhole,
 	.show = show_sinkhole,
+};
+
+static int prepare_resolvers(struct natflow_net *nn, void *draft, struct natflow_command *cmd)
+{
+	const struct natflow_dns_trust *args = NATFLOW_ARGS(cmd, const struct natflow_dns_trust);
+	struct natflow_acl *acl = draft;
+	bool private = acl->trust.private;
+
+	acl->trust = *args;
+	acl->trust.private = private;
+	return 0;
+}
+
+static void show_resolvers(struct natflow_net *nn, struct seq_file *m)
+{
+	const struct natflow_dns_trust *trust = &natflow_urllogger_acl(nn)->trust;
+	unsigned int i;
+
+	seq_puts(m, "dns_resolvers=");
+	for (i = 0; i < trust->count; i++)
+		seq_printf(m, trust->resolver[i].family == NFPROTO_IPV4 ? "%s%pI4" : "%s%pI6c",
+			   i ? "," : "", trust->resolver[i].addr);
+	seq_puts(m, trust->any ? "any\n" : trust->count ? "\n" : "none\n");
+}
+
+static const struct natflow_verb_ops ops_dns_resolvers = {
+	.draft = &natflow_acl_draft,
+	.prepare = prepare_resolvers,
+	.show = show_resolvers,
 };
 
 static const struct natflow_verb settings[] = {

@@ -4,6 +4,7 @@
 #include "../lib/names/name.h"
 #include "../policy/acl.h"
 #include "dns.h"
+#include "hints.h"
 #include "outcome.h"
 #include "record.h"
 #include "stream.h"
@@ -155,6 +156,39 @@ static bool keep_host(struct natflow_inspection *in, const struct natflow_said *
 	return in->host;
 }
 
+/*
+ * Is the server one of the name's? A client may say any name to any server. Believed
+ * is the answer by which this client learned the address, or, if the list says so, the
+ * client.
+ */
+static bool believes(struct natflow_inspection *in, const struct natflow_said *said,
+		     const struct natflow_site_list *list, const u8 *server)
+{
+	const u8 family = in->client.family;
+	char host[NATFLOW_HINT_HOST_MAX];
+
+	if (!natflow_acl_believes(rcu_dereference(in->ul->acl), in->client.net, family, server))
+		return false;
+	return list->policy.add_visited ||
+	       (natflow_hints_find(in->ul->hints, &in->client, family, server, host) &&
+		!strcmp(host, said->host->text));
+}
+
+static void take_effect(struct natflow_inspection *in, const struct natflow_said *said,
+			struct natflow_acl_verdict v)
+{
+	const u8 family = natflow_ct_family(in->ct);
+	union natflow_key key;
+	const u8 *server = (u8 *)&key + (family == NFPROTO_IPV4 ? 4 : 16);
+
+	if (!v.list)
+		return;
+	natflow_ct_key(in->ct, IP_CT_DIR_ORIGINAL, 0, &key);
+	if (!*v.list->policy.add_set || !believes(in, said, v.list, server))
+		server = NULL;
+	natflow_acl_take_effect(v, in->ct, server);
+}
+
 /* Log a name, and the other name an overlap leaves possible. Return: the action for the flow. */
 static u8 judge(struct natflow_inspection *in, const struct natflow_name *name,
 		const struct natflow_name *other, u16 flags)
@@ -165,7 +199,7 @@ static u8 judge(struct natflow_inspection *in, const struct natflow_name *name,
 	natflow_acl_count(v);
 	natflow_record_name(in->ul, in->ct, &in->client, &name->said, v, flags);
 	if (name->said.source != NATFLOW_URL_DNS)
-		natflow_acl_take_effect(v, in->ct);
+		take_effect(in, &name->said, v);
 	if (other) {
 		v = decide(in->ul, &in->client, other);
 		natflow_record_name(in->ul, in->ct, &in->client, &other->said, v, flags);

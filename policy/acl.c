@@ -4,6 +4,8 @@
 #include <linux/slab.h>
 #include <linux/time.h>
 #include <linux/timekeeping.h>
+#include <net/addrconf.h>
+#include <net/route.h>
 #include "../core/base/ct.h"
 #include "acl.h"
 #include "sets.h"
@@ -272,24 +274,51 @@ void natflow_acl_count(struct natflow_acl_verdict v)
 		atomic_inc(&v.list->names->hits);
 }
 
+static bool is_own(struct net *net, u8 family, const u8 *addr)
+{
+	struct in6_addr addr6;
+	__be32 addr4;
+
+	if (family == NFPROTO_IPV4) {
+		memcpy(&addr4, addr, sizeof(addr4));
+		return inet_addr_type(net, addr4) != RTN_UNICAST;
+	}
+	memcpy(&addr6, addr, sizeof(addr6));
+	return ipv6_chk_addr(net, &addr6, NULL, 0);
+}
+
+/**
+ * natflow_acl_believes() - may a name lead to this address
+ * @acl: rules
+ * @net: namespace
+ * @family: of @addr, NFPROTO_*
+ * @addr: network order
+ *
+ * Context: RCU read side.
+ * Return: false for the gateway's own addresses and for those that
+ * natflow_dns_trust_address() refuses.
+ */
+bool natflow_acl_believes(const struct natflow_acl *acl, struct net *net, u8 family,
+			  const u8 *addr)
+{
+	return natflow_dns_trust_address(&acl->trust, family, addr) && !is_own(net, family, addr);
+}
+
 /**
  * natflow_acl_take_effect() - set the list's mark, add to its ipset
  * @v: verdict on a name
  * @ct: conntrack of the connection that has the name
+ * @server: the server's address, if it is believed to be the name's; or NULL
  *
  * Context: RCU read side, BH disabled.
  */
-void natflow_acl_take_effect(struct natflow_acl_verdict v, struct nf_conn *ct)
+void natflow_acl_take_effect(struct natflow_acl_verdict v, struct nf_conn *ct,
+			     const u8 *server)
 {
 	const struct natflow_site_policy *p = v.list && !v.exempt ? &v.list->policy : NULL;
-	union natflow_key key;
-	u8 family = natflow_ct_family(ct);
 
 	if (p && p->mask)
 		natflow_ct_set_mark(ct, p->mark, p->mask);
-	if (!p || !*p->add_set)
-		return;
-	natflow_ct_key(ct, IP_CT_DIR_ORIGINAL, 0, &key);
-	natflow_set_add(natflow_ct_net(ct), p->add_set, family,
-			(u8 *)&key + (family == NFPROTO_IPV4 ? 4 : 16));
+	if (p && *p->add_set && server)
+		natflow_set_add(natflow_ct_net(ct), p->add_set, natflow_ct_family(ct), server);
 }

@@ -5,6 +5,7 @@
 
 #include "../core/base/netns.h"
 #include "../lib/names/dns_reply.h"
+#include "../lib/names/dns_trust.h"
 #include "../lib/names/hostname.h"
 #include "../include/uapi/linux/natflow_urllogger.h"
 #include "sites.h"
@@ -26,6 +27,7 @@ struct natflow_acl_rule {
 struct natflow_acl {
 	u8 action_default;	/* enum natflow_url_action, if no rule or list matches */
 	struct natflow_dns_policy dns;
+	struct natflow_dns_trust trust;
 	bool scheduled;		/* a list applies at certain times only */
 	u8 lists;
 	struct natflow_site_list *list[NATFLOW_SITES_MAX];	/* a reference each */
@@ -54,7 +56,10 @@ struct natflow_acl_verdict natflow_acl_decide(const struct natflow_acl *acl,
 					      const struct natflow_site_client *client,
 					      const char *host, unsigned int len);
 void natflow_acl_count(struct natflow_acl_verdict v);
-void natflow_acl_take_effect(struct natflow_acl_verdict v, struct nf_conn *ct);
+bool natflow_acl_believes(const struct natflow_acl *acl, struct net *net, u8 family,
+			  const u8 *addr);
+void natflow_acl_take_effect(struct natflow_acl_verdict v, struct nf_conn *ct,
+			     const u8 *server);
 unsigned int natflow_acl_minute(void);
 
 #endif /* _NATFLOW_POLICY_ACL_H */

@@ -72,3 +72,43 @@ int natflow_address_parse(char *value, const struct natflow_verb *verb,
 		return natflow_command_fail(cmd, value, verb->expected, -EINVAL);
 	return 0;
 }
+
+static bool add_resolver(char *word, struct natflow_dns_trust *trust)
+{
+	struct natflow_dns_resolver *resolver = &trust->resolver[trust->count];
+	u8 bits;
+
+	if (trust->count == NATFLOW_DNS_RESOLVERS_MAX || strchr(word, '/') ||
+	    natflow_prefix_parse(word, resolver->addr, &resolver->family, &bits))
+		return false;
+	trust->count++;
+	return true;
+}
+
+/**
+ * natflow_resolvers_parse() - none, any, or addresses with commas between them
+ * @value: argument; is taken apart
+ * @verb: verb
+ * @cmd: gets a struct natflow_dns_trust, ->private unset
+ *
+ * Return: 0 or -EINVAL.
+ */
+int natflow_resolvers_parse(char *value, const struct natflow_verb *verb,
+			    struct natflow_command *cmd)
+{
+	struct natflow_dns_trust *trust = NATFLOW_ARGS(cmd, struct natflow_dns_trust);
+	char *next;
+
+	memset(trust, 0, sizeof(*trust));
+	trust->any = !strcmp(value, "any");
+	if (trust->any || !strcmp(value, "none"))
+		return 0;
+	for (; value; value = next) {
+		next = strchr(value, ',');
+		if (next)
+			*next++ = '\0';
+		if (!add_resolver(value, trust))
+			return natflow_command_fail(cmd, value, verb->expected, -EINVAL);
+	}
+	return 0;
+}

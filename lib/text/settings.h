@@ -16,6 +16,7 @@
 #ifndef _NATFLOW_LIB_TEXT_SETTINGS_H
 #define _NATFLOW_LIB_TEXT_SETTINGS_H
 
+#include "../names/dns_trust.h"
 #include "grammar.h"
 
 /* The rows of /dev/natflow_ctl that are about names; none in a build without them. */
@@ -85,6 +86,12 @@
 		"192.0.2.1", "of each family, for dns_answer=sinkhole")			\
 	SETTING(dns_https, choice, 0, 1, 0, natflow_https_words, "pass|nodata",		\
 		"pass or nodata", "nodata", "nodata: no HTTPS records, so no ECH")	\
+	SETTING(dns_resolvers, resolvers, 0, 0, 0, NULL, "none|any|ADDR[,ADDR...]",	\
+		"none, any, or at most 6 addresses", "9.9.9.9,2620:fe::fe",		\
+		"besides the gateway's own, whose\n"					\
+		"#                                answers are believed about addresses")	\
+	SETTING(dns_private, number, 0, 1, 0, NULL, "0|1", "0 or 1", "1",		\
+		"1: private addresses are believed, too")				\
 	VERB(list)									\
 	VERB(begin)									\
 	VERB(commit)
@@ -143,5 +150,7 @@ int natflow_select_parse(char *value, const struct natflow_verb *verb,
 int natflow_url_parse(char *value, const struct natflow_verb *verb, struct natflow_command *cmd);
 int natflow_address_parse(char *value, const struct natflow_verb *verb,
 			  struct natflow_command *cmd);
+int natflow_resolvers_parse(char *value, const struct natflow_verb *verb,
+			    struct natflow_command *cmd);
 
 #endif /* _NATFLOW_LIB_TEXT_SETTINGS_H */

@@ -25,6 +25,10 @@ static bool parse_condition(char *word, struct natflow_site_policy *p)
 		return !natflow_mark_parse(word + 5, &p->mark, &p->mask, &bad);
 	if (!strncmp(word, "add_set=", 8))
 		return natflow_set_name_copy(word + 8, p->add_set);
+	if (!strncmp(word, "add_visited=", 12)) {
+		p->add_visited = word[12] == '1';
+		return !strcmp(word + 12, "0") || !strcmp(word + 12, "1");
+	}
 	return p->sources < NATFLOW_SITE_SOURCES_MAX &&
 	       natflow_source_parse(word, &p->source[p->sources++]);
 }

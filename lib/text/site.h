@@ -15,7 +15,8 @@ struct natflow_site_policy {
 	u8 sources;
 	struct natflow_source source[NATFLOW_SITE_SOURCES_MAX];
 	u32 mark, mask;		/* of the conntrack; @mask 0: it stays */
-	char add_set[NATFLOW_SET_NAME_MAX];	/* for the server's address, "": none */
+	char add_set[NATFLOW_SET_NAME_MAX];	/* for addresses of its names, "": none */
+	bool add_visited;	/* to @add_set: every server to which a client says the name */
 };
 
 extern const char * const natflow_action_words[4];	/* by enum natflow_url_action */

@@ -210,7 +210,8 @@ def case_replay():
     before = read(ACL)
     equal([l for l in before.splitlines() if l[0] != "#"],
           ["clear", "acl_action_default=drop", "redirect_url=http://p.example/?a=b,c",
-           "dns_answer=none", "dns_sinkhole=0.0.0.0", "dns_sinkhole=::", "dns_https=pass", "add acl=0,2,a.example",
+           "dns_answer=none", "dns_sinkhole=0.0.0.0", "dns_sinkhole=::", "dns_https=pass", "dns_resolvers=none", "dns_private=0",
+           "add acl=0,2,a.example",
            "add acl=3,1,b.example", "add acl=3,1,c.example"], "rules")
     acl("clear\nacl_action_default=accept\nredirect_url=")
     acl(before)
@@ -349,7 +350,7 @@ def list_effects(family):
     modprobe("ip_set", "ip_set_hash_ip", "ip_set_hash_net")
     inet = "inet" if family == 4 else "inet6"
     run("r", f"ipset create servers hash:ip family {inet} timeout 600")
-    acl("list name=way action=accept mark=0x20/0xf0 add_set=servers\nlist name=none action=accept add_set=missing")
+    acl("dns_private=1\nlist name=way action=accept mark=0x20/0xf0 add_set=servers add_visited=1\nlist name=none action=accept add_set=missing")
     load("way", ["way.example"])
     load("none", ["none.example"])
     conn = connect(family)
