@@ -21,6 +21,7 @@
 #include "names/hints.h"
 #include "names/inspection.h"
 #include "names/names.h"
+#include "names/questions.h"
 #include "natflow_urllogger.h"
 #include "policy/acl.h"
 
@@ -108,7 +109,7 @@ static noinline unsigned int look(struct natflow_urllogger *ul, struct sk_buff *
 	local_bh_disable();
 	before = natflow_charge_begin(ul->nn);
 	if (natflow_segment_read(&s, skb, state->pf))
-		verdict = is_dns(&s) ? natflow_dns_inspect(ul, &s, state->out) : inspect(ul, &s);
+		verdict = is_dns(&s) ? natflow_dns_inspect(ul, &s, state) : inspect(ul, &s);
 	natflow_charge_end(before);
 	local_bh_enable();
 	return verdict;
@@ -155,7 +156,7 @@ static unsigned int local(void *priv, struct sk_buff *skb, const struct nf_hook_
 	local_bh_disable();
 	before = natflow_charge_begin(ul->nn);
 	if (natflow_segment_read(&s, skb, state->pf) && s.dir == dir && natflow_dns_is(s.ct))
-		verdict = s.proto == IPPROTO_UDP ? natflow_dns_inspect(ul, &s, state->out) :
+		verdict = s.proto == IPPROTO_UDP ? natflow_dns_inspect(ul, &s, state) :
 						   inspect(ul, &s);
 	natflow_charge_end(before);
 	local_bh_enable();
@@ -195,6 +196,7 @@ static void tick(struct work_struct *work)
 						    struct natflow_urllogger, tick);
 
 	natflow_inspection_age(ul);
+	natflow_questions_age(ul->questions);
 	review_time(ul);
 	schedule_delayed_work(&ul->tick, TICK);
 }
@@ -342,7 +344,9 @@ static int switch_on(struct natflow_urllogger *ul)
 
 	if (!ul->hints)
 		ul->hints = natflow_hints_alloc();
-	if (natflow_inspection_start(ul) || !ul->hints)
+	if (!ul->questions)
+		ul->questions = natflow_questions_alloc();
+	if (natflow_inspection_start(ul) || !ul->hints || !ul->questions)
 		err = -ENOMEM;
 	if (!err)
 		err = natflow_ct_track(nn->net);
@@ -475,5 +479,6 @@ void natflow_urllogger_net_exit(struct natflow_net *nn)
 	natflow_acl_free(rcu_dereference_protected(ul->acl, true));
 	kfree(rcu_dereference_protected(ul->skip, true));
 	vfree(ul->hints);
+	natflow_questions_free(ul->questions);
 	kfree(ul);
 }

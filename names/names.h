@@ -17,6 +17,7 @@
 
 struct natflow_acl;
 struct natflow_hints;
+struct natflow_questions;
 struct nf_conn;
 
 #define NATFLOW_URL_HOOKS 6
@@ -40,6 +41,7 @@ struct natflow_urllogger {
 	struct rhashtable flows;	/* struct natflow_inspection, by conntrack */
 	struct mutex walk;		/* one walker of @flows at a time; innermost */
 	struct natflow_hints *hints;	/* allocated when first enabled */
+	struct natflow_questions *questions;	/* likewise */
 	struct natflow_syn *syn;	/* NATFLOW_URL_SYNS slots; allocated when first enabled */
 	struct nf_conn **passing;	/* NATFLOW_URL_PASSING slots; likewise */
 	atomic_t count;			/* of @flows */
