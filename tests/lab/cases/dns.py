@@ -285,7 +285,7 @@ def answers(family):
     modprobe("ip_set", "ip_set_hash_ip")
     log = begin(answers=1)
     run("r", "ipset create streams hash:ip timeout 600")
-    acl("list name=tv action=accept add_set=streams\nlist name=tv load\ntv.example\nend")
+    acl("dns_resolvers=any\ndns_private=1\nlist name=tv action=accept add_set=streams\nlist name=tv load\ntv.example\nend")
     flow = Udp(family, dport=53)
     for host, records, want, name_of_list in (
             ("x.tv.example", [("x.tv.example", CNAME, name("cdn.example")), ("cdn.example", A, bytes((10, 7, 7, 7))),
@@ -315,6 +315,7 @@ case_answers_v4, case_answers_v6 = both(answers)
 def hints(family):
     """Flows that say nothing have the name their client had the address from, be it asked for over the other family."""
     log = begin()
+    acl("dns_resolvers=any\ndns_private=1")
     asker = Udp(4, dport=53)
     server = ADDR["s", family]
     kind, data = (A, socket.inet_aton(server)) if family == 4 else (AAAA, socket.inet_pton(socket.AF_INET6, server))
