@@ -11,6 +11,7 @@
 #include <linux/random.h>
 #include <linux/siphash.h>
 #include <linux/spinlock.h>
+#include <linux/vmalloc.h>
 #include "../core/base/ct.h"
 #include "../core/base/share.h"
 #include "../lib/names/dns.h"
@@ -43,14 +44,14 @@ struct natflow_questions {
  */
 struct natflow_questions *natflow_questions_alloc(void)
 {
-	struct natflow_questions *q = kvzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
+	struct natflow_questions *q = __vmalloc(sizeof(*q), GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	unsigned int i;
 
 	if (!q)
 		return NULL;
 	q->share = natflow_share_alloc(PLACES);
 	if (!q->share) {
-		kvfree(q);
+		vfree(q);
 		return NULL;
 	}
 	spin_lock_init(&q->lock);
@@ -69,7 +70,7 @@ void natflow_questions_free(struct natflow_questions *questions)
 	if (!questions)
 		return;
 	kvfree(questions->share);
-	kvfree(questions);
+	vfree(questions);
 }
 
 /* Not by the conntrack's address: datagrams in flight at once may have one each at first. */
