@@ -5,7 +5,45 @@
 #include "reading.h"
 #include "stream.h"
 
-static enum natflow_parsed parse(const struct natflow_inspection *in, const u8 *stream, u32 at,
+/* Is a name blocked in a message that resolvers should refuse? Some resolver may answer it. */
+static bool blocks_doubtful(struct natflow_inspection *in, const u8 *data, u32 len,
+			    struct natflow_name *name)
+{
+	do {
+		if (natflow_outcome_blocks(in, name))
+			return true;
+	} while (natflow_name_question_next(data, len, name));
+	return false;
+}
+
+/*
+ * A DNS message. A doubtful one matters only if it is blocked, or, if closed, if its
+ * question cannot be read. What would be a doubtful long message may be another
+ * protocol on the port.
+ */
+static enum natflow_parsed parse_dns(struct natflow_inspection *in, const u8 *data, u32 len,
+				     struct natflow_name *name)
+{
+	enum natflow_parsed parsed = natflow_name_question(data, len, name), other;
+	bool unread;
+
+	if (parsed != NATFLOW_PARSED || !name->said.doubtful ||
+	    blocks_doubtful(in, data, len, name))
+		return parsed;
+	unread = !name->dns.question_end && name->dns.questions &&
+		 name->dns.questions <= NATFLOW_DNS_QUESTIONS_MAX;
+	other = name->said.next > NATFLOW_QUESTION_MAX ? natflow_name_read(data, len, name) :
+							  NATFLOW_PARSE_OTHER;
+	if (other != NATFLOW_PARSE_OTHER)
+		return other;
+	if (unread && natflow_names_setting(in->ul, NATFLOW_NAMES_CLOSED))
+		return NATFLOW_PARSE_MALFORMED;
+	parsed = natflow_name_question(data, len, name);
+	name->dns.question = (struct natflow_hostname){};
+	return parsed;
+}
+
+static enum natflow_parsed parse(struct natflow_inspection *in, const u8 *stream, u32 at,
 				 bool chunks, struct natflow_name *name)
 {
 	const u8 *data = stream + at;
@@ -16,7 +54,7 @@ static enum natflow_parsed parse(const struct natflow_inspection *in, const u8 *
 	if (chunks)
 		return natflow_name_chunk(data, len, name);
 	if (natflow_dns_is(in->ct))
-		return natflow_name_question(data, len, name);
+		return parse_dns(in, data, len, name);
 	return natflow_name_read(data, len, name);
 }
 

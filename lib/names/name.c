@@ -2,8 +2,6 @@
 /* The name at the beginning of a client's stream. */
 #include "name.h"
 
-#define QUESTION_MAX 4096	/* bytes */
-
 static void begin(struct natflow_name *name, enum natflow_url_source source,
 		  const struct natflow_hostname *host)
 {
@@ -15,6 +13,7 @@ static void begin(struct natflow_name *name, enum natflow_url_source source,
 	name->said.alpn = "";
 	name->said.next = 0;
 	name->said.chunks = false;
+	name->said.doubtful = false;
 	name->said.host = host;
 }
 
@@ -149,33 +148,74 @@ enum natflow_parsed natflow_name_chunk(const u8 *data, u32 len, struct natflow_n
 	return parsed;
 }
 
+/* So many records of at least 11 bytes each are in no message of @size bytes. */
+static bool has_impossible_counts(const struct natflow_dns *dns, u32 size)
+{
+	return (dns->answers + dns->authorities + dns->additionals) * 11U > size;
+}
+
 /**
  * natflow_name_question() - parse a DNS question in a TCP stream
  * @data: the client's bytes, from a message's length on
  * @len: available bytes
- * @name: the result, valid with NATFLOW_PARSED; its host is empty if a message has no
- *	question or is malformed, because servers go on with the next message
+ * @name: the result, valid with NATFLOW_PARSED; its host is empty if the question
+ *	cannot be read, @name->dns.question_end is 0 then
  *
- * A message that is longer than any question is treated as another protocol.
+ * A message of more than 4,096 bytes is read as soon as its question is there, because
+ * it may be longer than any buffer. ->said.doubtful tells messages that resolvers
+ * should refuse; servers go on with the next message. A doubtful long message may be
+ * the beginning of another protocol: see natflow_name_read().
  */
 enum natflow_parsed natflow_name_question(const u8 *data, u32 len, struct natflow_name *name)
 {
 	struct natflow_dns_frame frame = {};
 	struct natflow_dns *dns = &name->dns;
 	enum natflow_parsed parsed;
+	u32 size;
+	bool cut;
 
-	if (len >= 2 && (data[0] << 8 | data[1]) > QUESTION_MAX)
-		return natflow_name_read(data, len, name);
-	parsed = natflow_dns_frame_next(data, len, &frame);
-	if (parsed != NATFLOW_PARSED)
+	if (len < 2)
+		return NATFLOW_PARSE_MORE;
+	size = data[0] << 8 | data[1];
+	cut = len - 2 < size;
+	if (size <= NATFLOW_QUESTION_MAX) {
+		parsed = natflow_dns_frame_next(data, len, &frame);
+		if (parsed != NATFLOW_PARSED)
+			return parsed;
+	}
+	parsed = natflow_dns_parse(data + 2, cut ? len - 2 : size, dns);
+	if (parsed == NATFLOW_PARSE_MORE && cut && !dns->question_end &&
+	    dns->questions <= NATFLOW_DNS_QUESTIONS_MAX)
 		return parsed;
-	if (natflow_dns_parse(data + frame.at, frame.len, dns) != NATFLOW_PARSED ||
-	    dns->response || dns->opcode)
-		*dns = (struct natflow_dns){};
 	begin(name, NATFLOW_URL_DNS, &dns->question);
 	name->said.flags = dns->question.odd ? NATFLOW_URL_ODD : 0;
-	name->said.next = frame.at + frame.len;
+	name->said.next = 2 + size;
+	name->said.doubtful = dns->response || dns->opcode || has_impossible_counts(dns, size) ||
+			      !(parsed == NATFLOW_PARSED ||
+				(parsed == NATFLOW_PARSE_MORE && dns->question_end && cut));
 	return NATFLOW_PARSED;
+}
+
+/**
+ * natflow_name_question_next() - read a further question of a message
+ * @data: as for natflow_name_question()
+ * @len: likewise
+ * @name: from natflow_name_question(); ->dns.question_end moves on
+ *
+ * Return: false if there is none.
+ */
+bool natflow_name_question_next(const u8 *data, u32 len, struct natflow_name *name)
+{
+	struct natflow_dns_cursor c = {};
+
+	if (!name->dns.question_end || name->dns.questions < 2)
+		return false;
+	natflow_dns_begin(&c, &name->dns, data + 2, len - 2);
+	if (!natflow_dns_question_next(&c, &name->dns.question))
+		return false;
+	name->dns.questions--;
+	name->dns.question_end = c.at;
+	return true;
 }
 
 /**

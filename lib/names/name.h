@@ -8,6 +8,8 @@
 #include "h2.h"
 #include "tls.h"
 
+#define NATFLOW_QUESTION_MAX 4096	/* bytes of a DNS message that is read as a whole */
+
 /* Pointers refer to the bytes that were parsed. */
 struct natflow_said {
 	enum natflow_url_source source;
@@ -18,6 +20,7 @@ struct natflow_said {
 	const char *alpn;		/* NUL-terminated, "": none */
 	u64 next;			/* offset of the next request, 0: unknown */
 	bool chunks;			/* at @next a chunk of the body begins, not a request */
+	bool doubtful;			/* a DNS message that no resolver should answer */
 	const struct natflow_hostname *host;
 };
 
@@ -35,6 +38,7 @@ struct natflow_name {
 enum natflow_parsed natflow_name_read(const u8 *data, u32 len, struct natflow_name *name);
 enum natflow_parsed natflow_name_chunk(const u8 *data, u32 len, struct natflow_name *name);
 enum natflow_parsed natflow_name_question(const u8 *data, u32 len, struct natflow_name *name);
+bool natflow_name_question_next(const u8 *data, u32 len, struct natflow_name *name);
 enum natflow_parsed natflow_name_hello(const u8 *data, u32 len, struct natflow_name *name);
 
 #endif /* _NATFLOW_LIB_NAMES_NAME_H */

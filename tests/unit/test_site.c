@@ -279,13 +279,35 @@ static void test_questions(void **state)
 		memcpy(data, asks, 31);
 		data[i < 2 ? 4 : 13] |= i == 0 ? 0x80 : i == 1 ? 0x10 : 9;
 		assert_int_equal(natflow_name_question(data, 31, &name), NATFLOW_PARSED);
-		assert_int_equal(name.said.host->len, 0);
+		assert_true(name.said.doubtful);
+		assert_string_equal(name.said.host->text, "example.org");
 		assert_int_equal(name.said.next, 31);
 	}
+	assert_false(natflow_name_question_next(data, 31, &name));
+	/* Two questions; more than 4,096 bytes, of which the question has come. */
+	memcpy(data, asks, 31);
+	data[1] = 34;
+	data[7] = 2;
+	memcpy(data + 31, "\0\0\1\0\1", 5);
+	assert_int_equal(natflow_name_question(data, sizeof(data), &name), NATFLOW_PARSED);
+	assert_true(name.said.doubtful && natflow_name_question_next(data, 36, &name));
+	assert_int_equal(name.said.host->len, 0);
+	assert_false(natflow_name_question_next(data, 36, &name));
+	memcpy(data, asks, 31);
+	data[0] = 0x20;
+	data[13] = 1;
+	for (i = 0; i < 31; i++)
+		assert_int_equal(natflow_name_question(data, i, &name), NATFLOW_PARSE_MORE);
+	assert_int_equal(natflow_name_question(data, 31, &name), NATFLOW_PARSED);
+	assert_string_equal(name.said.host->text, "example.org");
+	assert_int_equal(name.said.next, 0x201f);
+	assert_false(name.said.doubtful);
+	data[8] = 255;
+	assert_int_equal(natflow_name_question(data, 31, &name), NATFLOW_PARSED);
+	assert_true(name.said.doubtful);
+	/* Another protocol. */
 	assert_int_equal(natflow_name_question((const u8 *)"GET / HTTP/1.0\r\nHost: a.b\r\n\r\n", 29, &name), NATFLOW_PARSED);
-	assert_int_equal(name.said.source, NATFLOW_URL_HTTP);
-	assert_string_equal(name.said.host->text, "a.b");
-	assert_int_equal(name.said.next, 29);
+	assert_true(name.said.doubtful && !name.said.host->len);
 }
 
 static void test_next(void **state)

@@ -5,7 +5,7 @@ import socket
 import struct
 
 import urls
-from natlab import (ADDR, Delta, Udp, both, check, ctl, equal, frame, inet, inject, ip_packet, mac, modprobe, read, refuses,
+from natlab import (ADDR, Delta, Tcp, Udp, both, check, ctl, equal, frame, inet, inject, ip_packet, mac, modprobe, read, refuses,
                     run, udp, wait)
 from urls import ACL, acl, name, question
 
@@ -205,22 +205,57 @@ def segmented(family):
 case_segmented_v4, case_segmented_v6 = both(segmented)
 
 
+def padded(host):
+    """Questions with bytes behind them, and with EDNS padding; short and long ones."""
+    bare = question(host, edns=False)
+    for size in (100, 8000):
+        yield question(host) + bytes(size)
+        yield bare[:11] + b"\1" + bare[12:] + b"\0" + struct.pack("!HHIHHH", OPT, 1232, 0, size + 4, 12, size) + bytes(size)
+
+
+def framed(message):
+    return struct.pack("!H", len(message)) + message
+
+
 def case_padded():
-    """Questions with bytes behind them, EDNS padding, or more than 4,096 bytes are answered as any other."""
+    """Questions with padding, of more than 4,096 bytes too, are answered as any other."""
     log, members = begin()
     ctl("inspect_fail=closed")
     flow = Udp(4, dport=53)
-
-    def padded(host, size):
-        return question(host, edns=False)[:11] + b"\1" + question(host, edns=False)[12:] + \
-            b"\0" + struct.pack("!HHIHHH", OPT, 1232, 0, size + 4, 12, size) + bytes(size)
-
-    for pad in (lambda h: question(h) + bytes(100), lambda h: question(h) + bytes(8000), lambda h: padded(h, 300),
-                lambda h: padded(h, 9000)):
-        flow.client.send(pad("www.blocked.example"))
+    for bad, fine in zip(padded("www.blocked.example"), padded("alright.example")):
+        flow.client.send(bad)
         equal(flow.client.recv(4096)[3] & 15, 3, "rcode")
-        flow.send(pad("alright.example"))
+        flow.send(fine)
         equal([(r["host"], r["action"]) for r in log.wait(2)], [("www.blocked.example", 2), ("alright.example", 0)], "records")
+    end()
+
+
+def case_padded_stream():
+    """The same in a TCP connection; behind each message the next is read, and what resolvers should refuse hides no name."""
+    log, members = begin()
+    ctl("inspect_fail=closed")
+
+    def reset(*messages):
+        conn = Tcp(dport=53, established=False)
+        for message in messages[:-1]:
+            Tcp.pass_data(conn.client, conn.server, message)
+            Tcp.pass_data(conn.server, conn.client, b"x")
+        conn.client.send(messages[-1])
+        refuses(lambda: conn.client.recv(1), errno.ECONNRESET)
+        conn.close()
+
+    for bad, fine in zip(padded("www.blocked.example"), padded("alright.example")):
+        reset(framed(fine), framed(bad)[:400])
+        equal([(r["host"], r["action"]) for r in log.wait(2)], [("alright.example", 0), ("www.blocked.example", 2)], "records")
+    bad, asks = question("www.blocked.example", edns=False), framed(question("www.blocked.example"))
+    twice = bad[:5] + b"\2" + bad[6:12] + name("alright.example") + b"\0\1\0\1" + bad[12:]
+    for doubtful in (twice, bad[:11] + b"\7" + bad[12:], bad[:2] + b"\x81" + bad[3:] + bytes(5000), bad[:2] + b"\x28" + bad[3:],
+                     bad[:7] + b"\7" + bad[8:] + bytes(4090)):
+        reset(framed(doubtful))
+        equal([(r["host"], r["action"]) for r in log.wait(1)], [("www.blocked.example", 2)], "record")
+    for other in (framed(b"\xff" * 5000), b"SSH-2.0-" + bytes(0x5353 + 2 - 8), framed(bytes(5) + b"\1" + bytes(6) + b"\0\0\1\0\1")):
+        reset(other, asks)
+        equal([r["host"] for r in log.wait(1)], ["www.blocked.example"], f"behind {other[:8]}")
     end()
 
 
