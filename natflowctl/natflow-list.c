@@ -138,7 +138,7 @@ static int make_set(void)
 static int write_set(const char *path)
 {
 	struct natflow_domains_file head = {
-		.magic = NATFLOW_DOMAINS_MAGIC, .key = { set.key[0], set.key[1] },
+		.magic = natflow_domains_magic(&set), .key = { set.key[0], set.key[1] },
 		.buckets = set.buckets, .count = set.count,
 	};
 	FILE *f = path ? fopen(path, "w") : stdout;

@@ -180,34 +180,122 @@ static bool is_for(unsigned int id, const struct natflow_site_client *client)
 	return !any;
 }
 
+/* A name on its way through the lists. */
+struct question {
+	const struct natflow_acl *acl;
+	const struct natflow_site_client *client;
+	const char *host;
+	unsigned int len;
+	u64 judged, applies;		/* lists: known whether they apply; those that do */
+	unsigned int at, by;		/* of the best hit: offset in @host, list */
+	struct natflow_acl_verdict *v;
+};
+
+/* Asked only for lists that have the name: a policy may have to ask ipsets. */
+static bool applies(struct question *q, unsigned int i)
+{
+	const struct natflow_site_policy *policy = &q->acl->list[i]->policy;
+
+	if (!(q->judged & BIT_ULL(i))) {
+		unsigned int minute = q->acl->scheduled ? natflow_acl_minute() : 0;
+
+		q->judged |= BIT_ULL(i);
+		if (natflow_site_applies(policy, q->client, minute))
+			q->applies |= BIT_ULL(i);
+	}
+	return q->applies & BIT_ULL(i);
+}
+
 /*
  * Entries that exempt a domain win over all others, in any list that applies to the
  * client. Otherwise the longest domain decides; among equals one that allows.
  */
-static void ask_lists(const struct natflow_acl *acl, const struct natflow_site_client *client,
-		      const char *host, unsigned int len, struct natflow_acl_verdict *v)
+static bool is_better(const struct question *q, unsigned int i, bool exempt, unsigned int at)
 {
-	unsigned int minute = acl->scheduled ? natflow_acl_minute() : 0, at = len, i;
+	const struct natflow_site_list *list = q->acl->list[i], *was = q->v->list;
+	bool allows = list->policy.action == NATFLOW_URL_RECORD;
 
-	for (i = 0; i < acl->lists; i++) {
-		const struct natflow_site_list *list = acl->list[i];
-		struct natflow_domains_hit hit;
-		bool exempt;
+	if (!was || exempt != q->v->exempt)
+		return !was || exempt;
+	if (at != q->at)
+		return at < q->at;
+	if (allows != (was->policy.action == NATFLOW_URL_RECORD))
+		return allows;
+	return i < q->by;
+}
 
-		if (!list->names || !natflow_site_applies(&list->policy, client, minute) ||
-		    !natflow_domains_best(&list->names->set, host, len, &hit))
+static void take_hit(struct question *q, unsigned int i, u16 value, unsigned int at)
+{
+	const struct natflow_site_list *list = q->acl->list[i];
+	bool exempt = value & NATFLOW_DOMAINS_ALLOW;
+
+	if (!is_better(q, i, exempt, at) || !applies(q, i))
+		return;
+	q->at = at;
+	q->by = i;
+	q->v->list = list;
+	q->v->exempt = exempt;
+	q->v->action = exempt && list->policy.action != NATFLOW_URL_RECORD ?
+		       q->acl->action_default : list->policy.action;
+}
+
+static void ask_list(struct question *q, unsigned int i, const struct natflow_suffixes *s)
+{
+	const struct natflow_domains *set = &q->acl->list[i]->names->set;
+	unsigned int k;
+
+	natflow_domains_expect(set, s);
+	for (k = 0; k < s->count && s->all[k].labels <= set->labels; k++) {
+		const u16 *value = natflow_domains_value(set, &s->all[k]);
+
+		if (value)
+			take_hit(q, i, *value, s->all[k].at);
+	}
+}
+
+/* The lists of @from that have the key of list @first, and the most labels of a domain there. */
+static u64 alike(const struct natflow_acl *acl, u64 from, unsigned int first, u8 *labels)
+{
+	const u64 *key = acl->list[first]->names->set.key;
+	u64 same = 0;
+	unsigned int i;
+
+	*labels = 0;
+	for (i = first; i < acl->lists; i++) {
+		const struct natflow_domains *set;
+
+		if (!(from & BIT_ULL(i)))
 			continue;
-		exempt = hit.value & NATFLOW_DOMAINS_ALLOW;
-		if (exempt < v->exempt)
+		set = &acl->list[i]->names->set;
+		if (set->key[0] != key[0] || set->key[1] != key[1])
 			continue;
-		if (exempt == v->exempt && v->list &&
-		    (hit.at > at || (hit.at == at && list->policy.action != NATFLOW_URL_RECORD)))
-			continue;
-		at = hit.at;
-		v->list = list;
-		v->exempt = exempt;
-		v->action = exempt && list->policy.action != NATFLOW_URL_RECORD ?
-			    acl->action_default : list->policy.action;
+		same |= BIT_ULL(i);
+		*labels = max(*labels, set->labels);
+	}
+	return same;
+}
+
+/* Hash each suffix of the name once for all lists of one key. */
+static void ask_lists(struct question *q)
+{
+	const struct natflow_acl *acl = q->acl;
+	unsigned int i;
+	u64 left = 0;
+
+	for (i = 0; i < acl->lists; i++)
+		if (acl->list[i]->names)
+			left |= BIT_ULL(i);
+	while (left) {
+		struct natflow_suffixes s = { .name = q->host, .left = q->len };
+		unsigned int first = __ffs64(left);
+		u8 labels;
+		u64 same = alike(acl, left, first, &labels);
+
+		while (natflow_suffixes_next(&s, acl->list[first]->names->set.key, labels))
+			for (i = first; i < acl->lists; i++)
+				if (same & BIT_ULL(i))
+					ask_list(q, i, &s);
+		left &= ~same;
 	}
 }
 
@@ -229,16 +317,23 @@ struct natflow_acl_verdict natflow_acl_decide(const struct natflow_acl *acl,
 	struct natflow_acl_verdict v = {
 		.action = acl->action_default, .rule = NATFLOW_URL_NO_RULE,
 	};
-	unsigned int i;
+	struct question q = {
+		.acl = acl, .client = client, .host = host, .len = len, .v = &v,
+	};
+	const struct natflow_acl_rule *rule;
+	int not_for = -1;	/* id of rules that are not for the client */
 
-	for (i = 0; i < acl->count; i++) {
-		if (is_below(host, len, &acl->rule[i]) && is_for(acl->rule[i].id, client)) {
-			v.action = acl->rule[i].action;
-			v.rule = acl->rule[i].id;
+	for (rule = acl->rule; rule < acl->rule + acl->count; rule++) {
+		if (rule->id == not_for || !is_below(host, len, rule))
+			continue;
+		if (is_for(rule->id, client)) {
+			v.action = rule->action;
+			v.rule = rule->id;
 			return v;
 		}
+		not_for = rule->id;
 	}
-	ask_lists(acl, client, host, len, &v);
+	ask_lists(&q);
 	return v;
 }
 

@@ -7,6 +7,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
+#include <linux/once.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -97,11 +98,14 @@ void natflow_site_list_put(struct natflow_site_list *list)
 struct natflow_site_load *natflow_site_load_begin(const char *name, u32 bytes, bool skip)
 {
 	struct natflow_site_load *load = kvzalloc(sizeof(*load), GFP_KERNEL_ACCOUNT);
+	static u64 key[2];
 
 	if (!load)
 		return NULL;
 	strscpy(load->name, name, sizeof(load->name));
-	get_random_bytes(load->set.key, sizeof(load->set.key));
+	/* One key for all lists, so that a name's suffixes are hashed once for all of them. */
+	get_random_once(key, sizeof(key));
+	memcpy(load->set.key, key, sizeof(key));
 	load->bytes = bytes;
 	load->skip = skip;
 	return load;
@@ -164,7 +168,7 @@ static int check_head(struct natflow_site_load *load)
 	const struct natflow_domains_file *head = &load->head;
 	struct natflow_domains *set = &load->set;
 
-	if (head->magic != NATFLOW_DOMAINS_MAGIC || !head->buckets ||
+	if (!natflow_domains_check_magic(set, head->magic) || !head->buckets ||
 	    (u64)head->buckets * sizeof(*set->bucket) + sizeof(*head) != load->bytes ||
 	    head->count > (u64)head->buckets * NATFLOW_DOMAINS_SLOTS)
 		return -EINVAL;

@@ -73,7 +73,7 @@ MUTANTS = (
     ("names/log.c", "log->ring.open > OPEN_MAX", "log->ring.open > SLOTS", "logs.window"),
     ("names/reading.c", "ack <= NATFLOW_ACK_PENDING && !natflow_outcome_blocks(in, said) &&\n\t    ", "!in && ", "evasion.(quic_low_ttl|far_ack_garbage_v4)"),
     ("policy/acl.c", "host[len - rule->len - 1] == '.'", "host", "hostacl.matching"),
-    ("policy/acl.c", "(hit.at > at || (", "((", "hostacl.list_matching"),
+    ("policy/acl.c", "return at < q->at;", "return at > q->at;", "hostacl.list_matching"),
     ("names/dns.c", "\t\tanswer = judge_answers(", "\t\t(void)judge_answers(", "dns.targets_v4"),
     ("names/inspection.c", "\tif (!blocked)\n\t\treturn;", "\tif (!blocked || in)\n\t\treturn;", "hostacl.live_v4"),
     ("natflow_urllogger.c", "\tnatflow_ct_close(s->ct);\n", "", "hostacl.reset_v4"),

@@ -30,14 +30,14 @@ static u64 mix(u64 a, u64 b)
 }
 
 /* Extend the hash of a suffix by the character in front of it. */
-static u64 step(const struct natflow_domains *d, u64 hash, u8 c)
+static u64 step(const u64 key[2], u64 hash, u8 c)
 {
-	return mix(hash ^ d->key[0] ^ c, d->key[1] | 1);
+	return mix(hash ^ key[0] ^ c, key[1] | 1);
 }
 
-static u64 finish(const struct natflow_domains *d, u64 hash)
+static u64 finish(const u64 key[2], u64 hash)
 {
-	return mix(hash ^ d->key[1], d->key[0] | 1) ?: 1;
+	return mix(hash ^ key[1], key[0] | 1) ?: 1;
 }
 
 static struct natflow_domains_bucket *first_of(const struct natflow_domains *d, u64 tag)
@@ -105,18 +105,23 @@ static u16 *find_value(const struct natflow_domains *d, u64 tag)
 }
 
 /**
- * natflow_domains_tag() - keyed hash of a domain
- * @d: set; only its key is read
+ * natflow_domains_tag() - keyed hash of a domain that will be added
+ * @d: set; only its key is read, and its labels are set
  * @name: as natflow_hostname_set() writes it
  * @len: characters, not 0
  */
-u64 natflow_domains_tag(const struct natflow_domains *d, const char *name, unsigned int len)
+u64 natflow_domains_tag(struct natflow_domains *d, const char *name, unsigned int len)
 {
 	u64 hash = 0;
+	u8 labels = 1;
 
-	while (len)
-		hash = step(d, hash, name[--len]);
-	return finish(d, hash);
+	while (len) {
+		labels += name[--len] == '.';
+		hash = step(d->key, hash, name[len]);
+	}
+	if (labels > d->labels)
+		d->labels = labels;
+	return finish(d->key, hash);
 }
 
 /**
@@ -154,41 +159,54 @@ u16 *natflow_domains_add(struct natflow_domains *d, const char *name, unsigned i
 	return natflow_domains_put(d, natflow_domains_tag(d, name, len));
 }
 
-/* A suffix that may be in the set; its buckets are being prefetched. */
-struct candidate {
-	u64 tag;
-	unsigned int at;
-};
-
-/* A walk over the suffixes of a name, the shortest first. */
-struct walk {
-	const char *name;
-	unsigned int left;	/* characters in front of the suffixes done so far */
-	u64 hash;
-	unsigned int count;
-	struct candidate all[8];	/* nearly all names have fewer labels */
-};
-
-static void expect(const struct natflow_domains *d, struct walk *w)
+/**
+ * natflow_suffixes_next() - hash the next suffixes of a name
+ * @s: zeroed but for @name and @left, the characters of the name
+ * @key: of the sets
+ * @labels: the most that a domain of the sets has; longer suffixes are left out
+ *
+ * Return: false if there are no more.
+ */
+bool natflow_suffixes_next(struct natflow_suffixes *s, const u64 key[2], u8 labels)
 {
-	struct candidate *c = &w->all[w->count++];
-
-	c->tag = finish(d, w->hash);
-	c->at = w->left;
-	prefetch(first_of(d, c->tag));
-	prefetch(second_of(d, c->tag));
+	s->count = 0;
+	while (s->left && s->labels < labels && s->count < ARRAY_SIZE(s->all)) {
+		s->hash = step(key, s->hash, s->name[--s->left]);
+		if (s->left && s->name[s->left - 1] != '.')
+			continue;
+		s->all[s->count++] = (struct natflow_suffix){
+			.tag = finish(key, s->hash), .at = s->left, .labels = ++s->labels,
+		};
+	}
+	return s->count;
 }
 
-/* Collect the next candidates. Return: false at the end of the name. */
-static bool walk_on(const struct natflow_domains *d, struct walk *w)
+/**
+ * natflow_domains_expect() - prefetch what natflow_domains_value() will read
+ * @d: set
+ * @s: after natflow_suffixes_next() with the set's key
+ */
+void natflow_domains_expect(const struct natflow_domains *d, const struct natflow_suffixes *s)
 {
-	w->count = 0;
-	while (w->left && w->count < ARRAY_SIZE(w->all)) {
-		w->hash = step(d, w->hash, w->name[--w->left]);
-		if (!w->left || w->name[w->left - 1] == '.')
-			expect(d, w);
+	unsigned int k;
+
+	for (k = 0; k < s->count && s->all[k].labels <= d->labels; k++) {
+		prefetch(first_of(d, s->all[k].tag));
+		prefetch(second_of(d, s->all[k].tag));
 	}
-	return w->count;
+}
+
+/**
+ * natflow_domains_value() - look a suffix up
+ * @d: set; one without buckets is empty
+ * @x: suffix, from natflow_suffixes_next() with the set's key
+ *
+ * Context: any; takes no lock and writes nothing.
+ * Return: the value of that domain, or NULL if it is not in the set.
+ */
+const u16 *natflow_domains_value(const struct natflow_domains *d, const struct natflow_suffix *x)
+{
+	return d->buckets && x->labels <= d->labels ? find_value(d, x->tag) : NULL;
 }
 
 /* Append a hit; drop the shortest if there are @max. Return: number of hits. */
@@ -216,46 +234,39 @@ unsigned int natflow_domains_find(const struct natflow_domains *d, const char *n
 				  unsigned int len, struct natflow_domains_hit *hits,
 				  unsigned int max)
 {
-	struct walk w = { .name = name, .left = d->buckets ? len : 0 };
+	struct natflow_suffixes s = { .name = name, .left = d->buckets ? len : 0 };
 	unsigned int count = 0, k;
 
-	while (walk_on(d, &w)) {
-		for (k = 0; k < w.count; k++) {
-			const u16 *value = find_value(d, w.all[k].tag);
+	while (natflow_suffixes_next(&s, d->key, d->labels)) {
+		natflow_domains_expect(d, &s);
+		for (k = 0; k < s.count; k++) {
+			const u16 *value = natflow_domains_value(d, &s.all[k]);
 
 			if (value)
-				count = keep(hits, count, max, *value, w.all[k].at);
+				count = keep(hits, count, max, *value, s.all[k].at);
 		}
 	}
 	return count;
 }
 
 /**
- * natflow_domains_best() - find the matching domain with the highest value
- * @d: set; one without buckets is empty
- * @name: as natflow_hostname_set() writes it
- * @len: characters
- * @hit: the result; the longest domain if several have that value
- *
- * Context: any; takes no lock and writes only @hit.
- * Return: false if no domain matches.
+ * natflow_domains_magic() - what a file that holds a set begins with
+ * @d: set
  */
-bool natflow_domains_best(const struct natflow_domains *d, const char *name, unsigned int len,
-			  struct natflow_domains_hit *hit)
+u64 natflow_domains_magic(const struct natflow_domains *d)
 {
-	struct walk w = { .name = name, .left = d->buckets ? len : 0 };
-	bool found = false;
-	unsigned int k;
+	return NATFLOW_DOMAINS_MAGIC | 128 | d->labels;
+}
 
-	while (walk_on(d, &w)) {
-		for (k = 0; k < w.count; k++) {
-			const u16 *value = find_value(d, w.all[k].tag);
-
-			if (!value || (found && *value < hit->value))
-				continue;
-			*hit = (struct natflow_domains_hit){ .value = *value, .at = w.all[k].at };
-			found = true;
-		}
-	}
-	return found;
+/**
+ * natflow_domains_check_magic() - what does a file begin with
+ * @d: the set in it; its labels are set
+ * @magic: from its header
+ *
+ * Return: false if the file holds no set for this machine.
+ */
+bool natflow_domains_check_magic(struct natflow_domains *d, u64 magic)
+{
+	d->labels = magic & 128 ? magic & NATFLOW_DOMAINS_LABELS : NATFLOW_DOMAINS_LABELS;
+	return magic == natflow_domains_magic(d) || magic == (NATFLOW_DOMAINS_MAGIC | '1');
 }

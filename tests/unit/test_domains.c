@@ -47,25 +47,50 @@ static void test_suffixes(void **state)
 	free(d.bucket);
 }
 
-/* The highest value decides, however short; of equal ones the longest domain. */
-static void test_best(void **state)
+/* Sets of one key share a walk, which leaves out suffixes longer than any of their domains. */
+static void test_suffixes_shared(void **state)
 {
-	struct natflow_domains d = make_set(10);
-	struct natflow_domains_hit h;
+	struct natflow_domains one = make_set(10), two = make_set(10), empty = { .labels = 9 };
+	const char *name = "1.2.3.4.5.6.7.8.9.b.a.example.com";
+	struct natflow_suffixes s = { .name = name, .left = strlen(name) };
+	unsigned int k, found[2] = {}, walked = 0;
 
-	assert_false(natflow_domains_best(&d, "com", 3, &h));
-	add(&d, "com", 0);
-	add(&d, "example.com", 1);
-	add(&d, "a.example.com", 0);
-	add(&d, "b.a.example.com", 1);
-	assert_true(natflow_domains_best(&d, "x.com", 5, &h));
-	assert_true(h.value == 0 && h.at == 2);
-	assert_true(natflow_domains_best(&d, "a.example.com", 13, &h));
-	assert_true(h.value == 1 && h.at == 2);
-	assert_true(natflow_domains_best(&d, "1.2.3.4.5.6.7.8.9.b.a.example.com", 33, &h));
-	assert_true(h.value == 1 && h.at == 18);
-	assert_false(natflow_domains_best(&d, "org", 3, &h));
-	free(d.bucket);
+	add(&one, "a.example.com", 1);
+	add(&two, "com", 2);
+	add(&two, "3.4.5.6.7.8.9.b.a.example.com", 3);
+	assert_int_equal(one.labels, 3);
+	assert_int_equal(two.labels, 11);
+	while (natflow_suffixes_next(&s, one.key, two.labels)) {
+		natflow_domains_expect(&two, &s);
+		for (k = 0; k < s.count; k++) {
+			const u16 *a = natflow_domains_value(&one, &s.all[k]);
+			const u16 *b = natflow_domains_value(&two, &s.all[k]);
+
+			walked++;
+			assert_int_equal(s.all[k].labels, walked);
+			assert_null(natflow_domains_value(&empty, &s.all[k]));
+			found[0] += a && *a == 1 && !strcmp(name + s.all[k].at, "a.example.com");
+			found[1] += b && (*b == 2 ? s.all[k].labels == 1 : s.all[k].at == 4);
+			assert_true(!a || walked == 3);
+		}
+	}
+	assert_true(walked == 11 && found[0] == 1 && found[1] == 2);
+	free(one.bucket);
+	free(two.bucket);
+}
+
+/* What a file begins with tells the labels; that of an older version does not. */
+static void test_magic(void **state)
+{
+	struct natflow_domains d = { .labels = 3 }, read = {};
+	u64 magic = natflow_domains_magic(&d);
+
+	assert_true(natflow_domains_check_magic(&read, magic) && read.labels == 3);
+	assert_true(natflow_domains_check_magic(&read, 0x6e6174666c6f7731ULL));
+	assert_int_equal(read.labels, 127);
+	assert_false(natflow_domains_check_magic(&read, magic ^ 1ULL << 56));
+	assert_false(natflow_domains_check_magic(&read, __builtin_bswap64(magic)));
+	assert_false(natflow_domains_check_magic(&read, 0x6e6174666c6f7732ULL));
 }
 
 /* As full as natflow_domains_buckets() makes it, for sets of all sizes. */
@@ -123,7 +148,8 @@ static void test_reference(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_suffixes), cmocka_unit_test(test_best), cmocka_unit_test(test_fill), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_suffixes), cmocka_unit_test(test_suffixes_shared), cmocka_unit_test(test_magic),
+		cmocka_unit_test(test_fill), cmocka_unit_test(test_full),
 		cmocka_unit_test(test_reference),
 	};
 
