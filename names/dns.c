@@ -202,36 +202,33 @@ static unsigned int count_labels(const struct natflow_hostname *host)
 	return n;
 }
 
-/* Read a name into @w->target, unless it was judged before. Return: false: there is none. */
-static bool read_target(struct workspace *w, unsigned int at)
+/*
+ * Judge a name that an answer refers to (CNAME, HTTPS, SVCB), each name once. Return:
+ * false if that is one too many.
+ */
+static bool judge_target(const struct natflow_acl *acl, struct workspace *w, unsigned int at,
+			 enum natflow_dns_answer *answer)
 {
+	struct natflow_acl_verdict v;
 	unsigned int i;
 
 	at = natflow_dns_name_at(&w->cursor, at);
 	for (i = 0; i < w->targets; i++)
 		if (w->target_at[i] == at)
-			return false;
-	if (!at || !natflow_dns_name_read(&w->cursor, at, &w->target) || !w->target.len)
+			return true;
+	if (w->targets == TARGETS_MAX || w->labels >= TARGET_LABELS_MAX)
 		return false;
+	if (!at || !natflow_dns_name_read(&w->cursor, at, &w->target))
+		return w->cursor.spent < NATFLOW_DNS_BUDGET;
+	if (!w->target.len)
+		return true;
 	w->target_at[w->targets++] = at;
 	w->labels += count_labels(&w->target);
-	return true;
-}
-
-/* Judge a name that an answer refers to (CNAME, HTTPS, SVCB). */
-static enum natflow_dns_answer judge_target(const struct natflow_acl *acl, struct workspace *w,
-					    unsigned int at)
-{
-	enum natflow_dns_answer answer;
-	struct natflow_acl_verdict v;
-
-	if (!read_target(w, at))
-		return NATFLOW_DNS_NONE;
 	v = natflow_acl_decide(acl, &w->client, w->target.text, w->target.len);
-	answer = natflow_dns_answer_to(acl, v.action);
-	if (answer)
+	*answer = natflow_dns_answer_to(acl, v.action);
+	if (*answer)
 		natflow_acl_count(v);
-	return answer;
+	return true;
 }
 
 static bool has_target(const struct natflow_dns_record *r)
@@ -239,23 +236,21 @@ static bool has_target(const struct natflow_dns_record *r)
 	return r->type == NATFLOW_DNS_CNAME || natflow_dns_is_https(r->type);
 }
 
-/* @all: were all records judged? */
+/* @all: were all names judged? */
 static enum natflow_dns_answer judge_answers(const struct natflow_acl *acl, struct workspace *w,
 					     bool *all)
 {
 	enum natflow_dns_answer answer = NATFLOW_DNS_NONE;
 	struct natflow_dns_record r;
-	bool room = true;
 
 	natflow_dns_begin(&w->cursor, &w->dns, w->msg, w->len);
-	while (!answer && room && natflow_dns_next(&w->cursor, &r)) {
-		room = w->targets < TARGETS_MAX && w->labels < TARGET_LABELS_MAX;
+	while (!answer && *all && natflow_dns_next(&w->cursor, &r)) {
 		if (acl->dns.no_https && natflow_dns_is_https(r.type))
 			answer = NATFLOW_DNS_NODATA;
-		else if (room && has_target(&r))
-			answer = judge_target(acl, w, r.target);
+		else if (has_target(&r))
+			*all = judge_target(acl, w, r.target, &answer);
 	}
-	*all = !w->cursor.left;
+	*all &= !w->cursor.left;
 	return answer;
 }
 
@@ -332,17 +327,13 @@ static bool believes(struct natflow_urllogger *ul, const struct natflow_segment 
 	return false;
 }
 
-/* An answer that leads to no blocked name. @v: verdict on the question. */
+/* An answer to an open question, which leads to no blocked name. @v: verdict on the question. */
 static void note_answer(struct natflow_urllogger *ul, const struct natflow_segment *s,
 			struct workspace *w, struct natflow_acl_verdict v)
 {
 	bool whole = w->parsed == NATFLOW_PARSED && !w->dns.rcode;
 	unsigned int len;
 
-	if (!natflow_questions_close(ul->questions, s->ct, server_device(w, s), &w->dns)) {
-		count(ul, NATFLOW_NAME_STRAY);
-		return;
-	}
 	len = note_answers(ul, w, v.exempt ? NULL : v.list, believes(ul, s, w) && whole);
 	v.action = NATFLOW_URL_RECORD;
 	if (natflow_names_setting(ul, NATFLOW_NAMES_ANSWERS))
@@ -369,7 +360,7 @@ static unsigned int take_answer(struct natflow_urllogger *ul, struct natflow_seg
 	enum natflow_dns_answer answer;
 	struct natflow_acl_verdict v;
 	unsigned int verdict = NF_ACCEPT;
-	bool all = true;
+	bool all = true, open;
 
 	if (!w->dns.question_end)	/* an error, without anything behind the header */
 		return w->dns.response && !w->dns.questions && !w->dns.answers ? NF_ACCEPT :
@@ -377,6 +368,9 @@ static unsigned int take_answer(struct natflow_urllogger *ul, struct natflow_seg
 	if (!w->dns.response || w->dns.opcode)
 		return NF_ACCEPT;
 	natflow_client_note(&w->client, s, w->state->out);
+	open = natflow_questions_close(ul->questions, s->ct, server_device(w, s), &w->dns);
+	if (!open)
+		count(ul, NATFLOW_NAME_STRAY);
 	answer = judge_question(acl, w, &v);
 	if (!answer && (acl->dns.answer || acl->dns.no_https))
 		answer = judge_answers(acl, w, &all);
@@ -386,7 +380,8 @@ static unsigned int take_answer(struct natflow_urllogger *ul, struct natflow_seg
 		verdict = doubt(ul, NATFLOW_NAME_MALFORMED);
 	else if (!all)
 		verdict = doubt(ul, NATFLOW_NAME_TARGETS);
-	note_answer(ul, s, w, v);
+	if (open)
+		note_answer(ul, s, w, v);
 	return verdict;
 }
 
