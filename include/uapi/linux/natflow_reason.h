@@ -10,7 +10,7 @@
  *   refuse  the ingress hook sent a packet up the stack, untouched
  *   learn   the stack sent a packet of a selected flow, and natflow did not learn from it
  *   end     a flow was removed; the stack forwards its packets
- *   name    the result of the inspection for a name, once a flow
+ *   name    the result of the inspection for a name, once a flow or DNS message
  */
 #ifndef _UAPI_LINUX_NATFLOW_REASON_H
 #define _UAPI_LINUX_NATFLOW_REASON_H
