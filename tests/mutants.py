@@ -102,6 +102,9 @@ MUTANTS = (
      "\tspin_unlock_bh(&in->lock);\n\tif (!blocked)", "hostacl"),
     ("names/outcome.c", "\tif (blocked && in->host &&", "\tif (!in && in->host &&", "hostacl.live_v4"),
     ("natflow_path.c", "\tif (natflow_ct_eligible(flow->ct)) {", "\tif (!flow) {", "outside.state_v4"),
+    ("names/questions.c", "\topen = question && !is_over(question);", "\topen = true;", "trust.open_question"),
+    ("names/outcome.c", "return list->policy.add_visited ||", "return true ||", "trust.visit"),
+    ("names/datagrams.c", "kept == 1", "!kept", "trust.segmented_v4"),
     ("core/learn.c", "\treturn NATFLOW_LEARN_UNSELECTED;", "\treturn NATFLOW_OK;", "status.unreached_v4"),
 )
 
