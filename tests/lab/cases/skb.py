@@ -24,6 +24,8 @@ class Nat:
             self.flow = Udp(family, dport=7000, sport=6000).learn()
         else:
             self.flow = Tcp(family, dport=7000, sport=6000)
+            self.flow.settle()
+            self.seq, self.ack = self.flow.numbers()
             # Nobody answers: answers would be hits too.
             rule(family, "-A INPUT -p tcp -j DROP", where="s")
         wait(lambda: len(published()) == 1, "flow published")
@@ -33,11 +35,11 @@ class Nat:
         self.macs_out = mac("s", "s0"), mac("r", "r1")
         self.capture = Capture("s", "s0", lambda f: TAG in f)
 
-    def l4(self, tuple4, data, partial=False, seq=1, flags=0x18, zero=False):
+    def l4(self, tuple4, data, partial=False, at=0, flags=0x18, zero=False):
         src, dst, sport, dport = tuple4
         if self.proto == 17:
             return udp(self.family, src, dst, sport, dport, data, partial=partial, zero=zero)
-        return tcp(self.family, src, dst, sport, dport, seq, 1, flags, data, partial=partial)
+        return tcp(self.family, src, dst, sport, dport, self.seq + at, self.ack, flags, data, partial=partial)
 
     def pair(self, data, partial_in=False, partial_out=False, tos=0, zero=False, ident=0, **kw):
         """The frame that goes in and the one that must come out."""
@@ -148,7 +150,7 @@ def segments(n, data, size, partial):
     for i, at in enumerate(range(0, len(data), size)):
         piece = data[at:at + size]
         last = at + size >= len(data)
-        l4 = n.l4(n.after, piece, partial, seq=1 + at, flags=0x18 if last else 0x10)
+        l4 = n.l4(n.after, piece, partial, at=at, flags=0x18 if last else 0x10)
         out.append(frame(*n.macs_out, ip_packet(n.family, src, dst, n.proto, l4, ttl=63, ident=i)))
     return out
 

@@ -103,6 +103,16 @@ class Tcp:
         for sock in (self.client, self.server):
             wait(lambda: not any(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4))), "all data acknowledged")
 
+    def numbers(self):
+        """Sequence and acknowledgement number of the client's next segment."""
+        found = []
+        for queue in (2, 1):        # TCP_SEND_QUEUE, TCP_RECV_QUEUE
+            for option, value in ((19, 1), (20, queue)):        # TCP_REPAIR, TCP_REPAIR_QUEUE
+                self.client.setsockopt(socket.IPPROTO_TCP, option, value)
+            found.append(self.client.getsockopt(socket.IPPROTO_TCP, 21) & 0xffffffff)       # TCP_QUEUE_SEQ
+        self.client.setsockopt(socket.IPPROTO_TCP, 19, -1)      # off, without a window probe
+        return found
+
     @staticmethod
     def pass_data(a, b, data):
         """Send data from a to b and compare it; both in this thread, so in pieces."""
