@@ -8,7 +8,7 @@
  * removed may skip others, and so may a walk during a resize of the hash. Only a
  * walk that ended no flow has seen all.
  */
-static bool flush_once(struct natflow_net *nn, enum natflow_reason reason,
+static bool flush_once(struct natflow_net *nn, u64 last, enum natflow_reason reason,
 		       bool (*match)(struct natflow_flow *flow, const void *arg), const void *arg)
 {
 	struct rhashtable_iter iter;
@@ -19,7 +19,7 @@ static bool flush_once(struct natflow_net *nn, enum natflow_reason reason,
 	do {
 		rhashtable_walk_start(&iter);
 		while ((flow = rhashtable_walk_next(&iter)) && !IS_ERR(flow)) {
-			if (!match || match(flow, arg)) {
+			if (flow->number <= last && (!match || match(flow, arg))) {
 				natflow_flow_end(flow, reason);
 				ended = true;
 			}
@@ -40,7 +40,8 @@ static bool flush_once(struct natflow_net *nn, enum natflow_reason reason,
  * @match: which; NULL for all
  * @arg: for @match
  *
- * Flows learned while it runs may or may not be seen.
+ * It ends, however fast traffic selects new flows: those that were selected after it
+ * began are left alone.
  *
  * Context: process, may sleep.
  */
@@ -48,7 +49,12 @@ void natflow_flow_flush(struct natflow_net *nn, enum natflow_reason reason,
 			bool (*match)(struct natflow_flow *flow, const void *arg),
 			const void *arg)
 {
-	while (flush_once(nn, reason, match, arg))
+	u64 last;
+
+	spin_lock_bh(&nn->flows.lock);
+	last = nn->flows.seq;
+	spin_unlock_bh(&nn->flows.lock);
+	while (flush_once(nn, last, reason, match, arg))
 		;
 }
 
