@@ -35,12 +35,12 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 		natflow_doubt(nn, NATFLOW_DOUBT_CARRIER | NATFLOW_DOUBT_ROUTES, dev);
 		break;
 	case NETDEV_UP:
-		natflow_port_sync(nn);
+		natflow_port_sync_one(nn, dev);
 		natflow_doubt(nn, NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_ROUTES, NULL);
 		break;
 	case NETDEV_REGISTER:
 	case NETDEV_CHANGEUPPER:
-		natflow_port_sync(nn);
+		natflow_port_sync_one(nn, dev);
 		fallthrough;
 	case NETDEV_FEAT_CHANGE:
 		natflow_doubt(nn, NATFLOW_DOUBT_PATHS, NULL);

@@ -183,7 +183,8 @@ static void forget_some(struct natflow_net *nn, const struct net_device *dev, bo
 	rcu_read_lock();
 	spin_lock_bh(&nn->topo.egress_lock);
 	hash_for_each_rcu(nn->topo.ports, i, port, node) {
-		for (b = 0; b < NATFLOW_WAY_BUCKETS; b++) {
+		/* Most of thousands of ports have none. */
+		for (b = 0; port->way_count && b < NATFLOW_WAY_BUCKETS; b++) {
 			hlist_for_each_entry_safe(way, tmp, &port->ways[b], node) {
 				if (dev ? leads_by(port, way, dev) :
 					  (bridges && way->bridged) || !holds(port, way))

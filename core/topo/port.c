@@ -216,6 +216,29 @@ void natflow_port_remove(struct natflow_net *nn, const struct net_device *dev)
 }
 
 /**
+ * natflow_port_sync_one() - register or unregister the RX hook of one device
+ * @nn: namespace of @dev
+ * @dev: device that is new, came up, or joined or left another
+ *
+ * As natflow_port_sync(). With thousands of devices, an event of one of them must not
+ * cost a look at all.
+ *
+ * Context: RTNL, may sleep.
+ */
+void natflow_port_sync_one(struct natflow_net *nn, struct net_device *dev)
+{
+	bool want = nn->forwarding && !nn->dead && natflow_port_device_ok(dev);
+	struct natflow_port *have = natflow_port_find(nn, dev->ifindex);
+
+	if (want && !have && natflow_port_add(nn, dev))
+		natflow_log(nn, NATFLOW_LOG_WARN, "%s not hooked", dev->name);
+	else if (have && !want)
+		unhook(have);
+	else if (have)
+		update(have);
+}
+
+/**
  * natflow_port_sync() - register and unregister RX hooks to fit the devices
  * @nn: namespace; no device is hooked unless @forwarding is set
  *
@@ -230,17 +253,8 @@ void natflow_port_sync(struct natflow_net *nn)
 	struct net_device *dev;
 
 	ASSERT_RTNL();
-	for_each_netdev(nn->net, dev) {
-		bool want = nn->forwarding && !nn->dead && natflow_port_device_ok(dev);
-		struct natflow_port *have = natflow_port_find(nn, dev->ifindex);
-
-		if (want && !have && natflow_port_add(nn, dev))
-			natflow_log(nn, NATFLOW_LOG_WARN, "%s not hooked", dev->name);
-		else if (have && !want)
-			unhook(have);
-		else if (have)
-			update(have);
-	}
+	for_each_netdev(nn->net, dev)
+		natflow_port_sync_one(nn, dev);
 }
 
 /**

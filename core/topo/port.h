@@ -35,6 +35,7 @@ struct natflow_port *natflow_port_find(struct natflow_net *nn, int ifindex);
 bool natflow_port_device_ok(struct net_device *dev);
 int natflow_port_add(struct natflow_net *nn, struct net_device *dev);
 void natflow_port_remove(struct natflow_net *nn, const struct net_device *dev);
+void natflow_port_sync_one(struct natflow_net *nn, struct net_device *dev);
 void natflow_port_sync(struct natflow_net *nn);
 void natflow_port_forwards(struct natflow_net *nn, int ifindex, bool yes);
 bool natflow_port_named(const struct natflow_group *group, const char *name);
