@@ -62,8 +62,10 @@ static unsigned int block(struct natflow_urllogger *ul, struct natflow_segment *
 
 static void stop_flow(struct natflow_net *nn, const struct nf_conn *ct, enum natflow_reason reason)
 {
-	struct natflow_flow *flow = natflow_flow_by_ct(nn, ct);
+	struct natflow_flow *flow;
 
+	smp_mb();	/* inspection before flow; pairs with natflow_inspection_learn() */
+	flow = natflow_flow_by_ct(nn, ct);
 	if (flow)
 		natflow_flow_end(flow, reason);
 }

@@ -9,8 +9,7 @@
 static void set_state(struct natflow_inspection *in, enum natflow_inspection_state state)
 {
 	lockdep_assert_held(&in->lock);
-	/* Pairs with natflow_inspection_learn(): @from and @action are written before. */
-	smp_store_release(&in->state, state);
+	WRITE_ONCE(in->state, state);	/* the tick reads it without the lock */
 }
 
 /**

@@ -46,8 +46,8 @@ struct natflow_inspection {
 	struct natflow_urllogger *ul;
 	struct rcu_head rcu;
 	spinlock_t lock;		/* all below; BH disabled */
-	u8 state;			/* enum natflow_inspection_state; learning reads it bare */
-	u8 action;			/* enum natflow_url_action, from DECIDED on; likewise */
+	u8 state;			/* enum natflow_inspection_state; the tick reads it bare */
+	u8 action;			/* enum natflow_url_action, from DECIDED on */
 	u8 source;			/* enum natflow_url_source, of @host */
 	u8 ttl;				/* highest TTL of the client's packets so far */
 	bool based;			/* @base is known */

@@ -289,25 +289,29 @@ struct natflow_inspection_verdict natflow_inspection_packet(struct natflow_urllo
  * @watch: to fill in: from where on the client's payload takes the stack
  *
  * Context: RCU read side, BH disabled.
+ * A later change of the answer ends the flow: Documentation/locking.md has the order.
+ *
  * Return: NATFLOW_OK, or the reason against it.
  */
 enum natflow_reason natflow_inspection_learn(struct natflow_urllogger *ul,
 					     const struct nf_conn *ct,
 					     struct natflow_watch *watch)
 {
-	const struct natflow_inspection *in = find(ul, ct);
-	u8 state;
+	struct natflow_inspection *in;
+	bool passes;
 
 	watch->on = false;
 	watch->from = 0;
+	smp_mb();	/* flow before inspection; pairs with natflow_urllogger.c:stop_flow() */
+	in = find(ul, ct);
 	if (!in)
 		return NATFLOW_OK;
-	state = smp_load_acquire(&in->state);	/* pairs with flow.c:set_state() */
-	if (state < NATFLOW_INSPECTION_DECIDED || natflow_url_blocks(READ_ONCE(in->action)))
-		return NATFLOW_LEARN_INSPECT;
-	watch->on = state == NATFLOW_INSPECTION_WATCHED;
-	watch->from = READ_ONCE(in->from);
-	return NATFLOW_OK;
+	spin_lock(&in->lock);
+	passes = natflow_inspection_is_decided(in) && !natflow_url_blocks(in->action);
+	watch->on = in->state == NATFLOW_INSPECTION_WATCHED;
+	watch->from = in->from;
+	spin_unlock(&in->lock);
+	return passes ? NATFLOW_OK : NATFLOW_LEARN_INSPECT;
 }
 
 /* -- all flows */
