@@ -82,11 +82,9 @@ static __always_inline enum natflow_reason find(struct ctx *c, const u8 family)
 	c->dir = natflow_flow_find(c->nn, &c->pkt.key, family);
 	if (!c->dir)
 		return NATFLOW_MISS;
-	/* First: conntrack sees this packet, so the other direction must not stay fast. */
-	if (unlikely(c->pkt.tcp_flags & NATFLOW_TCP_SYN_FIN_RST)) {
-		natflow_flow_end(natflow_dir_flow(c->dir, family), NATFLOW_END_TCP);
+	/* If conntrack accepts it, natflow_learn() ends the flow. */
+	if (unlikely((c->pkt.tcp_flags & NATFLOW_TCP_STATE) != NATFLOW_TCP_ACK))
 		return NATFLOW_TCP_FLAGS;
-	}
 	/* Pairs with write_dir(): read the clock before the egress. */
 	if (unlikely(smp_load_acquire(&c->dir->clock) != natflow_clock(c->nn, family)))
 		return test_bit(NATFLOW_FLOW_AMBIGUOUS, &natflow_dir_flow(c->dir, family)->bits) ?
@@ -229,6 +227,29 @@ look_behind(const struct natflow_way *way, struct natflow_flow *flow, struct nat
 	return NATFLOW_OK;
 }
 
+/* A segment that the window does not have, as it is noted now. */
+static noinline enum natflow_reason
+check_edge(struct natflow_flow *flow, unsigned int d, const struct tcphdr *tcp, u32 len)
+{
+	struct natflow_window *w = &flow->window;
+
+	if (natflow_window_fits(w, d, tcp, len)) {
+		natflow_ct_widen(flow->ct, w, d, (u32)ntohs(tcp->window) << w->scale[d]);
+		if (natflow_window_pass(w, d, tcp, len))
+			return NATFLOW_OK;
+	}
+	return natflow_ct_is_liberal(flow->ct, d) ? NATFLOW_OK : NATFLOW_TCP_WINDOW;
+}
+
+/* Last of all: what passes is noted as sent. Out of line, UDP does not need its registers. */
+static noinline enum natflow_reason
+check_window(struct natflow_flow *flow, unsigned int d, const struct tcphdr *tcp, u32 len)
+{
+	if (likely(natflow_window_pass(&flow->window, d, tcp, len)))
+		return NATFLOW_OK;
+	return check_edge(flow, d, tcp, len);
+}
+
 static __always_inline enum natflow_reason admit(struct ctx *c, const u8 family)
 {
 	enum natflow_reason reason = check_size(c);
@@ -238,6 +259,11 @@ static __always_inline enum natflow_reason admit(struct ctx *c, const u8 family)
 	c->new_tick = READ_ONCE(c->dir->tick) != natflow_tick_now();
 	if (likely(!reason) && unlikely(c->new_tick))
 		reason = look_behind(c->way, natflow_dir_flow(c->dir, family), c->dir, c->egress);
+	if (likely(!reason) && c->pkt.proto == IPPROTO_TCP)
+		reason = check_window(natflow_dir_flow(c->dir, family),
+				      c->dir->flags & NATFLOW_DIR_REPLY,
+				      (const void *)(c->skb->data + c->pkt.l4),
+				      c->pkt.len - c->pkt.payload);
 	return reason;
 }
 

@@ -56,6 +56,7 @@ static bool fold_one(struct natflow_flow *flow)
 		return false;
 	if (uncounted(flow)) {
 		natflow_flow_fold(flow);
+		natflow_ct_merge(flow->ct, &flow->window);
 		natflow_ct_refresh(flow->ct);
 		return true;
 	}

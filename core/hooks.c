@@ -70,12 +70,21 @@ static void unhook_stack(struct natflow_net *nn)
 		return;
 	nf_unregister_net_hooks(nn->net, nn->post_ops, NATFLOW_FAMILIES);
 	nf_unregister_net_hooks(nn->net, nn->pre_ops, NATFLOW_FAMILIES);
+}
+
+/* After unhook_stack() and the end of all flows. */
+static void unhook_window(struct natflow_net *nn)
+{
+	if (!nn->hooked)
+		return;
+	nf_unregister_net_hooks(nn->net, nn->window_ops, NATFLOW_FAMILIES);
 	nn->hooked = false;
 }
 
 /*
- * First at PRE_ROUTING: the packet is as it arrived. Last at POST_ROUTING: it is as it
- * leaves; conntrack's confirm comes after natflow.
+ * First at PRE_ROUTING: the packet is as it arrived. There once more, right before
+ * conntrack. Last at POST_ROUTING: it is as it leaves; conntrack's confirm comes after
+ * natflow.
  */
 static bool hook_stack(struct natflow_net *nn)
 {
@@ -83,10 +92,19 @@ static bool hook_stack(struct natflow_net *nn)
 		return true;
 	if (hook_inet(nn, nn->pre_ops, nn->arrival, NF_INET_PRE_ROUTING, INT_MIN))
 		return false;
-	nn->hooked = !hook_inet(nn, nn->post_ops, natflow_learn, NF_INET_POST_ROUTING, INT_MAX);
-	if (!nn->hooked)
-		nf_unregister_net_hooks(nn->net, nn->pre_ops, NATFLOW_FAMILIES);
-	return nn->hooked;
+	if (hook_inet(nn, nn->window_ops, natflow_learn_window, NF_INET_PRE_ROUTING,
+		      NF_IP_PRI_CONNTRACK - 1))
+		goto err_pre;
+	if (hook_inet(nn, nn->post_ops, natflow_learn, NF_INET_POST_ROUTING, INT_MAX))
+		goto err_window;
+	nn->hooked = true;
+	return true;
+
+err_window:
+	nf_unregister_net_hooks(nn->net, nn->window_ops, NATFLOW_FAMILIES);
+err_pre:
+	nf_unregister_net_hooks(nn->net, nn->pre_ops, NATFLOW_FAMILIES);
+	return false;
 }
 
 /* The stack's hooks come first: a flow is looked up only if it can be learned. */
@@ -130,6 +148,7 @@ static void withdraw(struct natflow_net *nn)
 	synchronize_net();	/* packets that still learn publish before the flush */
 	natflow_flow_flush(nn, nn->dead ? NATFLOW_END_NETNS : NATFLOW_END_DISABLED, NULL, NULL);
 	natflow_ageing_stop(nn);
+	unhook_window(nn);
 	WRITE_ONCE(nn->strict, false);
 }
 

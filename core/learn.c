@@ -332,16 +332,46 @@ static enum natflow_reason note_egress(struct ctx *c)
 	return c->lesson.egress ? NATFLOW_OK : NATFLOW_LEARN_NEIGHBOUR;
 }
 
+/*
+ * Anybody may send a packet with a flow's addresses and ports. Conntrack lets pass some
+ * that are not in the window, and a SYN. They do not teach how the flow's own packets
+ * look.
+ */
+static bool is_foreign(const struct ctx *c)
+{
+	unsigned int at = skb_transport_offset(c->skb), len;
+	struct tcphdr _tcp, *tcp;
+
+	if (natflow_ct_proto(c->ct) != IPPROTO_TCP)
+		return false;
+	tcp = skb_header_pointer(c->skb, at, sizeof(_tcp), &_tcp);
+	if (!tcp || tcp->syn || tcp->fin || tcp->rst)
+		return true;
+	len = c->skb->len - at - tcp->doff * 4;
+	return !natflow_window_fits(&c->flow->window, c->dir, tcp, len) &&
+	       !natflow_ct_is_liberal(c->ct, c->dir);
+}
+
+/* A packet of a published flow: it may have ended its connection. */
+static enum natflow_reason check_published(struct ctx *c, enum natflow_reason reason)
+{
+	if (!test_bit(NATFLOW_FLOW_PUBLISHED, &c->flow->bits))
+		return reason;
+	if (reason == NATFLOW_LEARN_TCP_STATE)
+		natflow_flow_end(c->flow, NATFLOW_END_TCP);
+	else if (!reason)
+		natflow_ct_merge(c->ct, &c->flow->window);
+	return reason;
+}
+
 static enum natflow_reason learn(struct ctx *c)
 {
 	enum natflow_reason reason;
 
 	c->lesson.clock = natflow_clock_sampled(c->nn, c->family);
-	reason = natflow_ct_eligible(c->ct);
-	/* The connection began to close, and the RX hook did not see those TCP flags. */
-	if (reason == NATFLOW_LEARN_TCP_STATE &&
-	    test_bit(NATFLOW_FLOW_PUBLISHED, &c->flow->bits))
-		natflow_flow_end(c->flow, NATFLOW_END_TCP);
+	reason = check_published(c, natflow_ct_eligible(c->ct));
+	if (!reason && test_bit(NATFLOW_FLOW_PUBLISHED, &c->flow->bits) && is_foreign(c))
+		return NATFLOW_OK;
 	if (!reason)
 		reason = check_owner(c);
 	if (!reason)
@@ -359,6 +389,38 @@ static enum natflow_reason learn(struct ctx *c)
 	if (!reason)
 		reason = natflow_flow_learn(c->flow, c->dir, &c->lesson);
 	return reason;
+}
+
+/**
+ * natflow_learn_window() - the PRE_ROUTING hook right before conntrack's
+ * @priv: struct natflow_net
+ * @skb: received packet, defragmented
+ * @state: family
+ *
+ * Conntrack is about to judge a TCP packet, by whichever device it came: tell conntrack
+ * first what passed natflow. A flow whose connection is closing ends here.
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: NF_ACCEPT, always; the packet is not changed.
+ */
+unsigned int natflow_learn_window(void *priv, struct sk_buff *skb,
+				  const struct nf_hook_state *state)
+{
+	struct natflow_net *nn = priv;
+	struct natflow_flow *flow;
+	struct nf_conn *ct;
+
+	if (!READ_ONCE(nn->flows.tcp))
+		return NF_ACCEPT;
+	ct = natflow_ct_find_tcp(nn->net, skb, state->pf);
+	if (!ct)
+		return NF_ACCEPT;
+	flow = natflow_flow_by_ct(nn, ct);
+	if (flow && test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits) &&
+	    !natflow_ct_merge(ct, &flow->window))
+		natflow_flow_end(flow, NATFLOW_END_TCP);
+	natflow_ct_put(ct);
+	return NF_ACCEPT;
 }
 
 /**

@@ -12,7 +12,9 @@
 #include "look.h"
 #include "../include/uapi/linux/natflow_reason.h"
 
-#define NATFLOW_TCP_SYN_FIN_RST 0x07	/* RFC 9293 3.1, low bits of byte 13 */
+/* RFC 9293 3.1, low bits of byte 13: SYN, FIN, RST and ACK; a segment within a connection. */
+#define NATFLOW_TCP_STATE	0x17
+#define NATFLOW_TCP_ACK		0x10
 
 struct natflow_pkt {
 	union natflow_key key;
@@ -21,7 +23,7 @@ struct natflow_pkt {
 	u16 l4;			/* offset of the L4 header from the IP header */
 	u16 payload;		/* offset of the L4 payload from the IP header */
 	u8 proto;		/* IPPROTO_TCP or IPPROTO_UDP */
-	u8 tcp_flags;		/* byte 13 of TCP, 0 for UDP */
+	u8 tcp_flags;		/* byte 13 of TCP, NATFLOW_TCP_ACK for UDP */
 };
 
 /* Bytes that must be linear before natflow_pkt_parse() looks: IP plus the fixed TCP header... */
@@ -118,7 +120,7 @@ natflow_pkt_parse_l4(const u8 *data, u32 way, struct natflow_pkt *pkt, const u8 
 		if (unlikely(ulen < sizeof(struct udphdr) || ulen > room))
 			return NATFLOW_L4_HEADER;
 		pkt->payload = pkt->l4 + sizeof(struct udphdr);
-		pkt->tcp_flags = 0;
+		pkt->tcp_flags = NATFLOW_TCP_ACK;
 	} else if (family == NFPROTO_IPV6 && natflow_is_extension(pkt->proto)) {
 		return NATFLOW_EXTENSION;
 	} else {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Conntrack stays correct although packets bypass it: timeouts are the protocol's
- * own, counters are what the stack would have added, and TCP window tracking
- * accepts the packets that come after the bypassed ones.
+ * own, counters are what the stack would have added, and TCP's window is what it
+ * would be if conntrack had seen all packets.
  */
 #include <net/netfilter/nf_conntrack_acct.h>
 #include <net/netfilter/nf_conntrack_core.h>
@@ -10,6 +10,7 @@
 #include <net/netfilter/nf_conntrack_helper.h>
 #include <net/netfilter/nf_conntrack_l4proto.h>
 #include <net/netfilter/nf_conntrack_timeout.h>
+#include <net/netfilter/nf_conntrack_zones.h>
 #include "ct.h"
 
 /**
@@ -151,49 +152,214 @@ void natflow_ct_after(const struct nf_conn *ct, unsigned int dir, union natflow_
 	tuple_to_key(&after, 0, key);
 }
 
+/* enum tcp_bit_set of net/netfilter/nf_conntrack_proto_tcp.c, the same from 6.1 to 7.3. */
+#define TCP_ACK_SET 3
+
 /**
- * natflow_ct_unblind() - prepare TCP tracking for packets it will not see
+ * natflow_ct_window() - what conntrack knows of a TCP window
  * @ct: conntrack about to be published
+ * @w: filled in; unused for UDP
  *
- * From now on the sequence numbers of this flow's slow packets (a FIN, a fragment)
- * are far from the last ones tracked. They must not become INVALID.
- *
- * Return: false if TCP has begun to close meanwhile.
+ * Return: false if TCP has begun to close, or packets of one side are missing.
  */
-bool natflow_ct_unblind(struct nf_conn *ct)
+bool natflow_ct_window(struct nf_conn *ct, struct natflow_window *w)
 {
-	bool established;
+	bool known;
+	u32 i;
 
 	if (nf_ct_protonum(ct) != IPPROTO_TCP)
 		return true;
 	spin_lock_bh(&ct->lock);
-	ct->proto.tcp.seen[0].flags |= IP_CT_TCP_FLAG_BE_LIBERAL;
-	ct->proto.tcp.seen[1].flags |= IP_CT_TCP_FLAG_BE_LIBERAL;
-	established = ct->proto.tcp.state == TCP_CONNTRACK_ESTABLISHED;
+	known = ct->proto.tcp.state == TCP_CONNTRACK_ESTABLISHED;
+	for (i = 0; i < 2; i++) {
+		const struct ip_ct_tcp_state *seen = &ct->proto.tcp.seen[i];
+
+		w->side[i].end = seen->td_end;
+		w->side[i].edge = seen->td_maxend;
+		w->side[i].ack = seen->td_maxack;
+		w->side[i].maxwin = seen->td_maxwin;
+		w->told[i].end = seen->td_end;
+		w->told[i].edge = seen->td_maxend;
+		w->told[i].ack = seen->td_maxack;
+		w->scale[i] = seen->td_scale;
+		known &= !!seen->td_maxwin;
+	}
 	spin_unlock_bh(&ct->lock);
-	return established;
+	return known;
+}
+
+/*
+ * Both get the later number. If conntrack's has not moved since the last merge, then
+ * natflow's is the later one, even 3 GiB on. It may be slightly older, see
+ * natflow_window_pass().
+ * Return: true if natflow's is later.
+ */
+static bool level(u32 *theirs, u32 *ours, u32 *told)
+{
+	const u32 number = READ_ONCE(*ours), ahead = number - *theirs;
+	const bool news = ahead && ahead < (*theirs == *told ? 7U << 29 : 1U << 31);
+
+	if (news)
+		*theirs = number;
+	else
+		natflow_window_raise(ours, number, *theirs);
+	*told = *theirs;
+	return news;
+}
+
+static bool level_side(struct ip_ct_tcp_state *seen, struct natflow_window *w, unsigned int d)
+{
+	struct natflow_window_side *side = &w->side[d];
+	bool news;
+
+	news = level(&seen->td_end, &side->end, &w->told[d].end);
+	news |= level(&seen->td_maxend, &side->edge, &w->told[d].edge);
+	if (seen->flags & IP_CT_TCP_FLAG_MAXACK_SET)
+		news |= level(&seen->td_maxack, &side->ack, &w->told[d].ack);
+	if (w->closed)
+		return news;
+	if (seen->td_maxwin > side->maxwin)
+		WRITE_ONCE(side->maxwin, seen->td_maxwin);
+	seen->td_maxwin = side->maxwin;
+	return news;
+}
+
+/* Packets passed that conntrack has not seen. The last one had data, or acknowledged some. */
+static void note_last(struct ip_ct_tcp *tcp, const struct natflow_window *w)
+{
+	const u8 d = READ_ONCE(w->last);
+	struct ip_ct_tcp_state *seen = tcp->seen;
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		seen[i].flags &= ~IP_CT_TCP_FLAG_DATA_UNACKNOWLEDGED;
+		if (seen[i].td_end != seen[!i].td_maxack)
+			seen[i].flags |= IP_CT_TCP_FLAG_DATA_UNACKNOWLEDGED;
+	}
+	tcp->last_index = TCP_ACK_SET;
+	tcp->last_dir = d;
+	tcp->last_seq = seen[d].td_end;
+	tcp->last_end = seen[d].td_end;
+	tcp->last_ack = seen[d].td_maxack;
+	tcp->last_win = max(seen[d].td_maxwin >> seen[d].td_scale, 1U);
+	tcp->retrans = 0;
+}
+
+/* Return: conntrack's state. */
+static u8 merge(struct ip_ct_tcp *tcp, struct natflow_window *w)
+{
+	bool news;
+
+	/* A new connection has begun with the same addresses and ports. */
+	if (tcp->state == TCP_CONNTRACK_SYN_SENT || tcp->state == TCP_CONNTRACK_SYN_RECV)
+		return tcp->state;
+	news = level_side(&tcp->seen[0], w, 0);
+	news |= level_side(&tcp->seen[1], w, 1);
+	if (news && tcp->state == TCP_CONNTRACK_ESTABLISHED)
+		note_last(tcp, w);
+	return tcp->state;
 }
 
 /**
- * natflow_ct_return() - the stack takes over again
- * @ct: conntrack of a flow that was published
+ * natflow_ct_merge() - conntrack and natflow tell each other which packets they have seen
+ * @ct: conntrack of a published flow
+ * @w: the flow's window
  *
- * After more than 2 GiB of bypassed data even a liberal window check compares
- * with the wrong sign. td_maxwin 0 makes tcp_in_window() initialise from the next
- * packet. Without MAXACK_SET it does not compare an RST with an old ACK.
+ * Afterwards conntrack's window is what it would be if it had seen every packet.
+ * core/ageing.c merges active flows twice a second, so natflow's numbers cannot be too
+ * far ahead.
+ *
+ * Context: any but hard irq.
+ * Return: false if TCP is not ESTABLISHED any more.
  */
-void natflow_ct_return(struct nf_conn *ct)
+bool natflow_ct_merge(struct nf_conn *ct, struct natflow_window *w)
 {
-	unsigned int i;
+	u8 state;
 
+	if (nf_ct_protonum(ct) != IPPROTO_TCP)
+		return true;
+	spin_lock_bh(&ct->lock);
+	state = merge(&ct->proto.tcp, w);
+	spin_unlock_bh(&ct->lock);
+	return state == TCP_CONNTRACK_ESTABLISHED;
+}
+
+/**
+ * natflow_ct_close_window() - the flow ended: no packet passes its window any more
+ * @ct: conntrack of the flow
+ * @w: the flow's window
+ *
+ * A packet that another CPU has found the flow for goes up the stack now. If it has
+ * just passed, the merge before the flow is freed tells conntrack.
+ */
+void natflow_ct_close_window(struct nf_conn *ct, struct natflow_window *w)
+{
 	if (nf_ct_protonum(ct) != IPPROTO_TCP)
 		return;
 	spin_lock_bh(&ct->lock);
-	for (i = 0; i < 2; i++) {
-		ct->proto.tcp.seen[i].td_maxwin = 0;
-		ct->proto.tcp.seen[i].flags &= ~IP_CT_TCP_FLAG_MAXACK_SET;
-	}
+	merge(&ct->proto.tcp, w);
+	w->closed = true;
+	WRITE_ONCE(w->side[0].maxwin, 0);
+	WRITE_ONCE(w->side[1].maxwin, 0);
+	smp_mb();	/* closed before the last look at what passed */
+	merge(&ct->proto.tcp, w);
 	spin_unlock_bh(&ct->lock);
+}
+
+/**
+ * natflow_ct_widen() - a segment offers a larger window than any before
+ * @ct: conntrack of its flow
+ * @w: the flow's window
+ * @d: its direction
+ * @win: what it offers
+ */
+void natflow_ct_widen(struct nf_conn *ct, struct natflow_window *w, unsigned int d, u32 win)
+{
+	spin_lock_bh(&ct->lock);
+	if (!w->closed && win > w->side[d].maxwin)
+		WRITE_ONCE(w->side[d].maxwin, win);
+	spin_unlock_bh(&ct->lock);
+}
+
+/**
+ * natflow_ct_is_liberal() - does conntrack accept segments that are not in the window
+ * @ct: conntrack
+ * @dir: direction
+ *
+ * It does so by a sysctl, and for connections whose SYN it has not seen.
+ */
+bool natflow_ct_is_liberal(const struct nf_conn *ct, unsigned int dir)
+{
+	/* data_race(): other flags change under ct->lock, this one does not. */
+	return data_race(ct->proto.tcp.seen[dir].flags) & IP_CT_TCP_FLAG_BE_LIBERAL ||
+	       READ_ONCE(nf_tcp_pernet(nf_ct_net(ct))->tcp_be_liberal);
+}
+
+/**
+ * natflow_ct_find_tcp() - the conntrack that conntrack's hook will find for a TCP packet
+ * @net: namespace
+ * @skb: packet right before that hook, defragmented
+ * @family: of the packet
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: the conntrack with a reference; NULL for another protocol or a new connection.
+ */
+struct nf_conn *natflow_ct_find_tcp(struct net *net, const struct sk_buff *skb, u8 family)
+{
+	const u8 proto = family == NFPROTO_IPV4 ? ip_hdr(skb)->protocol : ipv6_hdr(skb)->nexthdr;
+	struct nf_conntrack_tuple_hash *hash;
+	struct nf_conntrack_tuple tuple;
+	struct nf_conntrack_zone zone;
+	enum ip_conntrack_info info;
+	struct nf_conn *tmpl = nf_ct_get(skb, &info);
+
+	if (proto == IPPROTO_UDP || info == IP_CT_UNTRACKED || (tmpl && !nf_ct_is_template(tmpl)))
+		return NULL;
+	if (!nf_ct_get_tuplepr(skb, skb_network_offset(skb), family, net, &tuple) ||
+	    tuple.dst.protonum != IPPROTO_TCP)
+		return NULL;
+	hash = nf_conntrack_find_get(net, nf_ct_zone_tmpl(tmpl, skb, &zone), &tuple);
+	return hash ? nf_ct_tuplehash_to_ctrack(hash) : NULL;
 }
 
 /**
@@ -229,6 +395,27 @@ static unsigned int timeout_of(struct nf_conn *ct, bool tcp, unsigned int state)
 }
 
 /*
+ * As nf_conntrack_tcp_packet() chooses it. A packet that passed unseen is newer than
+ * the last one that conntrack saw, and natflow_ct_merge() has told so.
+ */
+static unsigned int tcp_timeout(struct nf_conn *ct)
+{
+	const u8 retrans = READ_ONCE(nf_tcp_pernet(nf_ct_net(ct))->tcp_max_retrans);
+	const struct ip_ct_tcp *tcp = &ct->proto.tcp;
+	unsigned int state = TCP_CONNTRACK_ESTABLISHED;
+
+	spin_lock_bh(&ct->lock);
+	if (tcp->retrans >= retrans)
+		state = TCP_CONNTRACK_RETRANS;
+	else if ((tcp->seen[0].flags | tcp->seen[1].flags) & IP_CT_TCP_FLAG_DATA_UNACKNOWLEDGED)
+		state = TCP_CONNTRACK_UNACK;
+	else if (!tcp->last_win)
+		state = TCP_CONNTRACK_RETRANS;
+	spin_unlock_bh(&ct->lock);
+	return min(timeout_of(ct, true, TCP_CONNTRACK_ESTABLISHED), timeout_of(ct, true, state));
+}
+
+/*
  * UDP becomes a stream, and ASSURED, with traffic two seconds after it began
  * (net/netfilter/nf_conntrack_proto_udp.c:nf_conntrack_udp_packet()).
  */
@@ -253,15 +440,13 @@ static unsigned int udp_timeout(struct nf_conn *ct)
 void natflow_ct_refresh(struct nf_conn *ct)
 {
 	unsigned int timeout;
-	u8 state;
 
 	if (!natflow_ct_alive(ct) || test_bit(IPS_FIXED_TIMEOUT_BIT, &ct->status))
 		return;
 	if (nf_ct_protonum(ct) == IPPROTO_TCP) {
-		state = READ_ONCE(ct->proto.tcp.state);
-		if (state != TCP_CONNTRACK_ESTABLISHED)
+		if (READ_ONCE(ct->proto.tcp.state) != TCP_CONNTRACK_ESTABLISHED)
 			return;
-		timeout = timeout_of(ct, true, state);
+		timeout = tcp_timeout(ct);
 	} else {
 		timeout = udp_timeout(ct);
 	}

@@ -9,6 +9,7 @@
 #include <net/netfilter/nf_conntrack.h>
 #include "../../lib/key.h"
 #include "../../include/uapi/linux/natflow_reason.h"
+#include "window.h"
 
 int natflow_ct_track(struct net *net);
 void natflow_ct_untrack(struct net *net);
@@ -18,8 +19,12 @@ void natflow_ct_put(struct nf_conn *ct);
 bool natflow_ct_alive(const struct nf_conn *ct);
 void natflow_ct_key(const struct nf_conn *ct, unsigned int dir, u32 way, union natflow_key *key);
 void natflow_ct_after(const struct nf_conn *ct, unsigned int dir, union natflow_key *key);
-bool natflow_ct_unblind(struct nf_conn *ct);
-void natflow_ct_return(struct nf_conn *ct);
+bool natflow_ct_window(struct nf_conn *ct, struct natflow_window *w);
+bool natflow_ct_merge(struct nf_conn *ct, struct natflow_window *w);
+void natflow_ct_close_window(struct nf_conn *ct, struct natflow_window *w);
+void natflow_ct_widen(struct nf_conn *ct, struct natflow_window *w, unsigned int d, u32 win);
+bool natflow_ct_is_liberal(const struct nf_conn *ct, unsigned int dir);
+struct nf_conn *natflow_ct_find_tcp(struct net *net, const struct sk_buff *skb, u8 family);
 void natflow_ct_account(struct nf_conn *ct, unsigned int dir, u64 packets, u64 bytes);
 void natflow_ct_refresh(struct nf_conn *ct);
 void natflow_ct_close(struct nf_conn *ct);

@@ -88,6 +88,7 @@ struct natflow_flows {
 	struct list_head *half_hand;	/* next one to age; @lock */
 	u32 half_count;			/* @lock */
 	u32 count;			/* all flow objects; @lock */
+	u32 tcp;			/* published ones of TCP; @lock */
 	u32 peak;			/* @lock */
 	u64 seq;			/* number of the last flow object; @lock */
 	struct llist_head dead;		/* without references, to be freed by @undertaker */
@@ -121,7 +122,7 @@ struct natflow_net {
 	atomic_t rules;			/* FLOWOFFLOAD rules in this namespace */
 	bool forwarding;		/* ports are hooked; written under @lock */
 	bool learning;			/* flows may be selected */
-	bool hooked;			/* @pre_ops, @post_ops are registered; under @lock */
+	bool hooked;			/* @pre_ops and the like are registered; under @lock */
 	bool tracked;			/* natflow asked conntrack to track; under @lock */
 	u32 strict;			/* rules were seen to classify packets, see core/learn.c */
 	bool incomplete;		/* one of these failed while learning: the tick retries */
@@ -141,6 +142,7 @@ struct natflow_net {
 
 	/* Registered per namespace; filled from templates whose owners are elsewhere. */
 	struct nf_hook_ops pre_ops[NATFLOW_FAMILIES], post_ops[NATFLOW_FAMILIES];
+	struct nf_hook_ops window_ops[NATFLOW_FAMILIES];
 	nf_hookfn *ingress;		/* natflow_path's hook, for ports */
 	nf_hookfn *arrival;		/* natflow_path's hook, for @pre_ops */
 

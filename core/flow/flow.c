@@ -48,6 +48,8 @@ static void flow_free(struct natflow_flow *flow)
 	unsigned int i;
 
 	natflow_flow_fold(flow);
+	if (test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits))
+		natflow_ct_merge(flow->ct, &flow->window);
 	for (i = 0; i < 2; i++) {
 		struct natflow_dir *dir = natflow_flow_dir(flow, i, family);
 		struct natflow_egress *eg = rcu_dereference_protected(dir->egress, true);
@@ -129,6 +131,7 @@ bool natflow_flow_unlink(struct natflow_flow *flow)
 
 		natflow_table_remove(nn, table, natflow_flow_dir(flow, 0, family), family);
 		natflow_table_remove(nn, table, natflow_flow_dir(flow, 1, family), family);
+		nn->flows.tcp -= natflow_ct_proto(flow->ct) == IPPROTO_TCP;
 	} else {
 		natflow_flow_half_del(flow);
 	}
@@ -152,7 +155,7 @@ void natflow_flow_retire(struct natflow_flow *flow, enum natflow_reason reason)
 	if (test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits)) {
 		natflow_flow_fold(flow);
 		natflow_attach_end(flow->nn, flow, flow->number, reason);
-		natflow_ct_return(flow->ct);
+		natflow_ct_close_window(flow->ct, &flow->window);
 	}
 	natflow_flow_put(flow);
 }

@@ -14,7 +14,7 @@
  * reachable holds natflow_net.flows.lock. The key and the rewrite of a published
  * direction never change; learning writes the other fields, see write_dir().
  *
- * Memory (v4, 64-bit): 192 cold + 2 * 64 hot + its share of the table.
+ * Memory (v4, 64-bit): 192 cold + 64 for TCP + 2 * 64 hot + its share of the table.
  */
 #ifndef _NATFLOW_CORE_FLOW_OBJECT_H
 #define _NATFLOW_CORE_FLOW_OBJECT_H
@@ -23,6 +23,7 @@
 #include <linux/rhashtable.h>
 #include "../base/netns.h"
 #include "../base/note.h"
+#include "../base/window.h"
 #include "dir.h"
 
 struct nf_conn;
@@ -74,6 +75,8 @@ struct natflow_flow {
 		u8 watched:1;		/* natflow_watch.on; never of replies */
 	} meta[2];
 	int iif[2];			/* ingress ifindex, for display */
+	/* TCP only. Right before the directions, whose packets use it. */
+	struct natflow_window window ____cacheline_aligned;
 } ____cacheline_aligned;
 
 /* What one packet taught about a direction. */

@@ -112,7 +112,7 @@ static enum natflow_reason publish(struct natflow_flow *flow, struct natflow_flo
 			return NATFLOW_LEARN_HALF;	/* the next packet publishes it */
 		*dead = other;
 	}
-	if (!natflow_ct_unblind(flow->ct))
+	if (!natflow_ct_window(flow->ct, &flow->window))
 		return NATFLOW_LEARN_TCP_STATE;
 	if (!natflow_table_insert(nn, table, dir[0], family))
 		return NATFLOW_LEARN_BUCKET;
@@ -122,6 +122,7 @@ static enum natflow_reason publish(struct natflow_flow *flow, struct natflow_flo
 	}
 	natflow_flow_half_del(flow);
 	set_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits);
+	nn->flows.tcp += natflow_ct_proto(flow->ct) == IPPROTO_TCP;
 	natflow_attach_bind(nn, flow, flow->number);
 	return NATFLOW_OK;
 }

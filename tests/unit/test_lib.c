@@ -89,7 +89,7 @@ static void test_parse_good(void **state)
 	assert_int_equal(pkt.payload, 28);
 	assert_int_equal(natflow_look_ttl(pkt.look), 64);
 	assert_int_equal(natflow_look_tos(pkt.look), 0xb9);
-	assert_int_equal(pkt.tcp_flags, 0);
+	assert_int_equal(pkt.tcp_flags, NATFLOW_TCP_ACK);
 	assert_int_equal(ntohs(pkt.key.v4.tail.ports.sport), 1234);
 	assert_int_equal(pkt.key.v4.tail.way, WAY);
 	assert_int_equal(pkt.proto, IPPROTO_UDP);

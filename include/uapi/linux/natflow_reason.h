@@ -34,7 +34,7 @@
 	X(refuse, PROTOCOL, "protocol", "neither TCP nor UDP") \
 	X(refuse, TTL, "ttl", "TTL or hop limit would reach zero") \
 	X(refuse, L4_HEADER, "l4-header", "a TCP or UDP length field is wrong") \
-	X(refuse, TCP_FLAGS, "tcp-flags", "SYN, FIN or RST: conntrack must see it, and the flow ends") \
+	X(refuse, TCP_FLAGS, "tcp-flags", "SYN, FIN or RST, or no ACK: conntrack decides what it means") \
 	X(refuse, AMBIGUOUS, "zone-ambiguous", "two conntrack zones have this tuple on this port") \
 	X(refuse, CLOCK, "route-changed", "routing changed since the flow was learned") \
 	X(refuse, EGRESS, "egress-down", "the next hop is not usable any more") \
@@ -59,6 +59,7 @@
 	X(refuse, REWRITTEN, "rewritten", "the stack rewrites TTL, TOS or flow label of this direction") \
 	X(refuse, VARIES, "varies", "the stack sets different marks or priorities on equal packets") \
 	X(refuse, CT_STATE, "conntrack-state", "the conntrack left ESTABLISHED, got a helper or was offloaded") \
+	X(refuse, TCP_WINDOW, "tcp-window", "not in the TCP window, or it closes the window: conntrack decides") \
 	X(learn, LEARN_DEFERRED, "deferred", "it waited in a queue; its route may be older than the route generation") \
 	X(learn, LEARN_NO_CONNTRACK, "no-conntrack", "no conntrack (untracked), or a template") \
 	X(learn, LEARN_PROTOCOL, "protocol", "neither TCP nor UDP") \
@@ -96,7 +97,7 @@
 	X(learn, LEARN_VARIES, "varies", "rules set different marks or priorities on equal packets; the direction stays with the stack") \
 	X(learn, LEARN_UNSELECTED, "unselected", "it could be fast, but no rule and no setting selected it") \
 	X(end, END_CT_GONE, "conntrack-gone", "the conntrack was deleted or has expired") \
-	X(end, END_TCP, "tcp-flags", "SYN, FIN or RST was seen") \
+	X(end, END_TCP, "tcp-flags", "conntrack accepted a FIN or RST, or the start of a new connection") \
 	X(end, END_EVICTED, "evicted", "idle, and a new flow needed its place") \
 	X(end, END_REPLACED, "replaced", "its packets now arrive by another port") \
 	X(end, END_FLUSH, "flush", "the flush command") \

@@ -85,37 +85,57 @@ case_reset_and_reuse_v4, case_reset_and_reuse_v6 = both(reset)
 
 
 def case_far_behind():
-    """More than 2 GiB passed unseen: the FIN that comes then is still part of its connection."""
+    """4.5 GiB pass unseen, in jumps as wide as the window: conntrack has followed, and still tells a FIN from a blind one."""
     watched(4)
     client, server = "10.0.1.77", "10.0.2.77"
     ip("r", f"neigh add {client} lladdr {mac('c', 'c0')} dev r0\nneigh add {server} lladdr {mac('s', 's0')} dev r1")
     seen = {"r0": Capture("s", "s0", lambda f: f[23] == 6), "r1": Capture("c", "c0", lambda f: f[23] == 6)}
     macs = {"r0": (mac("r", "r0"), mac("c", "c0")), "r1": (mac("r", "r1"), mac("s", "s0"))}
+    scale = {"data": b"\x03\x03\x0e\x01", "doff": 6, "window": 0xffff}      # 16 KiB a unit: windows of 1 GiB
 
-    def packet(dev, seq, ack, flags, data=b""):
+    def packet(dev, seq, ack, flags, data=b"", **more):
         way = (client, server, 5000, 80) if dev == "r0" else (server, client, 80, 5000)
-        inject(dev, frame(*macs[dev], ip_packet(4, way[0], way[1], 6, tcp(4, *way, seq, ack, flags, data))))
+        l4 = tcp(4, *way, seq, ack, flags, **{"window": 0xffff, "data": data, **more})
+        inject(dev, frame(*macs[dev], ip_packet(4, way[0], way[1], 6, l4)))
+
+    def arrives(dev, *words, data=b"", **more):
+        packet(dev, *words, data=data, **more)
         got = seen[dev].next()
         equal(got[34 + 20:34 + 20 + len(data)], data, "data")
 
-    packet("r0", 100, 0, 0x02)
-    packet("r1", 900, 101, 0x12)
-    packet("r0", 101, 901, 0x10)
+    packet("r0", 99, 0, 0x02, **scale)
+    packet("r1", 900, 100, 0x12, **scale)
+    seen["r0"].next()
+    seen["r1"].next()
+    arrives("r0", 100, 901, 0x10)
     for i in range(4):
-        packet("r0", 101 + i, 901 + i, 0x18, b"a")
-        packet("r1", 901 + i, 102 + i, 0x18, b"b")
+        arrives("r0", 100 + i, 901 + i, 0x18, data=b"a")
+        arrives("r1", 901 + i, 101 + i, 0x18, data=b"b")
     wait(published, "published")
     d = Delta()
-    far = 3 << 30
-    packet("r0", 105 + far, 905, 0x18, b"c")
-    packet("r1", 905, 106 + far, 0x18, b"d")
-    equal(d["hits"], 2, f"{d.changed()}")
-    packet("r0", 106 + far, 906, 0x11)
-    packet("r1", 906, 107 + far, 0x11)
-    packet("r0", 107 + far, 907, 0x10)
-    equal(d["end.tcp-flags"], 1, f"{d.changed()}")
-    equal(invalid(4), 0, "packets called invalid")
-    equal(conntrack_entry("tcp", src=client)[0].split()[3], "TIME_WAIT", "state in conntrack")
+    at, jump = 104, 0x38000000
+    for _ in range(5):
+        at += jump
+        arrives("r0", at, 905, 0x18, data=b"c")
+        at += 1
+        arrives("r1", 905, at, 0x10)
+    equal((d["hits"], d["refuse.tcp-window"]), (10, 0), f"{d.changed()}")
+    for away in (-0x40000000, 0x60000000):
+        packet("r0", at + away, 905, 0x11)
+        packet("r1", 905 + away, at, 0x14)
+        equal(state_of(client), "ESTABLISHED", "after a FIN and a RST far away")
+    equal((d["end.tcp-flags"], len(published())), (0, 1), f"{d.changed()}")
+    strange = invalid(4)
+    check(strange, "conntrack calls them invalid")
+    arrives("r0", at, 905, 0x11)
+    arrives("r1", 905, at + 1, 0x11)
+    arrives("r0", at + 1, 906, 0x10)
+    equal((d["end.tcp-flags"], invalid(4)), (1, strange), f"{d.changed()}")
+    equal(state_of(client), "TIME_WAIT", "state in conntrack")
+
+
+def state_of(client):
+    return conntrack_entry("tcp", src=client)[0].split()[3]
 
 
 def case_unseen():
