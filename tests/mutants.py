@@ -79,7 +79,7 @@ MUTANTS = (
     ("names/inspection.c", "\tif (!blocked)\n\t\treturn;", "\tif (!blocked || in)\n\t\treturn;", "hostacl.live_v4"),
     ("natflow_urllogger.c", "\tnatflow_ct_close(s->ct);\n", "", "hostacl.reset_v4"),
     ("natflow_urllogger.c", "natflow_ct_get_first(s->ct) : NULL;", "NULL : NULL;", "urls.at_once_v4"),
-    ("names/inspection.c", "watch->on = state == NATFLOW_INSPECTION_WATCHED;", "watch->on = !in;", "urls.kept_v4"),
+    ("names/inspection.c", "watch->on = in->state == NATFLOW_INSPECTION_WATCHED;", "watch->on = !in;", "urls.kept_v4"),
     ("natflow_path.c", "len - from) > 0", "len - from) >= 0", "urls.large_body_v4"),
     ("names/reading.c", "\t\tif (natflow_outcome_blocks(in, &w->other))\n\t\t\treturn true;", "", "urls.pipelined"),
     ("names/reading.c", "\t\tchunks = in->judged_chunks;\n", "", "urls.chunked_v4"),
