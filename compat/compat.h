@@ -86,4 +86,15 @@
 #define natflow_compat_force_forwarding(conf) READ_ONCE((conf)->force_forwarding)
 #endif
 
+/*
+ * 6.18 lets PREEMPT_RT run softirqs without their per-CPU lock. Then BH-disabled
+ * sections of one CPU interleave: another packet may come between two hooks.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0) && defined(CONFIG_PREEMPT_RT) && \
+	!defined(CONFIG_PREEMPT_RT_NEEDS_BH_LOCK)
+#define NATFLOW_COMPAT_INTERLEAVES 1
+#else
+#define NATFLOW_COMPAT_INTERLEAVES 0
+#endif
+
 #endif /* _NATFLOW_COMPAT_H */

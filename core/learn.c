@@ -34,7 +34,8 @@ struct ctx {
 	struct nf_conn *ct;
 	struct natflow_flow *flow;
 	struct net_device *out;
-	const struct natflow_note *in;	/* the packet's fields at arrival, NULL: unknown */
+	struct natflow_note in;		/* the packet's fields at arrival */
+	bool noted;			/* @in is known */
 	bool deferred;			/* see is_deferred() */
 	unsigned int dir;
 	u8 family;
@@ -128,9 +129,9 @@ static u64 look_of(const struct ctx *c)
 /* The priority that a packet has without rules (net/ipv4/ip_forward.c:ip_forward()). */
 static bool is_usual_priority(const struct ctx *c)
 {
-	return c->skb->priority == c->in->priority ||
+	return c->skb->priority == c->in.priority ||
 	       (c->family == NFPROTO_IPV4 &&
-		c->skb->priority == rt_tos2priority(natflow_look_tos(c->in->look)));
+		c->skb->priority == rt_tos2priority(natflow_look_tos(c->in.look)));
 }
 
 /*
@@ -141,8 +142,8 @@ static bool is_classified(const struct ctx *c)
 {
 	const u32 mark = c->skb->mark;
 
-	return (mark != c->in->mark && (!mark || mark & ~READ_ONCE(c->ct->mark))) ||
-	       !is_usual_priority(c) || (look_of(c) ^ c->in->look) & NATFLOW_LOOK_TOS;
+	return (mark != c->in.mark && (!mark || mark & ~READ_ONCE(c->ct->mark))) ||
+	       !is_usual_priority(c) || (look_of(c) ^ c->in.look) & NATFLOW_LOOK_TOS;
 }
 
 /* There are classifying rules: lessons without lengths become invalid. */
@@ -161,12 +162,22 @@ static void become_strict(struct natflow_net *nn)
  * route was then looked up in this RCU section, behind the RX hook. SNAT takes a
  * reference (net/netfilter/nf_nat_proto.c:nf_xfrm_me_harder()). Only a verdict from
  * user space delays packets between route lookup and this hook, and it never comes
- * in a softirq.
+ * in a softirq. Where packets of one CPU interleave, only the packet's own sample counts.
  */
 static bool is_deferred(const struct natflow_net *nn, const struct sk_buff *skb)
 {
-	return !skb_dst_is_noref(skb) && this_cpu_read(nn->pcpu->clock_of) != skb &&
-	       !in_serving_softirq();
+	if (this_cpu_read(nn->pcpu->clock_of) == skb)
+		return false;
+	return NATFLOW_COMPAT_INTERLEAVES || (!skb_dst_is_noref(skb) && !in_serving_softirq());
+}
+
+/* Whose sample it is, and the sample. */
+static void note_clock(struct ctx *c)
+{
+	preempt_disable_nested();
+	c->deferred = is_deferred(c->nn, c->skb);
+	c->lesson.clock = natflow_clock_sampled(c->nn, c->family);
+	preempt_enable_nested();
 }
 
 /*
@@ -300,9 +311,9 @@ static enum natflow_reason note_fields(struct ctx *c)
 {
 	struct natflow_lesson *l = &c->lesson;
 
-	if (!c->in)
+	if (!c->noted)
 		return NATFLOW_LEARN_UNNOTED;
-	l->in = *c->in;
+	l->in = c->in;
 	l->look = look_of(c);
 	l->mark = c->skb->mark;
 	l->priority = c->skb->priority;
@@ -368,7 +379,6 @@ static enum natflow_reason learn(struct ctx *c)
 {
 	enum natflow_reason reason;
 
-	c->lesson.clock = natflow_clock_sampled(c->nn, c->family);
 	reason = check_published(c, natflow_ct_eligible(c->ct));
 	if (!reason && test_bit(NATFLOW_FLOW_PUBLISHED, &c->flow->bits) && is_foreign(c))
 		return NATFLOW_OK;
@@ -448,10 +458,9 @@ unsigned int natflow_learn(void *priv, struct sk_buff *skb, const struct nf_hook
 		return NF_ACCEPT;
 	c.dir = CTINFO2DIR(info);
 	local_bh_disable();
-	c.deferred = is_deferred(c.nn, skb);
-	if (!c.deferred)
-		c.in = natflow_note_find(skb);
-	if (c.in && !READ_ONCE(c.nn->strict) && is_classified(&c))
+	note_clock(&c);
+	c.noted = !c.deferred && natflow_note_find(skb, &c.in);
+	if (c.noted && !READ_ONCE(c.nn->strict) && is_classified(&c))
 		become_strict(c.nn);
 	reason = find(&c);
 	if (c.flow)

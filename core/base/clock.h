@@ -30,8 +30,10 @@ static __always_inline u32 natflow_clock(const struct natflow_net *nn, const u8 
 static __always_inline void natflow_clock_sample(const struct natflow_net *nn,
 						 const struct sk_buff *skb, const u8 family)
 {
+	preempt_disable_nested();
 	this_cpu_write(nn->pcpu->clock_of, skb);
 	this_cpu_write(nn->pcpu->clock[natflow_family_index(family)], natflow_clock(nn, family));
+	preempt_enable_nested();
 }
 
 /* The clock as it was before the stack routed the packet in hand. Context: BH disabled. */

@@ -65,6 +65,7 @@ void natflow_note_arrival(const struct sk_buff *skb, const struct nf_hook_state 
 	/* A VRF's second PRE_ROUTING, behind rules (drivers/net/vrf.c:vrf_rcv_nfhook()). */
 	if (unlikely(netif_is_l3_master(state->in)))
 		return;
+	preempt_disable_nested();
 	note = note_of(skb);
 	note->of = skb;
 	note->look = state->pf == NFPROTO_IPV4 ? natflow_look_ip4(ip_hdr(skb)) :
@@ -72,21 +73,22 @@ void natflow_note_arrival(const struct sk_buff *skb, const struct nf_hook_state 
 	note->mark = skb->mark;
 	note->priority = skb->priority;
 	note->len = natflow_note_length(skb->len);
+	preempt_enable_nested();
 }
 
 /**
  * natflow_note_find() - how a packet looked when it came in
  * @skb: packet about to leave
+ * @copy: filled in
  *
- * Context: BH disabled, until the result was used.
- * Return: the note, or NULL: another packet's note took its place, or the packet
- * has another length, as a datagram that was reassembled from fragments.
+ * Context: BH disabled.
+ * Return: false: another packet's note took its place, or the packet has another
+ * length, as a datagram that was reassembled from fragments.
  */
-const struct natflow_note *natflow_note_find(const struct sk_buff *skb)
+bool natflow_note_find(const struct sk_buff *skb, struct natflow_note *copy)
 {
-	const struct natflow_note *note = note_of(skb);
-
-	if (note->of != skb || note->len != natflow_note_length(skb->len))
-		return NULL;
-	return note;
+	preempt_disable_nested();
+	*copy = *note_of(skb);
+	preempt_enable_nested();
+	return copy->of == skb && copy->len == natflow_note_length(skb->len);
 }

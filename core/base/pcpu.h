@@ -29,6 +29,11 @@ struct natflow_trail {
 	int ifindex[4];
 };
 
+/*
+ * Written and read with BH disabled. On PREEMPT_RT packets of one CPU may interleave
+ * nevertheless (NATFLOW_COMPAT_INTERLEAVES), so fields that belong together are written,
+ * and copied, between preempt_disable_nested() and preempt_enable_nested().
+ */
 struct natflow_pcpu {
 	struct u64_stats_sync syncp;
 	u64_stats_t hits;	/* packets (skbs) forwarded */

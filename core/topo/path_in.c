@@ -20,17 +20,19 @@ void natflow_way_note(const struct natflow_port *port, const struct sk_buff *skb
 	struct natflow_trail *t = this_cpu_ptr(&port->nn->pcpu->trail);
 	__be16 protocol;
 
+	preempt_disable_nested();
 	/* A packet that a redirect returned did not pass the hooks of lower devices. */
 	if (port->upper && !natflow_way_unseen(skb) && t->of == skb &&
 	    t->count < ARRAY_SIZE(t->ifindex)) {
 		t->ifindex[t->count++] = port->ifindex;
-		return;
+	} else {
+		t->tags = natflow_way_tags(skb, &protocol);
+		/* A third tag also selects the path, and natflow_way.tags has room for two. */
+		t->of = eth_type_vlan(protocol) ? NULL : skb;
+		t->count = 1;
+		t->ifindex[0] = port->ifindex;
 	}
-	t->tags = natflow_way_tags(skb, &protocol);
-	/* A third tag also selects the path, and natflow_way.tags has room for two. */
-	t->of = eth_type_vlan(protocol) ? NULL : skb;
-	t->count = 1;
-	t->ifindex[0] = port->ifindex;
+	preempt_enable_nested();
 }
 
 static unsigned int tags_in(u32 tags)
@@ -126,10 +128,14 @@ static const struct natflow_way *create(struct natflow_port *bottom, const struc
 const struct natflow_way *natflow_way_learn(struct natflow_net *nn, const struct sk_buff *skb,
 					    struct natflow_port *in)
 {
-	const struct natflow_trail *t = this_cpu_ptr(&nn->pcpu->trail);
 	const struct natflow_way *way = NULL;
 	struct natflow_port *bottom;
+	struct natflow_trail copy;
+	const struct natflow_trail *t = &copy;
 
+	preempt_disable_nested();
+	copy = *this_cpu_ptr(&nn->pcpu->trail);
+	preempt_enable_nested();
 	if (t->of != skb || t->count < 2 || t->ifindex[t->count - 1] != in->ifindex)
 		return &in->own;
 	spin_lock(&nn->topo.egress_lock);
