@@ -17,7 +17,7 @@ sys.path.insert(0, "/lab")
 import benchlinks  # noqa: E402
 import benchsqm  # noqa: E402
 from natlab import (Delta, IPT, check, ctl, equal, flows as flows_of, frame, ip, ip_packet, netns_add,  # noqa: E402
-                    ns, read, rule, run, start, stats, sysctl, udp, wait)
+                    ns, read, rule, run, start, stats, sysctl, tcp, udp, wait)
 import urls  # noqa: E402
 
 COUNT = 16384
@@ -123,6 +123,29 @@ def measure(path, family, flows, floor, case="nat"):
             equal(stats("r")["hits"] - hits, COUNT, "hits")
         best = min(best or value, value)
     say(f"{case}-udp-v{family}", path, flows, best - floor)
+
+
+def segment(family, dev, seq, ack, flags, data=b""):
+    """Of the one TCP connection between a client and a server."""
+    c, s, r = ADDR[family]
+    src, dst, ports = (c, s, (1024, 9)) if dev == "in0" else (s, r, (9, 1024))
+    return frame(MAC[dev], PEER[dev], ip_packet(family, src, dst, 6, tcp(family, src, dst, *ports, seq, ack, flags, data,
+                                                                         window=0xffff)))
+
+
+def segments(family, floor):
+    """The same as measure() for TCP: the window is compared."""
+    forget("natflow")
+    hello = ("in0", 99, 0, 2), ("out0", 999, 100, 18), ("in0", 100, 1000, 16)
+    talk = [(dev, *numbers, 24, b"123456") for i in (0, 6) for dev, numbers in (("in0", (100 + i, 1000 + i)),
+                                                                             ("out0", (1000 + i, 106 + i)))]
+    for dev, *words in (*hello, *talk):
+        generate(dev, family + 10 * (dev == "out0"), 1, 1, segment(family, dev, *words))
+    wait(lambda: stats("r")["flows"] == 1, "published")
+    d = Delta("r")
+    best = min(generate("in0", family, 1, COUNT, segment(family, "in0", 112, 1012, 24, b"123456")) for _ in range(3))
+    equal(d["hits"], 3 * COUNT, f"hits {d.changed()}")
+    say(f"nat-tcp-v{family}", "natflow", 1, best - floor)
 
 
 def births(path, family):
@@ -317,6 +340,8 @@ def more(floor):
     for family in (4, 6):
         share = now["table_bytes"] / now["flow_limit"]
         say(f"memory-v{family}", "natflow", 1, f"{now[f'flow_bytes_ipv{family}'] + share:.0f}")
+    for family in (4, 6):
+        segments(family, floor)
     latency()
     quiet()
     names(floor)

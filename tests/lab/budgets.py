@@ -5,7 +5,7 @@ import json
 import re
 import sys
 
-ROWS = 132
+ROWS = 134
 BUDGET = {("nat-udp-v4", "natflow"): 1020, ("memory-v4", "natflow"): 448}
 UNIT = {"memory": "bytes/flow", "nat": "instructions/packet", "named": "instructions/packet", "decided": "instructions/packet",
         "question": "instructions/packet", "link": "instructions/packet", "sqm": "instructions/packet", "tcp": "instructions/kB",
@@ -37,6 +37,10 @@ def beside_others(value):
         four, six, other = (value.get(k, NONE) for k in (("nat-udp-v4", "natflow", f), ("nat-udp-v6", "natflow", f),
                                                          ("nat-udp-v4", "nf_flow_table", f)))
         yield f"v6 {f} flows: {six} <= {four} + 15 %", six <= four * 1.15
+        if f == 1:
+            for family, plain in ((4, four), (6, six)):
+                segment = value.get((f"nat-tcp-v{family}", "natflow", 1), NONE)
+                yield f"a segment of TCP, v{family}: {segment} <= {plain} + 5 %", segment <= plain * 1.05
         yield f"v4 {f} flows: {four} < nf_flow_table's {other}", four < other < NONE
     for (case, way, _), v in value.items():
         other = value.get((case, "nf_flow_table", _))
