@@ -309,7 +309,8 @@ size_t natflow_urllogger_bytes(const struct natflow_net *nn)
 	const struct natflow_urllogger *ul = natflow_urllogger(nn);
 
 	return natflow_names_log_bytes(&ul->log) + natflow_inspection_bytes(ul) +
-	       (READ_ONCE(ul->hints) ? natflow_hints_bytes() : 0);
+	       (READ_ONCE(ul->hints) ? natflow_hints_bytes() : 0) +
+	       (READ_ONCE(ul->questions) ? natflow_questions_bytes() : 0);
 }
 
 /* -- on and off */

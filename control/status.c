@@ -160,8 +160,8 @@ static bool is_idle(struct status *s)
 }
 
 static bool (* const reasons[])(struct status *s) = {
-	is_disabled, has_no_table, is_not_asked, is_not_tracked, does_not_forward, has_no_port, reaches_no_rule,
-	learns_nothing, selects_nothing, meets_no_hook, is_idle,
+	is_disabled, has_no_table, is_not_asked, is_not_tracked, does_not_forward, has_no_port,
+	reaches_no_rule, learns_nothing, selects_nothing, meets_no_hook, is_idle,
 };
 
 /* -- notes, also while packets are accelerated */

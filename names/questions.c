@@ -62,6 +62,16 @@ struct natflow_questions *natflow_questions_alloc(void)
 }
 
 /**
+ * natflow_questions_bytes() - memory of a table
+ *
+ * Context: any.
+ */
+size_t natflow_questions_bytes(void)
+{
+	return PAGE_ALIGN(sizeof(struct natflow_questions)) + sizeof(struct natflow_share);
+}
+
+/**
  * natflow_questions_free() - free a table
  * @questions: table without users, or NULL
  */

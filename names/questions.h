@@ -11,6 +11,7 @@ struct natflow_sharer;
 struct nf_conn;
 
 struct natflow_questions *natflow_questions_alloc(void);
+size_t natflow_questions_bytes(void);
 void natflow_questions_free(struct natflow_questions *questions);
 bool natflow_questions_open(struct natflow_questions *questions, const struct nf_conn *ct,
 			    int ifindex, const struct natflow_dns *dns,
