@@ -117,7 +117,7 @@ help:
 	@echo 'make test-install    the README'\''s commands, typed in a terminal'
 	@echo 'make test-names      its parsers against tshark, on captures from Debian'\''s sources'
 	@echo 'make fuzz T=60       parsers, T seconds each'
-	@echo 'make test-lab        lab cases; K=6.1|6.12|newest|6.1-arm64|6.1-s390x CASE=regex'
+	@echo 'make test-lab        lab cases; K=6.1|6.12|newest|6.1-rt|6.1-armhf|... CASE=regex'
 	@echo 'make test-hostile    the same on kernels that look for faults'
 	@echo 'make endurance       storms, a household and a million flows, for minutes each'
 	@echo 'make test-selftest   the kernel'\''s nft_flowtable.sh on natflow; K= RUNS=20 SEED=number'

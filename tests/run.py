@@ -63,6 +63,9 @@ HOSTILE = r"^(nat[.](?!snat_port|hairpin)|refuse[.](?!plain|relearn|ttl|mtu|rout
           r"links[.]dsa_vlan|headers[.]qinq_v4|hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets)"
 # Another architecture, another byte order: that packets are rewritten right.
 FOREIGN = ("6.1-arm64", "6.1-s390x")
+# Softirqs that can be preempted, words of 32 bits: the engine.
+OTHER = ("6.1-rt", "6.1-armhf")
+ENGINE = r"^(nat[.]|attach[.]life|skb|end[.])"
 
 
 def host(*rings, **env):
@@ -97,7 +100,7 @@ def test():
 
 def test_all():
     return host("unit", "runner", "check", "browser", "visit", "install", "demo", "names", "mutants", "bench", "parsers") + host("fuzz", T="300") + \
-        labs("", *STOCK, "debug", "kcsan") + labs("^(nat|conntrack|end|skb|refuse|learn|doors)", *FOREIGN) + \
+        labs("", *STOCK, "debug", "kcsan") + labs(ENGINE, *OTHER) + labs("^(nat|conntrack|end|skb|refuse|learn|doors)", *FOREIGN) + \
         labs("^(nat|conntrack|end|skb|refuse|learn|doors_target|attach.(life|veto)|flat)", CORE) + selftests(*STOCK) + endurance()
 
 
