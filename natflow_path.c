@@ -219,7 +219,7 @@ look_behind(const struct natflow_way *way, struct natflow_flow *flow, struct nat
 	if (reason)
 		return reason;
 	if (!natflow_bypass_holds(&way->bypass) || !natflow_bypass_holds(&eg->down.bypass)) {
-		natflow_doubt(flow->nn, NATFLOW_DOUBT_PATHS, NULL);
+		natflow_doubt(flow->nn, NATFLOW_DOUBT_PATHS, NATFLOW_CAUSE_DEVICE, NULL);
 		return NATFLOW_PATH;
 	}
 	WRITE_ONCE(dir->tick, natflow_tick_now());

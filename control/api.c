@@ -84,7 +84,7 @@ void natflow_rule_remove(struct net *net)
 	atomic_dec(&nn->rules);
 	/* iptables replaces a whole table: its old rules go when the new ones are in force. */
 	if (READ_ONCE(nn->config.revalidate))
-		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_RULESET);
 	natflow_hooks_kick(nn);
 }
 EXPORT_SYMBOL_GPL(natflow_rule_remove);

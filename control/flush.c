@@ -76,7 +76,7 @@ const struct natflow_verb natflow_verb_flush = {
 
 static void commit_update_magic(struct natflow_net *nn, const struct natflow_command *cmd)
 {
-	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
+	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_SETTING);
 }
 
 static const struct natflow_verb_ops update_magic_ops = { .commit = commit_update_magic };

@@ -17,7 +17,7 @@ static void commit_group(struct natflow_net *nn, void *draft)
 {
 	rtnl_lock();
 	if (natflow_port_regroup(nn, draft))
-		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_SETTING);
 	rtnl_unlock();
 	kfree(draft);
 }

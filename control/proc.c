@@ -59,6 +59,7 @@ static int show_summary(struct seq_file *m, void *v)
 	seq_printf(m, "flow_bytes_ipv6 %zu\n",
 		   sizeof(struct natflow_flow) + 2 * sizeof(struct natflow_dir6));
 	seq_printf(m, "missed_event %d\n", atomic_read(&nn->missed_events));
+	natflow_status_bumps(nn, sum, m);
 	seq_printf(m, "hits %llu\n", sum->hits);
 	seq_printf(m, "bytes %llu\n", sum->bytes);
 	natflow_urls_summary(nn, m);

@@ -201,7 +201,7 @@ static u32 get_group_type(struct natflow_net *nn)
 static void commit_group_type(struct natflow_net *nn, const struct natflow_command *cmd)
 {
 	WRITE_ONCE(nn->config.group_type, cmd->value);
-	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
+	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_SETTING);
 }
 
 static const struct natflow_verb_ops ops_ifname_group_type = {

@@ -247,6 +247,28 @@ static void look(struct status *s, struct natflow_net *nn, const struct natflow_
 	look_at_forwarding(s, nn->net);
 }
 
+#define BUMP_KEY(name, key, shown) [NATFLOW_CAUSE_##name] = key,
+
+/**
+ * natflow_status_bumps() - why the route clocks moved
+ * @nn: namespace
+ * @sum: its counters
+ * @m: where to
+ *
+ * Context: any.
+ */
+void natflow_status_bumps(const struct natflow_net *nn, const struct natflow_stats *sum,
+			  struct seq_file *m)
+{
+	static const char * const key[] = { NATFLOW_CAUSES_LIST(BUMP_KEY) };
+	unsigned int i;
+
+	seq_printf(m, "bump.kernel-ipv4 %llu\n", READ_ONCE(nn->moved[0]));
+	seq_printf(m, "bump.kernel-ipv6 %llu\n", READ_ONCE(nn->moved[1]));
+	for (i = 0; i < NATFLOW_CAUSES; i++)
+		seq_printf(m, "bump.%s %u\n", key[i], (u32)atomic_read(&nn->bumps[i]));
+}
+
 /**
  * natflow_status_show() - the first lines of /proc/natflow
  * @nn: namespace

@@ -9,5 +9,7 @@ struct seq_file;
 
 void natflow_status_show(struct natflow_net *nn, const struct natflow_stats *sum,
 			 struct seq_file *m);
+void natflow_status_bumps(const struct natflow_net *nn, const struct natflow_stats *sum,
+			  struct seq_file *m);
 
 #endif /* _NATFLOW_CONTROL_STATUS_H */

@@ -6,27 +6,36 @@
 #include "topo/egress.h"
 #include "topo/path_in.h"
 
-static void move_clocks(struct natflow_net *nn, unsigned int what)
+#define CAUSE_SHOWN(name, key, shown) [NATFLOW_CAUSE_##name] = shown,
+
+/* Would a route lookup answer otherwise after such a change? */
+static const bool is_shown[] = { NATFLOW_CAUSES_LIST(CAUSE_SHOWN) };
+
+static void move_clocks(struct natflow_net *nn, unsigned int what, enum natflow_cause cause)
 {
+	if (!(what & NATFLOW_DOUBT_ROUTES))
+		return;
+	atomic_inc(&nn->bumps[cause]);
 	if (what & NATFLOW_DOUBT_IP4)
-		natflow_clock_bump(nn, NFPROTO_IPV4);
+		natflow_clock_bump(nn, NFPROTO_IPV4, is_shown[cause]);
 	if (what & NATFLOW_DOUBT_IP6)
-		natflow_clock_bump(nn, NFPROTO_IPV6);
+		natflow_clock_bump(nn, NFPROTO_IPV6, is_shown[cause]);
 }
 
 /**
  * natflow_doubt_routes() - routes, rules or settings changed
  * @nn: namespace
  * @what: NATFLOW_DOUBT_IP4, _IP6 or both
+ * @cause: which
  *
- * When it returns, the next packet of each flow takes the stack, which learns
- * the flow again.
+ * When it returns, the next packet of each flow asks for its route, or takes the
+ * stack, which learns the flow again.
  *
  * Context: any, interrupts may be off.
  */
-void natflow_doubt_routes(struct natflow_net *nn, unsigned int what)
+void natflow_doubt_routes(struct natflow_net *nn, unsigned int what, enum natflow_cause cause)
 {
-	move_clocks(nn, what);
+	move_clocks(nn, what, cause);
 	natflow_attach_doubt(nn, what, NULL);
 }
 
@@ -34,6 +43,7 @@ void natflow_doubt_routes(struct natflow_net *nn, unsigned int what)
  * natflow_doubt() - something changed
  * @nn: namespace
  * @what: bits of enum natflow_doubt
+ * @cause: which, if @what has _IP4 or _IP6
  * @dev: device that went down, changed or disappears, with NATFLOW_DOUBT_DEVICE
  *	or _CARRIER; else NULL
  *
@@ -42,7 +52,8 @@ void natflow_doubt_routes(struct natflow_net *nn, unsigned int what)
  *
  * Context: any but hard interrupts, interrupts on.
  */
-void natflow_doubt(struct natflow_net *nn, unsigned int what, const struct net_device *dev)
+void natflow_doubt(struct natflow_net *nn, unsigned int what, enum natflow_cause cause,
+		   const struct net_device *dev)
 {
 	if (what & NATFLOW_DOUBT_CARRIER && netif_carrier_ok(dev)) {
 		what &= ~NATFLOW_DOUBT_CARRIER;
@@ -52,7 +63,7 @@ void natflow_doubt(struct natflow_net *nn, unsigned int what, const struct net_d
 		natflow_way_forget(nn, dev);
 	if (what & (NATFLOW_DOUBT_DEVICE | NATFLOW_DOUBT_CARRIER))
 		natflow_egress_dev_gone(nn, dev);
-	move_clocks(nn, what);
+	move_clocks(nn, what, cause);
 	if (what & (NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_BRIDGES)) {
 		natflow_way_check(nn, what & NATFLOW_DOUBT_BRIDGES);
 		natflow_egress_check_paths(nn);
@@ -89,6 +100,8 @@ void natflow_doubt_tick(struct natflow_net *nn)
 	const unsigned int what = (ip4 != nn->reported[0] ? NATFLOW_DOUBT_IP4 : 0) |
 				  (ip6 != nn->reported[1] ? NATFLOW_DOUBT_IP6 : 0);
 
+	WRITE_ONCE(nn->moved[0], nn->moved[0] + (u32)(ip4 - nn->reported[0]));
+	WRITE_ONCE(nn->moved[1], nn->moved[1] + (u32)(ip6 - nn->reported[1]));
 	nn->reported[0] = ip4;
 	nn->reported[1] = ip6;
 	if (what)

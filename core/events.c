@@ -25,29 +25,33 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 		fallthrough;
 	case NETDEV_DOWN:
 	case NETDEV_CHANGEMTU:
-		natflow_doubt(nn, NATFLOW_DOUBT_DEVICE | NATFLOW_DOUBT_ROUTES, dev);
+		natflow_doubt(nn, NATFLOW_DOUBT_DEVICE | NATFLOW_DOUBT_ROUTES,
+			      NATFLOW_CAUSE_DEVICE, dev);
 		break;
 	case NETDEV_GOING_DOWN:
 	case NETDEV_CHANGEADDR:
-		natflow_doubt(nn, NATFLOW_DOUBT_DEVICE | NATFLOW_DOUBT_IP6, dev);
+		natflow_doubt(nn, NATFLOW_DOUBT_DEVICE | NATFLOW_DOUBT_IP6,
+			      NATFLOW_CAUSE_DEVICE, dev);
 		break;
 	case NETDEV_CHANGE:
-		natflow_doubt(nn, NATFLOW_DOUBT_CARRIER | NATFLOW_DOUBT_ROUTES, dev);
+		natflow_doubt(nn, NATFLOW_DOUBT_CARRIER | NATFLOW_DOUBT_ROUTES,
+			      NATFLOW_CAUSE_CARRIER, dev);
 		break;
 	case NETDEV_UP:
 		natflow_port_sync_one(nn, dev);
-		natflow_doubt(nn, NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_ROUTES, NULL);
+		natflow_doubt(nn, NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_ROUTES,
+			      NATFLOW_CAUSE_DEVICE, NULL);
 		break;
 	case NETDEV_REGISTER:
 	case NETDEV_CHANGEUPPER:
 		natflow_port_sync_one(nn, dev);
 		fallthrough;
 	case NETDEV_FEAT_CHANGE:
-		natflow_doubt(nn, NATFLOW_DOUBT_PATHS, NULL);
+		natflow_doubt(nn, NATFLOW_DOUBT_PATHS, NATFLOW_CAUSE_DEVICE, NULL);
 		break;
 	case NETDEV_CHANGENAME:
 		if (natflow_port_renamed(nn, dev))
-			natflow_doubt(nn, NATFLOW_DOUBT_ROUTES, NULL);
+			natflow_doubt(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_SETTING, NULL);
 		break;
 	}
 	return NOTIFY_DONE;
@@ -68,7 +72,8 @@ static int addr6_event(struct notifier_block *nb, unsigned long event, void *ptr
 {
 	struct inet6_ifaddr *ifa = ptr;
 
-	natflow_doubt_routes(natflow_net(dev_net(ifa->idev->dev)), NATFLOW_DOUBT_IP6);
+	natflow_doubt_routes(natflow_net(dev_net(ifa->idev->dev)), NATFLOW_DOUBT_IP6,
+			     NATFLOW_CAUSE_ADDRESS);
 	return NOTIFY_DONE;
 }
 

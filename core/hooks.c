@@ -123,7 +123,7 @@ static void place(struct natflow_net *nn)
 		missing = "no PRE_ROUTING or POST_ROUTING hook";
 	rtnl_lock();
 	natflow_port_sync(nn);
-	natflow_doubt(nn, NATFLOW_DOUBT_PATHS, NULL);
+	natflow_doubt(nn, NATFLOW_DOUBT_PATHS, NATFLOW_CAUSE_SETTING, NULL);
 	rtnl_unlock();
 	natflow_ageing_start(nn);
 	if (!nn->tracked)

@@ -152,7 +152,7 @@ static void become_strict(struct natflow_net *nn)
 	if (xchg(&nn->strict, true))
 		return;
 	/* xchg() is a barrier: a CPU that samples the new clock sees natflow_net.strict. */
-	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
+	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_CLASSIFY);
 	natflow_log(nn, NATFLOW_LOG_INFO, "rules classify packets: their lengths are compared");
 }
 
@@ -177,6 +177,7 @@ static void note_clock(struct ctx *c)
 	preempt_disable_nested();
 	c->deferred = is_deferred(c->nn, c->skb);
 	c->lesson.clock = natflow_clock_sampled(c->nn, c->family);
+	c->lesson.edition = natflow_edition_sampled(c->nn, c->family);
 	preempt_enable_nested();
 }
 

@@ -62,7 +62,7 @@ static unsigned int read_neighbour(struct natflow_net *nn, const struct nlmsghdr
 	if (nlmsg_len(nlh) < (int)sizeof(*info) || info->ndm_family != AF_BRIDGE)
 		return 0;
 	if (nlh->nlmsg_type == RTM_DELNEIGH)
-		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);	/* its packets refresh the FDB */
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_STATION);
 	return NATFLOW_DOUBT_PATHS;
 }
 
@@ -89,15 +89,19 @@ static unsigned int read_route(struct natflow_net *nn, const struct nlmsghdr *nl
 		return NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_BRIDGES;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
+		natflow_doubt_routes(nn, family_of(nlh), NATFLOW_CAUSE_ROUTE);
+		return 0;
 	case RTM_NEWRULE:
 	case RTM_DELRULE:
+		natflow_doubt_routes(nn, family_of(nlh), NATFLOW_CAUSE_RULE);
+		return 0;
 	case RTM_NEWNETCONF:
 	case RTM_DELNETCONF:
-		natflow_doubt_routes(nn, family_of(nlh));
+		natflow_doubt_routes(nn, family_of(nlh), NATFLOW_CAUSE_NETCONF);
 		return 0;
 	case RTM_NEWNEXTHOP:
 	case RTM_DELNEXTHOP:
-		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_NEXTHOP);
 		return 0;
 	default:
 		return NATFLOW_DOUBT_PATHS;	/* tc's */
@@ -112,7 +116,7 @@ static unsigned int read_message(struct natflow_net *nn, int protocol, const str
 	if (protocol == NETLINK_ROUTE)
 		return read_route(nn, nlmsg_hdr(skb));
 	if (READ_ONCE(nn->config.revalidate))
-		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_RULESET);
 	return NATFLOW_DOUBT_PATHS;		/* a device may have gained or lost a hook */
 }
 
@@ -157,7 +161,7 @@ static void data_ready(struct sock *sk)
 	__skb_queue_purge(&done);
 	if (!doubt)
 		return;
-	natflow_doubt(nn, doubt, NULL);
+	natflow_doubt(nn, doubt, NATFLOW_CAUSE_DEVICE, NULL);
 	if (doubt & NATFLOW_DOUBT_BRIDGES)
 		atomic_dec_return_release(&nn->listen.bridge_checks);
 }
@@ -167,7 +171,7 @@ static void error_report(struct sock *sk)
 {
 	struct natflow_net *nn = sk->sk_user_data;
 
-	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
+	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_UNHEARD);
 	WRITE_ONCE(nn->incomplete, true);
 }
 
@@ -224,7 +228,8 @@ static bool listen(struct natflow_net *nn, struct socket **sock, int protocol,
 		return false;
 	}
 	/* No message told what changed before. */
-	natflow_doubt(nn, NATFLOW_DOUBT_ROUTES | NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_BRIDGES, NULL);
+	natflow_doubt(nn, NATFLOW_DOUBT_ROUTES | NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_BRIDGES,
+		      NATFLOW_CAUSE_UNHEARD, NULL);
 	return true;
 }
 

@@ -63,7 +63,7 @@ static unsigned long compare(struct natflow_net *nn)
 	if (unlikely(READ_ONCE(nn->legacy.sum) != sum)) {
 		WRITE_ONCE(nn->legacy.sum, sum);
 		WRITE_ONCE(nn->legacy.changed, true);	/* perhaps a table whose hook is unknown */
-		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_RULESET);
 	}
 	return sum;
 }
@@ -113,7 +113,7 @@ void natflow_rules_tick(struct natflow_net *nn, bool full)
 			if (found.hook[f][i])
 				WRITE_ONCE(legacy.hook[f][i], found.hook[f][i]);
 	if (compare(nn) == nn->legacy.content_at && content != nn->legacy.content)
-		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES);
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_RULESET);
 	nn->legacy.content_at = READ_ONCE(nn->legacy.sum);
 	nn->legacy.content = content;
 	mutex_unlock(&reader_lock);

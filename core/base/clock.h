@@ -10,6 +10,10 @@
  *   IPv6  fib6_sernum, bumped by fib6_add() and rt_genid_bump_ipv6(); deletions
  *         and rules do not move it, core/listen.c does
  *
+ * A clock may move for nothing: Packet Too Big, a router advertisement. A flow then
+ * asks its own route (core/ask.c). Changes that no route lookup shows, as of settings,
+ * also move natflow_net.edition, and the flow takes the stack.
+ *
  * Sample before you look up: the stamp of a flow is the clock that this CPU read
  * when the packet entered the RX hook, before the stack looked up the route. A
  * change in between makes the stamp stale, and the next packet takes the stack.
@@ -26,6 +30,11 @@ static __always_inline u32 natflow_clock(const struct natflow_net *nn, const u8 
 	return kernel + atomic_read(&nn->clock_bias[natflow_family_index(family)]);
 }
 
+static __always_inline u32 natflow_edition(const struct natflow_net *nn, const u8 family)
+{
+	return atomic_read(&nn->edition[natflow_family_index(family)]);
+}
+
 /* @skb goes up the stack. Context: BH disabled. */
 static __always_inline void natflow_clock_sample(const struct natflow_net *nn,
 						 const struct sk_buff *skb, const u8 family)
@@ -33,6 +42,8 @@ static __always_inline void natflow_clock_sample(const struct natflow_net *nn,
 	preempt_disable_nested();
 	this_cpu_write(nn->pcpu->clock_of, skb);
 	this_cpu_write(nn->pcpu->clock[natflow_family_index(family)], natflow_clock(nn, family));
+	this_cpu_write(nn->pcpu->edition[natflow_family_index(family)],
+		       natflow_edition(nn, family));
 	preempt_enable_nested();
 }
 
@@ -42,10 +53,24 @@ static inline u32 natflow_clock_sampled(const struct natflow_net *nn, const u8 f
 	return this_cpu_read(nn->pcpu->clock[natflow_family_index(family)]);
 }
 
-/* Invalidate what was learned of @family; called by core/doubt.c only. Context: any. */
-static inline void natflow_clock_bump(struct natflow_net *nn, const u8 family)
+/* The edition at the same time. Context: BH disabled. */
+static inline u32 natflow_edition_sampled(const struct natflow_net *nn, const u8 family)
 {
-	atomic_inc(&nn->clock_bias[natflow_family_index(family)]);
+	return this_cpu_read(nn->pcpu->edition[natflow_family_index(family)]);
+}
+
+/*
+ * Invalidate what was learned of @family; called by core/doubt.c only. @shown: a route
+ * lookup shows the change. Who sees the new clock sees the new edition. Context: any.
+ */
+static inline void natflow_clock_bump(struct natflow_net *nn, const u8 family, bool shown)
+{
+	const unsigned int i = natflow_family_index(family);
+
+	if (!shown)
+		atomic_inc(&nn->edition[i]);
+	smp_mb__before_atomic();	/* pairs with smp_rmb() in core/ask.c */
+	atomic_inc(&nn->clock_bias[i]);
 }
 
 /*

@@ -133,7 +133,10 @@ struct natflow_net {
 	struct natflow_flows flows;
 
 	atomic_t clock_bias[NATFLOW_FAMILIES];	/* natflow's own part of the route clocks */
+	atomic_t edition[NATFLOW_FAMILIES];	/* changes that no route lookup shows */
 	u32 reported[NATFLOW_FAMILIES];	/* kernel's part at the last tick; only the tick */
+	u64 moved[NATFLOW_FAMILIES];	/* how often it moved by then; only the tick writes */
+	atomic_t bumps[NATFLOW_CAUSES];	/* of @clock_bias, by enum natflow_cause */
 	struct natflow_legacy legacy;
 	atomic_t missed_events;		/* changes without an event: each is a bug */
 

@@ -44,6 +44,7 @@ struct natflow_pcpu {
 	const struct sk_buff *refused_of;
 	/* The route clock when a packet last went up the stack here; see core/base/clock.h. */
 	u32 clock[NATFLOW_FAMILIES];
+	u32 edition[NATFLOW_FAMILIES];
 	const struct sk_buff *clock_of;	/* that packet; may be gone, only compared */
 	struct natflow_trail trail;
 	/* Flows with unfolded traffic that this CPU saw first; see core/ageing.c. */

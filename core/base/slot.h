@@ -48,6 +48,30 @@ enum natflow_doubt {
 	NATFLOW_DOUBT_CARRIER	= BIT(5),	/* egress by one device, if it has no carrier */
 };
 
+/*
+ * Why route clocks move: X(name, key in /proc/natflow, a route lookup shows it).
+ * Flows ask their own route first (core/ask.c) only if a lookup shows the change.
+ */
+#define NATFLOW_CAUSES_LIST(X) \
+	X(ROUTE, "route", true)			/* IPv6's, and IPv4's while a feature listens */ \
+	X(RULE, "rule", true)			/* the same of policy rules */ \
+	X(NEXTHOP, "nexthop", true) \
+	X(NETCONF, "netconf", false)		/* net.*.conf, while a feature listens */ \
+	X(ADDRESS, "address", true)		/* IPv6's */ \
+	X(DEVICE, "device", true)		/* up, down, MTU, MAC address */ \
+	X(CARRIER, "carrier", true) \
+	X(STATION, "station", true)		/* a bridge forgot a station in use */ \
+	X(RULESET, "ruleset", false)		/* with revalidate=1 */ \
+	X(CLASSIFY, "classify", false)		/* rules were seen to classify packets */ \
+	X(SETTING, "setting", false) \
+	X(UNHEARD, "unheard", false)		/* messages were lost, or not received yet */
+
+#define NATFLOW_CAUSE_ENUM(name, key, shown) NATFLOW_CAUSE_##name,
+enum natflow_cause {
+	NATFLOW_CAUSES_LIST(NATFLOW_CAUSE_ENUM)
+	NATFLOW_CAUSES
+};
+
 /* A feature's calls, all optional. Constant while attached. */
 struct natflow_attach {
 	/*

@@ -37,6 +37,8 @@ enum natflow_flow_bit {
 	NATFLOW_FLOW_LEARNED1,
 	NATFLOW_FLOW_PUBLISHED,
 	NATFLOW_FLOW_DEAD,
+	NATFLOW_FLOW_CURRENT0,		/* direction 0 was learned in @edition */
+	NATFLOW_FLOW_CURRENT1,
 	NATFLOW_FLOW_AMBIGUOUS,		/* another zone's flow has the same key */
 	NATFLOW_FLOW_ACTIVE,		/* on a CPU's active list */
 	NATFLOW_FLOW_SECOND_CHANCE,	/* had traffic since the clock hand last passed */
@@ -56,6 +58,7 @@ struct natflow_flow {
 	refcount_t ref;			/* reachable: 1; on an active list: 1 */
 	u32 seq;			/* odd while @meta is written, see core/flow/seen.c */
 	u32 slow_pkts;			/* packets seen by learn, for delay_pkts; racy by design */
+	u32 edition;			/* natflow_net.edition of the last lesson */
 	unsigned long used;		/* jiffies of the last folded traffic */
 	struct llist_node link;		/* a CPU's active list, or natflow_net.flows.dead */
 	struct list_head half;		/* natflow_net.flows.halves, by @number */
@@ -90,7 +93,7 @@ struct natflow_lesson {
 	u32 ct_mark;
 	bool strict;			/* natflow_net.strict */
 	struct natflow_watch watch;
-	u32 clock;
+	u32 clock, edition;
 	int iif;
 };
 

@@ -30,6 +30,15 @@ static void write_rewrite(void *rewrite, const struct natflow_lesson *l, u8 fami
 	}
 }
 
+/* Both directions share one edition: a direction of another one takes the stack first. */
+static void note_edition(struct natflow_flow *flow, unsigned int d, u32 edition)
+{
+	if (flow->edition != edition)
+		clear_bit(NATFLOW_FLOW_CURRENT0 + !d, &flow->bits);
+	WRITE_ONCE(flow->edition, edition);
+	set_bit(NATFLOW_FLOW_CURRENT0 + d, &flow->bits);
+}
+
 /*
  * Write the lesson into the direction. Readers use a published direction at the same
  * time: its key and rewrite stay. The clock is stored last and read first, so a
@@ -47,6 +56,7 @@ static struct natflow_egress *write_dir(struct natflow_flow *flow, unsigned int 
 		write_rewrite(natflow_dir_rewrite(dir, family), l, family);
 	}
 	flow->iif[d] = l->iif;
+	note_edition(flow, d, l->edition);
 	natflow_seen_write(flow, d, l);
 	old = rcu_replace_pointer(dir->egress, l->egress, lockdep_is_held(&flow->nn->flows.lock));
 	l->egress = NULL;

@@ -192,13 +192,18 @@ def case_two_gateways():
 
 # -- /proc
 
+BUMPS = ("kernel-ipv4", "kernel-ipv6", "route", "rule", "nexthop", "netconf", "address", "device", "carrier", "station", "ruleset",
+         "classify", "setting", "unheard")
+
+
 def case_proc_summary():
     """`key value` lines, always the same in the same order, every reason once under its name."""
     with open("/lab/natflow_reason.h") as f:
         reasons = [f"{group}.{key}" for group, key in re.findall(r'X\((refuse|learn|end|name), \w+, "([^"]+)"', f.read())]
     head = ["status", "version", "disabled", "select", "rules", "rules_reached", "learning", "hooked", "flows", "flows_half", "flows_peak",
-            "flow_limit", "table_bytes", "percpu_bytes", "flow_bytes_ipv4", "flow_bytes_ipv6", "missed_event", "hits",
-            "bytes", "names_bytes", "names_produced", "names_merged", "names_limited", "names_unread", "names_early"]
+            "flow_limit", "table_bytes", "percpu_bytes", "flow_bytes_ipv4", "flow_bytes_ipv6", "missed_event",
+            *(f"bump.{cause}" for cause in BUMPS), "hits", "bytes",
+            "names_bytes", "names_produced", "names_merged", "names_limited", "names_unread", "names_early"]
     check(len(reasons) > 60 and len(set(reasons)) == len(reasons), "reasons in the header")
 
     def keys():
