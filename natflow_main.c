@@ -45,6 +45,7 @@ static void net_setup(struct natflow_net *nn, struct net *net)
 	spin_lock_init(&nn->topo.egress_lock);
 	hash_init(nn->topo.ports);
 	hash_init(nn->topo.egresses);
+	hash_init(nn->topo.stations);
 	INIT_WORK(&nn->sync, natflow_hooks_work);
 	INIT_DELAYED_WORK(&nn->tick, natflow_ageing_tick);
 }

@@ -72,6 +72,31 @@ void natflow_doubt(struct natflow_net *nn, unsigned int what, enum natflow_cause
 }
 
 /**
+ * natflow_doubt_station() - a bridge learned, moved or forgot a station
+ * @nn: namespace
+ * @bridge: its ifindex, 0 if unknown
+ * @mac: address of the station
+ * @gone: it was forgotten
+ *
+ * Anybody may make a bridge learn any number of stations, so a station that no
+ * flow sends to costs one look into a hash. If one in use was forgotten, its
+ * egresses are killed and the clocks move: its flows take the stack, where the
+ * bridge learns it again, and others ask for their route.
+ *
+ * Context: any but hard interrupts, interrupts on.
+ */
+void natflow_doubt_station(struct natflow_net *nn, int bridge, const u8 *mac, bool gone)
+{
+	const unsigned int what = gone ? NATFLOW_DOUBT_ROUTES | NATFLOW_DOUBT_PATHS :
+					 NATFLOW_DOUBT_PATHS;
+
+	if (!natflow_egress_station_moved(nn, bridge, mac, gone))
+		return;
+	move_clocks(nn, what, NATFLOW_CAUSE_STATION);
+	natflow_attach_doubt(nn, what, NULL);
+}
+
+/**
  * natflow_doubt_neigh() - a neighbour changed its address or its state
  * @nn: namespace of the neighbour's device
  * @neigh: the neighbour

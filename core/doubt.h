@@ -20,6 +20,7 @@ struct neighbour;
 void natflow_doubt_routes(struct natflow_net *nn, unsigned int what, enum natflow_cause cause);
 void natflow_doubt(struct natflow_net *nn, unsigned int what, enum natflow_cause cause,
 		   const struct net_device *dev);
+void natflow_doubt_station(struct natflow_net *nn, int bridge, const u8 *mac, bool gone);
 void natflow_doubt_neigh(struct natflow_net *nn, struct neighbour *neigh);
 void natflow_doubt_tick(struct natflow_net *nn);
 

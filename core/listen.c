@@ -24,6 +24,9 @@
 #include "topo/port.h"
 #include "listen.h"
 
+/* Beside enum natflow_doubt: a message about a station waits for read_stations(). */
+#define DOUBT_STATION	BIT(31)
+
 /* True if the message reports a bridge port in state forwarding. */
 static bool says_forwarding(const struct nlmsghdr *nlh)
 {
@@ -54,16 +57,23 @@ static unsigned int read_link(struct natflow_net *nn, const struct nlmsghdr *nlh
 	return bridge ? NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_BRIDGES : NATFLOW_DOUBT_PATHS;
 }
 
-/* Bridges report FDB entries as neighbours of family AF_BRIDGE. */
-static unsigned int read_neighbour(struct natflow_net *nn, const struct nlmsghdr *nlh)
+/* Is it about an FDB entry? Bridges report these as neighbours of family AF_BRIDGE. */
+static bool says_station(const struct nlmsghdr *nlh)
 {
 	const struct ndmsg *info = nlmsg_data(nlh);
 
-	if (nlmsg_len(nlh) < (int)sizeof(*info) || info->ndm_family != AF_BRIDGE)
-		return 0;
-	if (nlh->nlmsg_type == RTM_DELNEIGH)
-		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_STATION);
-	return NATFLOW_DOUBT_PATHS;
+	return (nlh->nlmsg_type == RTM_NEWNEIGH || nlh->nlmsg_type == RTM_DELNEIGH) &&
+	       nlmsg_len(nlh) >= (int)sizeof(*info) && info->ndm_family == AF_BRIDGE;
+}
+
+static void read_station(struct natflow_net *nn, const struct nlmsghdr *nlh)
+{
+	struct nlattr *mac = nlmsg_find_attr(nlh, sizeof(struct ndmsg), NDA_LLADDR);
+	struct nlattr *master = nlmsg_find_attr(nlh, sizeof(struct ndmsg), NDA_MASTER);
+	int bridge = master && nla_len(master) == sizeof(u32) ? nla_get_u32(master) : 0;
+
+	if (mac && nla_len(mac) == ETH_ALEN)
+		natflow_doubt_station(nn, bridge, nla_data(mac), nlh->nlmsg_type == RTM_DELNEIGH);
 }
 
 /* Messages about routes, rules and net.*.conf begin with the family. */
@@ -80,7 +90,7 @@ static unsigned int read_route(struct natflow_net *nn, const struct nlmsghdr *nl
 	switch (nlh->nlmsg_type) {
 	case RTM_NEWNEIGH:
 	case RTM_DELNEIGH:
-		return read_neighbour(nn, nlh);
+		return says_station(nlh) ? DOUBT_STATION : 0;
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
 		return read_link(nn, nlh);
@@ -108,10 +118,15 @@ static unsigned int read_route(struct natflow_net *nn, const struct nlmsghdr *nl
 	}
 }
 
+/* Any process with CAP_NET_ADMIN may send here: accept the kernel's messages only. */
+static bool is_kernels(const struct sk_buff *skb)
+{
+	return !NETLINK_CB(skb).portid && nlmsg_ok(nlmsg_hdr(skb), skb->len);
+}
+
 static unsigned int read_message(struct natflow_net *nn, int protocol, const struct sk_buff *skb)
 {
-	/* Any process with CAP_NET_ADMIN may send here: accept the kernel's messages only. */
-	if (NETLINK_CB(skb).portid || !nlmsg_ok(nlmsg_hdr(skb), skb->len))
+	if (!is_kernels(skb))
 		return 0;
 	if (protocol == NETLINK_ROUTE)
 		return read_route(nn, nlmsg_hdr(skb));
@@ -120,10 +135,23 @@ static unsigned int read_message(struct natflow_net *nn, int protocol, const str
 	return NATFLOW_DOUBT_PATHS;		/* a device may have gained or lost a hook */
 }
 
+/* The messages about stations, in their order. */
+static void read_stations(struct natflow_net *nn, const struct sk_buff_head *done)
+{
+	const struct sk_buff *skb;
+
+	skb_queue_walk(done, skb) {
+		const struct nlmsghdr *nlh = nlmsg_hdr(skb);
+
+		if (is_kernels(skb) && says_station(nlh))
+			read_station(nn, nlh);
+	}
+}
+
 /*
  * Two CPUs may deliver messages at once. The clocks move and listeners are told
  * under the queue lock, so the CPU that finds the queue empty knows that both
- * happened for its message. Each CPU then checks paths outside the lock:
+ * happened for its message. Each CPU then checks paths and stations outside the lock:
  *
  *   CPU 0                                CPU 1
  *   queue its bridge message
@@ -133,7 +161,8 @@ static unsigned int read_message(struct natflow_net *nn, int protocol, const str
  *   bridge_checks != 0: check bridges    check bridges, bridge_checks--
  *
  * bridge_checks is 0 while no CPU has a bridge message in hand. Then a CPU
- * without a message of its own leaves paths through bridges alone.
+ * without a message of its own leaves paths through bridges alone. path_checks
+ * counts the CPUs with any message about paths or stations in the same way.
  *
  * Context: atomic, as a message is delivered.
  */
@@ -148,22 +177,30 @@ static void data_ready(struct sock *sk)
 	__skb_queue_head_init(&done);
 	spin_lock_irqsave(&sk->sk_receive_queue.lock, flags);
 	if (skb_queue_empty(&sk->sk_receive_queue)) {
-		doubt = NATFLOW_DOUBT_PATHS;
+		if (atomic_read_acquire(&nn->listen.path_checks))
+			doubt = NATFLOW_DOUBT_PATHS;
 		if (atomic_read_acquire(&nn->listen.bridge_checks))
 			doubt |= NATFLOW_DOUBT_BRIDGES;
 	}
 	skb_queue_walk(&sk->sk_receive_queue, skb)
 		doubt |= read_message(nn, sk->sk_protocol, skb);
 	skb_queue_splice_init(&sk->sk_receive_queue, &done);
+	if (doubt)
+		atomic_inc(&nn->listen.path_checks);
 	if (doubt & NATFLOW_DOUBT_BRIDGES)
 		atomic_inc(&nn->listen.bridge_checks);
 	spin_unlock_irqrestore(&sk->sk_receive_queue.lock, flags);
+	if (doubt & DOUBT_STATION)
+		read_stations(nn, &done);
 	__skb_queue_purge(&done);
 	if (!doubt)
 		return;
-	natflow_doubt(nn, doubt, NATFLOW_CAUSE_DEVICE, NULL);
+	doubt &= ~DOUBT_STATION;
+	if (doubt)
+		natflow_doubt(nn, doubt, NATFLOW_CAUSE_DEVICE, NULL);
 	if (doubt & NATFLOW_DOUBT_BRIDGES)
 		atomic_dec_return_release(&nn->listen.bridge_checks);
+	atomic_dec_return_release(&nn->listen.path_checks);
 }
 
 /* A message was lost for lack of memory. The tick opens the socket anew. */

@@ -65,6 +65,7 @@ struct natflow_config {
 struct natflow_listen {
 	struct socket *routes, *rulesets;	/* under natflow_net.lock */
 	bool all_routes;		/* @routes receives IPv4 routes too; the same lock */
+	atomic_t path_checks;		/* CPUs that check paths or stations now */
 	atomic_t bridge_checks;		/* CPUs that check bridge paths now */
 };
 
@@ -76,6 +77,7 @@ struct natflow_topo {
 	struct natflow_group group;	/* written by one door's writer at a time, under RTNL */
 	spinlock_t egress_lock;
 	DECLARE_HASHTABLE(egresses, 8);	/* by neighbour: under @egress_lock */
+	DECLARE_HASHTABLE(stations, 6);	/* the same, by destination MAC */
 };
 
 /* Flows: see core/flow/flow.h. */

@@ -2,8 +2,11 @@
 /* Shared next hops. Neighbour events rewrite or kill them. */
 #include <linux/etherdevice.h>
 #include <linux/hash.h>
+#include <linux/if_vlan.h>
+#include <linux/jhash.h>
 #include <linux/slab.h>
 #include <net/addrconf.h>
+#include <net/netns/hash.h>
 #include "../base/attach.h"
 #include "../base/charge.h"
 #include "../base/clock.h"
@@ -82,6 +85,29 @@ static struct sk_buff *header_of(const struct natflow_egress *eg)
 	return NULL;
 }
 
+/* A random part: stations choose their addresses. */
+static u32 hash_station(const struct natflow_net *nn, const u8 *mac)
+{
+	return jhash(mac, ETH_ALEN, net_hash_mix(nn->net));
+}
+
+/* The bridge below a route's device, by VLAN devices or without. */
+static int bridge_below(const struct net_device *dev)
+{
+	while (is_vlan_dev(dev))
+		dev = vlan_dev_priv(dev)->real_dev;
+	return netif_is_bridge_master(dev) ? dev->ifindex : 0;
+}
+
+/* The header begins with the station that the egress sends to. */
+static void hash_by_station(struct natflow_egress *eg)
+{
+	if (!eg->bridge)
+		return;
+	hash_del(&eg->by_station);
+	hash_add(eg->nn->topo.stations, &eg->by_station, hash_station(eg->nn, eg->header));
+}
+
 static bool build_header(struct natflow_egress *eg)
 {
 	struct sk_buff *skb = resolved(eg) ? header_of(eg) : NULL;
@@ -93,6 +119,7 @@ static bool build_header(struct natflow_egress *eg)
 	memcpy(eg->header, skb->data, skb->len);
 	WRITE_ONCE(eg->header_len, skb->len);
 	write_seqcount_end(&eg->seq);
+	hash_by_station(eg);
 	kfree_skb(skb);
 	return true;
 }
@@ -143,6 +170,7 @@ static void kill(struct natflow_egress *eg)
 	WRITE_ONCE(eg->alive, false);
 	WRITE_ONCE(eg->mtu, 0);
 	hash_del(&eg->node);
+	hash_del(&eg->by_station);
 	natflow_attach_egress_changed(eg->nn, eg);
 	call_rcu(&eg->rcu, killed_rcu);
 }
@@ -203,6 +231,7 @@ static struct natflow_egress *create(struct natflow_net *nn, struct neighbour *n
 	eg->dev = down->dev;
 	eg->headroom = LL_RESERVED_SPACE(eg->dev) + down->inband * VLAN_HLEN;
 	eg->bypassing = down->bypass.count;
+	eg->bridge = bridge_below(eg->out);
 	eg->alive = true;
 	seqcount_spinlock_init(&eg->seq, &nn->topo.egress_lock);
 	refcount_set(&eg->ref, 2);	/* the hash, the caller */
@@ -293,6 +322,40 @@ void natflow_egress_neigh_update(struct natflow_net *nn, struct neighbour *neigh
 			kill(eg);
 	spin_unlock_bh(&nn->topo.egress_lock);
 	rcu_read_unlock();
+}
+
+/**
+ * natflow_egress_station_moved() - a bridge learned, moved or forgot a station
+ * @nn: namespace
+ * @bridge: its ifindex, 0 if unknown
+ * @mac: the station
+ * @gone: it was forgotten: kill its egresses, so that its packets refresh the FDB
+ *
+ * Only egresses of this station are looked at.
+ *
+ * Context: any, interrupts on. When it returns, no packet leaves by a port that
+ * is no longer the station's.
+ * Return: true if an egress sends to this station.
+ */
+bool natflow_egress_station_moved(struct natflow_net *nn, int bridge, const u8 *mac, bool gone)
+{
+	struct natflow_egress *eg;
+	struct hlist_node *tmp;
+	bool used = false;
+
+	rcu_read_lock();
+	spin_lock_bh(&nn->topo.egress_lock);
+	hash_for_each_possible_safe(nn->topo.stations, eg, tmp, by_station,
+				    hash_station(nn, mac)) {
+		if (!ether_addr_equal(eg->header, mac) || (bridge && eg->bridge != bridge))
+			continue;
+		used = true;
+		if (gone || !same_path(eg))
+			kill(eg);
+	}
+	spin_unlock_bh(&nn->topo.egress_lock);
+	rcu_read_unlock();
+	return used;
 }
 
 /**

@@ -40,6 +40,8 @@ struct natflow_egress {
 
 	/* Under natflow_net.topo.egress_lock. */
 	struct hlist_node node;
+	struct hlist_node by_station;	/* natflow_net.topo.stations, if @bridge */
+	int bridge;			/* ifindex of the bridge that it sends by, or 0 */
 	struct net_device *out;		/* of the route */
 	struct neighbour *neigh;
 	u32 priority;
@@ -78,6 +80,9 @@ struct natflow_egress *natflow_egress_get(struct natflow_net *nn, struct neighbo
 					  u32 mtu, u32 priority, __be16 ethertype);
 void natflow_egress_put(struct natflow_egress *eg);
 void natflow_egress_neigh_update(struct natflow_net *nn, struct neighbour *neigh);
+bool natflow_egress_station_moved(struct natflow_net *nn, int bridge, const u8 *mac, bool gone);
+bool natflow_egress_still(const struct natflow_egress *eg, struct dst_entry *dst,
+			  const void *daddr, u32 mtu);
 void natflow_egress_check_paths(struct natflow_net *nn);
 void natflow_egress_dev_gone(struct natflow_net *nn, const struct net_device *dev);
 void natflow_egress_keep_neighbours(struct natflow_net *nn);
