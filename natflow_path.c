@@ -9,6 +9,7 @@
 #include <net/dst.h>
 #include <net/xfrm.h>
 #include "core/ageing.h"
+#include "core/ask.h"
 #include "core/base/attach.h"
 #include "core/base/clock.h"
 #include "core/base/ct.h"
@@ -86,9 +87,13 @@ static __always_inline enum natflow_reason find(struct ctx *c, const u8 family)
 	if (unlikely((c->pkt.tcp_flags & NATFLOW_TCP_STATE) != NATFLOW_TCP_ACK))
 		return NATFLOW_TCP_FLAGS;
 	/* Pairs with write_dir(): read the clock before the egress. */
-	if (unlikely(smp_load_acquire(&c->dir->clock) != natflow_clock(c->nn, family)))
-		return test_bit(NATFLOW_FLOW_AMBIGUOUS, &natflow_dir_flow(c->dir, family)->bits) ?
-			NATFLOW_AMBIGUOUS : NATFLOW_CLOCK;
+	if (unlikely(smp_load_acquire(&c->dir->clock) != natflow_clock(c->nn, family))) {
+		enum natflow_reason reason = natflow_ask(c->dir, c->skb, c->pkt.look,
+							 c->way);
+
+		if (reason)
+			return reason;
+	}
 	c->egress = rcu_dereference(c->dir->egress);
 	return NATFLOW_OK;
 }

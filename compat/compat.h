@@ -97,4 +97,47 @@
 #define NATFLOW_COMPAT_INTERLEAVES 0
 #endif
 
+/* IPv4 routes by three bits of the TOS in 6.1, by all six of the DSCP in 6.12. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define NATFLOW_COMPAT_TOS IPTOS_RT_MASK
+#else
+#define NATFLOW_COMPAT_TOS INET_DSCP_MASK
+#endif
+
+/* 6.13 and 6.18 gave the DSCP a type of its own: as an argument, and in a flow's key. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define natflow_compat_route_input ip_route_input_noref
+#else
+#define natflow_compat_route_input(skb, daddr, saddr, tos, dev) \
+	ip_route_input_noref(skb, daddr, saddr, inet_dsfield_to_dscp(tos), dev)
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
+#define natflow_compat_set_tos(fl4, tos) ((fl4)->flowi4_tos = (tos) & NATFLOW_COMPAT_TOS)
+#else
+#define natflow_compat_set_tos(fl4, tos) ((fl4)->flowi4_dscp = inet_dsfield_to_dscp(tos))
+#endif
+
+/* Kernels without IPsec or policy routing do not have these members. */
+#ifdef CONFIG_XFRM
+#define natflow_compat_has_policy(net, dir) \
+	(READ_ONCE((net)->xfrm.policy_count[dir]) || \
+	 READ_ONCE((net)->xfrm.policy_default[dir]) == XFRM_USERPOLICY_BLOCK)
+#else
+#define natflow_compat_has_policy(net, dir) false
+#endif
+#ifdef CONFIG_IP_MULTIPLE_TABLES
+#define natflow_compat_rules4(net) \
+	(READ_ONCE((net)->ipv4.fib_has_custom_rules) ? (net)->ipv4.rules_ops : NULL)
+#define natflow_compat_rules4_by_ports(net) READ_ONCE((net)->ipv4.fib_rules_require_fldissect)
+#else
+#define natflow_compat_rules4(net) NULL
+#define natflow_compat_rules4_by_ports(net) false
+#endif
+#ifdef CONFIG_IPV6_MULTIPLE_TABLES
+#define natflow_compat_rules6(net) \
+	(READ_ONCE((net)->ipv6.fib6_has_custom_rules) ? (net)->ipv6.fib6_rules_ops : NULL)
+#else
+#define natflow_compat_rules6(net) NULL
+#endif
+
 #endif /* _NATFLOW_COMPAT_H */

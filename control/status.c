@@ -263,6 +263,7 @@ void natflow_status_bumps(const struct natflow_net *nn, const struct natflow_sta
 	static const char * const key[] = { NATFLOW_CAUSES_LIST(BUMP_KEY) };
 	unsigned int i;
 
+	seq_printf(m, "route_confirmed %llu\n", sum->confirmed);
 	seq_printf(m, "bump.kernel-ipv4 %llu\n", READ_ONCE(nn->moved[0]));
 	seq_printf(m, "bump.kernel-ipv6 %llu\n", READ_ONCE(nn->moved[1]));
 	for (i = 0; i < NATFLOW_CAUSES; i++)

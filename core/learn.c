@@ -26,6 +26,7 @@
 #include "topo/port.h"
 #include "base/trace.h"
 #include "topo/path_in.h"
+#include "topo/route.h"
 
 /* One packet at POST_ROUTING, and its lesson. */
 struct ctx {
@@ -198,17 +199,6 @@ static enum natflow_reason check_owner(struct ctx *c)
 	return NATFLOW_LEARN_IPVS;
 }
 
-/*
- * Does the stack forward with a learned path MTU? That MTU changes and expires inside
- * the route, without a counter or an event
- * (net/ipv4/route.c:update_or_create_fnhe(); include/net/ip.h:
- * ip_dst_mtu_maybe_forward()). IPv6 never forwards with one.
- */
-static bool has_learned_mtu(const struct net *net, const struct rtable *rt)
-{
-	return READ_ONCE(net->ipv4.sysctl_ip_fwd_use_pmtu) || (rt->rt_pmtu && rt->rt_mtu_locked);
-}
-
 /* natflow imitates only plain unicast forwarding. */
 static enum natflow_reason check_route(struct ctx *c)
 {
@@ -229,7 +219,7 @@ static enum natflow_reason check_route(struct ctx *c)
 			return NATFLOW_LEARN_ROUTE_TYPE;
 		if (ip_hdr(c->skb)->ihl != 5)
 			return NATFLOW_LEARN_OPTIONS;
-		if (has_learned_mtu(c->nn->net, skb_rtable(c->skb)))
+		if (natflow_route_has_pmtu(c->nn->net, skb_rtable(c->skb)))
 			return NATFLOW_LEARN_PMTU;
 	} else {
 		if (ipv6_addr_is_multicast(&ipv6_hdr(c->skb)->daddr))

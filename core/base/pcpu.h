@@ -39,6 +39,7 @@ struct natflow_pcpu {
 	u64_stats_t hits;	/* packets (skbs) forwarded */
 	u64_stats_t bytes;	/* their L3 bytes */
 	u64_stats_t reached;	/* packets of answered connections at a FLOWOFFLOAD rule */
+	u64_stats_t confirmed;	/* packets whose flow asked its route and stayed fast */
 	u64_stats_t reason[NATFLOW_REASON_MAX + 1];
 	/* A packet that a rule selected in vain; may be gone, only compared; see core/learn.c. */
 	const struct sk_buff *refused_of;

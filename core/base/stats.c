@@ -102,6 +102,7 @@ void natflow_stats_sum(struct natflow_pcpu __percpu *pcpu, struct natflow_stats 
 		sum->hits += read_one(c, &c->hits);
 		sum->bytes += read_one(c, &c->bytes);
 		sum->reached += read_one(c, &c->reached);
+		sum->confirmed += read_one(c, &c->confirmed);
 		for (i = 1; i <= NATFLOW_REASON_MAX; i++)
 			sum->reason[i] += read_one(c, &c->reason[i]);
 	}

@@ -11,6 +11,7 @@ struct natflow_stats {
 	u64 hits;
 	u64 bytes;
 	u64 reached;
+	u64 confirmed;
 	u64 reason[NATFLOW_REASON_MAX + 1];
 };
 
@@ -42,6 +43,15 @@ static inline void natflow_stats_reached(struct natflow_pcpu __percpu *pcpu)
 
 	u64_stats_update_begin(&c->syncp);
 	u64_stats_inc(&c->reached);
+	u64_stats_update_end(&c->syncp);
+}
+
+static inline void natflow_stats_confirmed(struct natflow_pcpu __percpu *pcpu)
+{
+	struct natflow_pcpu *c = this_cpu_ptr(pcpu);
+
+	u64_stats_update_begin(&c->syncp);
+	u64_stats_inc(&c->confirmed);
 	u64_stats_update_end(&c->syncp);
 }
 

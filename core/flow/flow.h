@@ -11,6 +11,8 @@ enum natflow_reason natflow_flow_select(struct natflow_net *nn, struct nf_conn *
 					struct natflow_flow **flow);
 enum natflow_reason natflow_flow_learn(struct natflow_flow *flow, unsigned int dir,
 				       struct natflow_lesson *lesson);
+bool natflow_flow_confirm(struct natflow_flow *flow, struct natflow_dir *dir,
+			  const struct natflow_egress *eg, u32 edition, u32 clock);
 void natflow_flow_end(struct natflow_flow *flow, enum natflow_reason reason);
 void natflow_flow_put(struct natflow_flow *flow);
 void natflow_flow_fold(struct natflow_flow *flow);

@@ -123,6 +123,14 @@ static inline struct natflow_flow *natflow_dir_owner(struct natflow_dir *dir)
 						   natflow_dir_flow(dir, NFPROTO_IPV6);
 }
 
+/* Was @dir learned in this edition? Only under flows.lock the answer lasts. */
+static inline bool natflow_flow_is_of(const struct natflow_flow *flow,
+				      const struct natflow_dir *dir, u32 edition)
+{
+	return READ_ONCE(flow->edition) == edition &&
+	       test_bit(NATFLOW_FLOW_CURRENT0 + (dir->flags & NATFLOW_DIR_REPLY), &flow->bits);
+}
+
 static inline bool natflow_flow_learned(const struct natflow_flow *flow, unsigned int dir)
 {
 	return test_bit(NATFLOW_FLOW_LEARNED0 + dir, &flow->bits);

@@ -223,3 +223,31 @@ enum natflow_reason natflow_flow_learn(struct natflow_flow *flow, unsigned int d
 	}
 	return reason;
 }
+
+/**
+ * natflow_flow_confirm() - the stack would still send this direction to its egress
+ * @flow: flow, found under RCU
+ * @dir: one of its directions
+ * @eg: egress that was asked about
+ * @edition: of the family, sampled before the lookup
+ * @clock: of the family, sampled before @edition
+ *
+ * The lock keeps this stamp from a lesson that another CPU writes.
+ *
+ * Context: RCU read side, BH disabled, flows.lock not held.
+ * Return: false if the direction has another egress meanwhile, or the flow ended.
+ */
+bool natflow_flow_confirm(struct natflow_flow *flow, struct natflow_dir *dir,
+			  const struct natflow_egress *eg, u32 edition, u32 clock)
+{
+	const unsigned long ended = BIT(NATFLOW_FLOW_DEAD) | BIT(NATFLOW_FLOW_AMBIGUOUS);
+	bool ok;
+
+	spin_lock(&flow->nn->flows.lock);
+	ok = !(READ_ONCE(flow->bits) & ended) && rcu_access_pointer(dir->egress) == eg &&
+	     natflow_flow_is_of(flow, dir, edition);
+	if (ok)
+		smp_store_release(&dir->clock, clock);	/* as in write_dir() */
+	spin_unlock(&flow->nn->flows.lock);
+	return ok;
+}

@@ -6,6 +6,7 @@
 #include <linux/jhash.h>
 #include <linux/slab.h>
 #include <net/addrconf.h>
+#include <net/dst.h>
 #include <net/netns/hash.h>
 #include "../base/attach.h"
 #include "../base/charge.h"
@@ -25,7 +26,7 @@ static u32 mtu6_of(const struct net_device *dev)
  *
  * The kernel sends no event when net.ipv4.ip_forward_use_pmtu or
  * net.ipv6.conf.DEV.mtu is written. While the former is set, a route's learned MTU
- * may change at any time, see core/learn.c:has_learned_mtu().
+ * may change at any time, see core/topo/route.h.
  *
  * Context: RCU read side.
  */
@@ -356,6 +357,33 @@ bool natflow_egress_station_moved(struct natflow_net *nn, int bridge, const u8 *
 	spin_unlock_bh(&nn->topo.egress_lock);
 	rcu_read_unlock();
 	return used;
+}
+
+/**
+ * natflow_egress_still() - does a route lead to the next hop of an egress
+ * @eg: egress, seen alive in this RCU section
+ * @dst: answer of a route lookup
+ * @daddr: destination of the packet, struct in_addr or struct in6_addr
+ * @mtu: with which the stack would forward
+ *
+ * Context: RCU read side.
+ */
+bool natflow_egress_still(const struct natflow_egress *eg, struct dst_entry *dst,
+			  const void *daddr, u32 mtu)
+{
+	struct neighbour *neigh;
+	bool same;
+
+	if (eg->ethertype == htons(ETH_P_IPV6))
+		mtu = min(mtu, mtu6_of(eg->out));	/* as natflow_egress_get() does */
+	/* A killed egress has MTU 0. */
+	if (dst->dev != eg->out || min(mtu, READ_ONCE(eg->dev->mtu)) != READ_ONCE(eg->mtu))
+		return false;
+	neigh = dst_neigh_lookup(dst, daddr);
+	same = neigh == eg->neigh;
+	if (neigh)
+		neigh_release(neigh);
+	return same;
 }
 
 /**

@@ -47,7 +47,7 @@
 	X(refuse, CT_MARK, "mark-changed", "the conntrack's mark changed, and policy routing may depend on it") \
 	X(refuse, NO_MEMORY, "no-memory", "no memory for a private copy of the packet") \
 	X(refuse, MEMBER, "bridge-member", "came in by a bridge port; the hook of the bridge looks it up") \
-	X(refuse, STATION, "station", "sent up once in 5 s so that the bridge does not forget the station") \
+	X(refuse, STATION, "station", "sent up so that the bridge knows the station: once in 5 s, and when it forgot it") \
 	X(refuse, PATH, "path-changed", "a bypassed VLAN or bridge changed, or got a qdisc, filter, XDP program or tap") \
 	X(refuse, WATCHED, "watched", "a new request may start here; the stack inspects it") \
 	X(refuse, PMTU, "pmtu", "ip_forward_use_pmtu was set, or the device's IPv6 MTU changed") \
