@@ -10,8 +10,8 @@ import time
 import bench
 from natlab import LONG, Delta, bare, check, equal, flows, ip, select, start, stats, wait
 
-# An event that moves the kernel's route counter costs every flow one packet, whatever it concerns. So the share left
-# falls with events * flows / packets; 16 flows leave 80 % at 40,000 packets/s, which a busy machine's VM still makes.
+# After an event that moves the kernel's route counter every flow asks for its own route, and stays fast. While there is an
+# IPsec policy the stack decides: one packet of every flow. 16 flows leave 80 % at 40,000 packets/s.
 RATE, FLOWS, BURST = 1000, 16, 4096
 SECONDS = 60 if LONG else 3
 # What comes, and what takes it back.
@@ -95,7 +95,7 @@ def weather(kind):
               f"accelerated, longest burst {rough * 1e3:.0f} ms ({still * 1e3:.0f} in calm weather)", flush=True)
         check(storm.events > 0, "no event")
         # Where there are few packets to an event there is no share to speak of: then each costs a few packets at most.
-        check(share >= 0.8 or packets - d["hits"] <= 4 * storm.events, f"share {share} {d.changed()}")
+        check(share >= (0.8 if kind == "policy" else 0.95) or packets - d["hits"] <= 4 * storm.events, f"share {share} {d.changed()}")
         equal([stats()["missed_event"], len(flows()), stats()["flows"]], [0, 2 * FLOWS, 2 * FLOWS], "flows afterwards")
     return bare(test)
 
