@@ -256,7 +256,8 @@ void natflow_names_log_set_window(struct natflow_names_log *log, int seconds)
 	spin_lock_bh(&log->ring.lock);
 	log->window = seconds;
 	spin_unlock_bh(&log->ring.lock);
-	mod_delayed_work(system_wq, &log->closing, 0);
+	cancel_delayed_work(&log->closing);	/* it may be due much later */
+	schedule_delayed_work(&log->closing, 0);
 }
 
 /**
