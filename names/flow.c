@@ -20,7 +20,7 @@ static void set_state(struct natflow_inspection *in, enum natflow_inspection_sta
  */
 void natflow_inspection_discard(struct natflow_inspection *in)
 {
-	natflow_stream_free(in);
+	natflow_stream_free(&in->place, &in->gather);
 	in->base += in->at;
 	in->at = 0;
 	in->judged = 0;

@@ -31,6 +31,7 @@
 #include "../lib/names/quic.h"
 #include "../lib/text/whom.h"
 #include "names.h"
+#include "places.h"
 
 /* In this order: all from DECIDED on have an action. */
 enum natflow_inspection_state {
@@ -44,6 +45,7 @@ struct natflow_inspection {
 	struct rhash_head node;		/* natflow_urllogger.flows */
 	struct nf_conn *ct;		/* key of @node; one reference */
 	struct natflow_urllogger *ul;
+	struct natflow_place place;
 	struct rcu_head rcu;
 	spinlock_t lock;		/* all below; BH disabled */
 	u8 state;			/* enum natflow_inspection_state; the tick reads it bare */

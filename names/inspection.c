@@ -19,8 +19,8 @@
 #include "stream.h"
 #include "tcp.h"
 
-#define FLOWS_MAX	65536
 #define UNCONFIRMED_MAX	(8 * HZ)
+#define ACKED_MAX	BIT(20)	/* a window that a client's first packets acknowledge */
 #define REQUESTS_AT_ONCE 32	/* concluded with one packet of the server */
 
 static const struct rhashtable_params flow_params = {
@@ -41,13 +41,20 @@ static void unpass(struct natflow_inspection *in)
 		WRITE_ONCE(*slot, NULL);
 }
 
+/* A flow that waits for an answer does not pass unseen: its answer settles it. */
+static bool passes(const struct natflow_inspection *in)
+{
+	return in->state == NATFLOW_INSPECTION_DECIDED && !natflow_url_blocks(in->action) &&
+	       in->place.pool == NATFLOW_PLACES_ANSWERED;
+}
+
 /* To be called after each change, before the lock is released. */
 static void update_pass(struct natflow_inspection *in)
 {
 	struct nf_conn **slot = natflow_inspection_slot(in->ul, in->ct);
 
 	lockdep_assert_held(&in->lock);
-	if (in->state != NATFLOW_INSPECTION_DECIDED || natflow_url_blocks(in->action))
+	if (!passes(in))
 		unpass(in);
 	else if (READ_ONCE(*slot) != in->ct)
 		WRITE_ONCE(*slot, in->ct);
@@ -65,53 +72,119 @@ static void free_rcu_cb(struct rcu_head *rcu)
 	struct natflow_inspection *in = container_of(rcu, struct natflow_inspection, rcu);
 
 	unpass(in);
-	natflow_stream_free(in);
-	natflow_stream_give(in, in->quic, sizeof(*in->quic));
+	natflow_stream_free(&in->place, &in->gather);
+	natflow_stream_give(&in->place, in->quic, sizeof(*in->quic));
 	natflow_ct_put(in->ct);
 	kfree(in->host);
 	kfree(in);
 }
 
-/* No lookup finds @in from here on. Context: the tick, or packets do not come any more. */
+/*
+ * No lookup finds @in from here on. Its buffer is freed at once unless another CPU is
+ * at work on it. Another inspection's lock may be held: hence no waiting for this one.
+ *
+ * Context: RCU read side, or @in cannot be freed meanwhile.
+ */
 static void forget(struct natflow_inspection *in)
 {
-	struct natflow_urllogger *ul = in->ul;
-
-	if (rhashtable_remove_fast(&ul->flows, &in->node, flow_params))
+	if (rhashtable_remove_fast(&in->ul->flows, &in->node, flow_params))
 		return;
-	atomic_dec(&ul->count);
+	natflow_place_leave(&in->place);
+	if (spin_trylock_bh(&in->lock)) {
+		natflow_stream_free(&in->place, &in->gather);
+		spin_unlock_bh(&in->lock);
+	}
 	call_rcu(&in->rcu, free_rcu_cb);
 }
 
-/* Context: RCU read side, BH disabled. Return: NULL if there is no room. */
-static struct natflow_inspection *begin(struct natflow_urllogger *ul, struct nf_conn *ct)
+static void evict(struct natflow_place *place)
+{
+	forget(container_of(place, struct natflow_inspection, place));
+}
+
+/* Who is the client of a flow, by one of its packets? */
+static void find_sharer(struct natflow_sharer *who, const struct natflow_segment *s)
+{
+	const struct dst_entry *dst = skb_dst(s->skb);
+	struct natflow_site_client client;
+
+	natflow_client_note(&client, s, dst ? dst->dev : NULL);
+	natflow_client_sharer(who, &client);
+}
+
+static bool take_place(struct natflow_inspection *in, const struct natflow_segment *s)
+{
+	bool answered = s->dir == IP_CT_DIR_ORIGINAL && natflow_ct_answered(s->ct);
+	struct natflow_sharer who;
+
+	find_sharer(&who, s);
+	natflow_places_resize(&in->ul->places, READ_ONCE(in->ul->nn->config.flow_limit));
+	return natflow_place_take(&in->place, &in->ul->places, &who,
+				  answered ? NATFLOW_PLACES_ANSWERED : NATFLOW_PLACES_WAITING);
+}
+
+/*
+ * Context: RCU read side, BH disabled.
+ * Return: the inspection; NULL if there is no memory or no place: @lack tells which.
+ */
+static struct natflow_inspection *begin(struct natflow_urllogger *ul,
+					const struct natflow_segment *s, enum natflow_reason *lack)
 {
 	struct natflow_inspection *in, *old;
 
-	if (atomic_inc_return(&ul->count) > FLOWS_MAX)
-		goto err_count;
+	*lack = NATFLOW_NAME_MEMORY;
 	in = kzalloc(sizeof(*in), GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
 	if (!in)
-		goto err_count;
-	if (!natflow_ct_get(ct))
-		goto err_free;
-	in->ct = ct;
+		return NULL;
+	in->ct = s->ct;
 	in->ul = ul;
 	in->born = jiffies;
 	spin_lock_init(&in->lock);
+	if (!take_place(in, s)) {
+		*lack = NATFLOW_NAME_SHARE;
+		goto err_free;
+	}
+	if (!natflow_ct_get(s->ct))
+		goto err_leave;
 	old = rhashtable_lookup_get_insert_fast(&ul->flows, &in->node, flow_params);
-	if (!old)
+	if (!old) {
+		natflow_place_queue(&in->place);
 		return in;
-	natflow_ct_put(ct);
+	}
+	natflow_ct_put(s->ct);
+	natflow_place_leave(&in->place);
 	kfree(in);
-	atomic_dec(&ul->count);
 	return IS_ERR(old) ? NULL : old;
 
+err_leave:
+	natflow_place_leave(&in->place);
 err_free:
 	kfree(in);
-err_count:
-	atomic_dec(&ul->count);
 	return NULL;
+}
+
+/*
+ * Does this packet show that both ends exist? A server's SYN-ACK does not: the source
+ * of the SYN may be forged. Who acknowledges it has received it.
+ */
+static bool is_proof(const struct natflow_inspection *in, const struct natflow_segment *s)
+{
+	if (s->flags & (NATFLOW_TCP_RST | NATFLOW_TCP_SYN))
+		return false;
+	if (!in->answered)
+		return s->dir == IP_CT_DIR_REPLY;
+	return s->dir == IP_CT_DIR_ORIGINAL && s->flags & NATFLOW_TCP_ACK &&
+	       s->ack - in->answer - 1 < ACKED_MAX;
+}
+
+static void settle(struct natflow_inspection *in, const struct natflow_segment *s)
+{
+	struct natflow_sharer who = in->place.who;
+
+	if (s->dir == IP_CT_DIR_ORIGINAL)
+		find_sharer(&who, s);
+	if (!natflow_place_settle(&in->place, &who) && !natflow_inspection_is_decided(in))
+		natflow_outcome_without(in, NATFLOW_NAME_SHARE);
 }
 
 /* -- a packet of a flow */
@@ -232,6 +305,8 @@ static struct natflow_inspection_verdict inspect(struct natflow_inspection *in,
 		v.end = NATFLOW_END_TCP;
 	else if (natflow_inspection_is_decided(in) && natflow_tcp_next(in, s))
 		v.end = NATFLOW_END_INSPECT;
+	if (in->place.pool == NATFLOW_PLACES_WAITING && is_proof(in, s))
+		settle(in, s);
 	if (!natflow_inspection_is_decided(in) && !seek(in, s))
 		v.doubtful = natflow_names_setting(in->ul, NATFLOW_NAMES_CLOSED);
 	v.action = natflow_inspection_is_decided(in) ? in->action : NATFLOW_URL_RECORD;
@@ -261,6 +336,7 @@ struct natflow_inspection_verdict natflow_inspection_packet(struct natflow_urllo
 {
 	struct natflow_inspection_verdict v = { .action = NATFLOW_URL_RECORD };
 	struct natflow_inspection *in = find(ul, s->ct);
+	enum natflow_reason lack = NATFLOW_OK;
 
 	if (!in) {
 		natflow_tcp_note_syn(ul, s);
@@ -269,16 +345,20 @@ struct natflow_inspection_verdict natflow_inspection_packet(struct natflow_urllo
 				record_hint(ul, s);
 			return v;
 		}
-		in = begin(ul, s->ct);
+		in = begin(ul, s, &lack);
 	}
 	if (!in) {
-		natflow_stats_reason(ul->nn->pcpu, NATFLOW_NAME_MEMORY);
-		v.action = natflow_names_without(ul, NATFLOW_NAME_MEMORY);
+		natflow_stats_reason(ul->nn->pcpu, lack);
+		v.action = natflow_names_without(ul, lack);
 		return v;
 	}
 	spin_lock(&in->lock);
 	v = inspect(in, s);
 	spin_unlock(&in->lock);
+	/* The datagram is dropped, and nobody will find its conntrack. */
+	if (s->proto == IPPROTO_UDP && (v.doubtful || natflow_url_blocks(v.action)) &&
+	    !natflow_ct_confirmed(s->ct))
+		forget(in);
 	return v;
 }
 
@@ -447,6 +527,8 @@ int natflow_inspection_start(struct natflow_urllogger *ul)
 	if (!ul->passing)
 		ul->passing = kvcalloc(NATFLOW_URL_PASSING, sizeof(*ul->passing),
 				       GFP_KERNEL_ACCOUNT);
+	if (natflow_places_start(&ul->places))
+		return -ENOMEM;
 	return ul->syn && ul->passing ? 0 : -ENOMEM;
 }
 
@@ -470,7 +552,7 @@ size_t natflow_inspection_bytes(const struct natflow_urllogger *ul)
  */
 void natflow_inspection_stop(struct natflow_urllogger *ul)
 {
-	while (atomic_read(&ul->count))
+	while (atomic_read(&ul->flows.nelems))
 		for_each(ul, forget);
 	rcu_barrier();		/* @passing is empty before packets come again */
 }
@@ -484,6 +566,7 @@ void natflow_inspection_stop(struct natflow_urllogger *ul)
 int natflow_inspection_init(struct natflow_urllogger *ul)
 {
 	mutex_init(&ul->walk);
+	natflow_places_init(&ul->places, evict);
 	return rhashtable_init(&ul->flows, &flow_params);
 }
 
@@ -494,6 +577,7 @@ int natflow_inspection_init(struct natflow_urllogger *ul)
 void natflow_inspection_exit(struct natflow_urllogger *ul)
 {
 	rhashtable_destroy(&ul->flows);
+	natflow_places_exit(&ul->places);
 	kvfree(ul->syn);
 	kvfree(ul->passing);
 }

@@ -13,6 +13,7 @@
 #include "../core/base/netns.h"
 #include "../include/uapi/linux/natflow_urllogger.h"
 #include "log.h"
+#include "places.h"
 #include "settings.h"
 
 struct natflow_acl;
@@ -44,8 +45,7 @@ struct natflow_urllogger {
 	struct natflow_questions *questions;	/* likewise */
 	struct natflow_syn *syn;	/* NATFLOW_URL_SYNS slots; allocated when first enabled */
 	struct nf_conn **passing;	/* NATFLOW_URL_PASSING slots; likewise */
-	atomic_t count;			/* of @flows */
-	atomic_t bytes;			/* payload buffered for all of @flows */
+	struct natflow_places places;	/* of @flows */
 	struct delayed_work tick;	/* ages and ends inspections */
 	unsigned int minute;		/* of the week, at the last review by time; only @tick */
 	struct natflow_names_log log;

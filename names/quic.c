@@ -4,6 +4,8 @@
 #include "quic.h"
 #include "stream.h"
 
+#define ROOM_MIN	2048	/* a datagram is decrypted again when the buffer has grown */
+
 /**
  * natflow_quic_may_begin() - may a client's datagram open a QUIC connection
  * @s: datagram
@@ -42,7 +44,7 @@ static enum natflow_reason seek_datagram(struct natflow_inspection *in,
 	do {
 		parsed = natflow_quic_receive(in->quic, &in->gather, &w->quic, data, len);
 		if (parsed == NATFLOW_PARSE_ROOM)
-			reason = natflow_stream_grow(in);
+			reason = natflow_stream_grow(&in->place, &in->gather, ROOM_MIN);
 	} while (parsed == NATFLOW_PARSE_ROOM && !reason);
 	if (reason)
 		return reason;
@@ -70,9 +72,9 @@ enum natflow_reason natflow_quic_seek(struct natflow_inspection *in,
 	u32 at;
 
 	if (!in->quic) {
-		in->quic = natflow_stream_alloc(in, sizeof(*in->quic));
+		in->quic = natflow_stream_alloc(&in->place, sizeof(*in->quic));
 		if (!in->quic)
-			return NATFLOW_NAME_MEMORY;
+			return natflow_stream_lack(&in->place);
 	}
 	if (s->extended || !natflow_segment_sound(s)) {
 		in->doubts++;

@@ -1,117 +1,119 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The buffered beginning of a stream; the memory counts against a namespace's limit. */
+/* The buffered beginning of a stream; the memory counts against its client's share. */
 #include <linux/slab.h>
 #include "../core/base/segment.h"
-#include "flow.h"
 #include "stream.h"
 
-#define BYTES_MAX	(16 << 20)	/* buffered in a namespace at any time */
 #define STREAM_MIN	256	/* smallest buffer */
-#define QUIC_MIN	2048	/* a datagram is decrypted again when the buffer has grown */
 
 /**
- * natflow_stream_alloc() - allocate memory that counts against a namespace's limit
- * @in: inspection, its lock held
+ * natflow_stream_alloc() - allocate memory that counts against a client's share
+ * @place: place of an inspection, whose lock is held
  * @size: bytes, zeroed
  *
- * Context: BH disabled.
- * Return: NULL if there is no memory, or the limit is reached.
+ * Context: RCU read side, BH disabled.
+ * Return: NULL if there is no memory, or no more for this client.
  */
-void *natflow_stream_alloc(struct natflow_inspection *in, u32 size)
+void *natflow_stream_alloc(struct natflow_place *place, u32 size)
 {
-	struct natflow_urllogger *ul = in->ul;
 	void *p;
 
-	if (atomic_add_return(size, &ul->bytes) > BYTES_MAX) {
-		atomic_sub(size, &ul->bytes);
+	if (!natflow_place_take_bytes(place, size))
 		return NULL;
-	}
 	p = kzalloc(size, GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
 	if (!p)
-		atomic_sub(size, &ul->bytes);
+		natflow_place_give_bytes(place, size);
 	return p;
 }
 
 /**
+ * natflow_stream_lack() - the outcome after natflow_stream_alloc() returned NULL
+ * @place: as there
+ */
+enum natflow_reason natflow_stream_lack(const struct natflow_place *place)
+{
+	return place->refused ? NATFLOW_NAME_SHARE : NATFLOW_NAME_MEMORY;
+}
+
+/**
  * natflow_stream_give() - free memory of natflow_stream_alloc()
- * @in: inspection that it was allocated for
+ * @place: place that it was allocated for
  * @p: memory, or NULL
  * @size: of @p
  */
-void natflow_stream_give(struct natflow_inspection *in, const void *p, u32 size)
+void natflow_stream_give(struct natflow_place *place, const void *p, u32 size)
 {
 	if (p)
-		atomic_sub(size, &in->ul->bytes);
+		natflow_place_give_bytes(place, size);
 	kfree(p);
 }
 
 /**
- * natflow_stream_free() - free an inspection's buffer
- * @in: inspection, its lock held, or nobody else uses it; the buffer is empty afterwards
+ * natflow_stream_free() - free a buffer
+ * @place: place of its inspection, whose lock is held, or nobody else uses it
+ * @g: buffer; empty afterwards
  */
-void natflow_stream_free(struct natflow_inspection *in)
+void natflow_stream_free(struct natflow_place *place, struct natflow_gather *g)
 {
-	struct natflow_gather *g = &in->gather;
 	struct natflow_gather_piece *piece;
 
 	while ((piece = g->ahead)) {
 		g->ahead = piece->next;
-		natflow_stream_give(in, piece, struct_size(piece, data, piece->done + piece->len));
+		natflow_stream_give(place, piece,
+				    struct_size(piece, data, piece->done + piece->len));
 	}
-	natflow_stream_give(in, g->first, g->size);
-	natflow_stream_give(in, g->last, g->size);
-	natflow_stream_give(in, g->have, natflow_gather_bits(g->size));
+	natflow_stream_give(place, g->first, g->size);
+	natflow_stream_give(place, g->last, g->size);
+	natflow_stream_give(place, g->have, natflow_gather_bits(g->size));
 	*g = (struct natflow_gather){};
 }
 
-/* Move the buffer to memory for @size bytes. Return: false if there is none. */
-static bool move(struct natflow_inspection *in, u32 size)
+/* Move a buffer to memory for @size bytes. Return: NATFLOW_OK or the outcome. */
+static enum natflow_reason move(struct natflow_place *place, struct natflow_gather *g, u32 size)
 {
-	struct natflow_gather *g = &in->gather, more = *g;
 	const u32 bits = natflow_gather_bits(size);
+	struct natflow_gather more = *g;
 
 	more.size = size;
-	more.first = natflow_stream_alloc(in, size);
-	more.have = natflow_stream_alloc(in, bits);
-	more.last = g->last ? natflow_stream_alloc(in, size) : NULL;
-	if (!more.first || !more.have || (g->last && !more.last)) {
-		natflow_stream_give(in, more.first, size);
-		natflow_stream_give(in, more.have, bits);
-		natflow_stream_give(in, more.last, size);
-		return false;
+	more.first = natflow_stream_alloc(place, size);
+	more.have = more.first ? natflow_stream_alloc(place, bits) : NULL;
+	more.last = more.have && g->last ? natflow_stream_alloc(place, size) : NULL;
+	if (!more.have || (g->last && !more.last)) {
+		natflow_stream_give(place, more.first, size);
+		natflow_stream_give(place, more.have, bits);
+		return natflow_stream_lack(place);
 	}
 	memcpy(more.first, g->first, g->size);
 	memcpy(more.have, g->have, natflow_gather_bits(g->size));
 	if (g->last)
 		memcpy(more.last, g->last, g->size);
 	g->ahead = NULL;
-	natflow_stream_free(in);
+	natflow_stream_free(place, g);
 	*g = more;
-	return true;
+	return NATFLOW_OK;
 }
 
 /**
  * natflow_stream_grow() - make room for what natflow_gather_put() could not take
- * @in: inspection, its lock held
+ * @place: place of an inspection, whose lock is held
+ * @g: its buffer
+ * @least: bytes of the smallest buffer
  *
- * Return: NATFLOW_OK, NATFLOW_NAME_BUDGET or NATFLOW_NAME_MEMORY.
+ * Context: RCU read side, BH disabled.
+ * Return: NATFLOW_OK, NATFLOW_NAME_BUDGET, NATFLOW_NAME_SHARE or NATFLOW_NAME_MEMORY.
  */
-enum natflow_reason natflow_stream_grow(struct natflow_inspection *in)
+enum natflow_reason natflow_stream_grow(struct natflow_place *place, struct natflow_gather *g,
+					u32 least)
 {
-	struct natflow_gather *g = &in->gather;
-	u32 least = in->quic ? QUIC_MIN : STREAM_MIN;
-
 	if (g->want > NATFLOW_STREAM_MAX)
 		return NATFLOW_NAME_BUDGET;
-	if (g->want == g->size && g->size) {
-		g->last = natflow_stream_alloc(in, g->size);
-		if (!g->last)
-			return NATFLOW_NAME_MEMORY;
-		memcpy(g->last, g->first, g->size);
-		return NATFLOW_OK;
-	}
-	return move(in, max_t(u32, roundup_pow_of_two(g->want), least)) ? NATFLOW_OK :
-									   NATFLOW_NAME_MEMORY;
+	if (g->want != g->size || !g->size)
+		return move(place, g, max_t(u32, roundup_pow_of_two(g->want), least));
+	g->last = natflow_stream_alloc(place, g->size);
+	if (!g->last)
+		return natflow_stream_lack(place);
+	memcpy(g->last, g->first, g->size);
+	return NATFLOW_OK;
 }
 
 /*
@@ -123,27 +125,28 @@ static u32 reach(const struct natflow_gather *g)
 	return max(g->size, min_t(u32, STREAM_MIN + 4 * g->arrived, NATFLOW_STREAM_MAX));
 }
 
-static enum natflow_reason put(struct natflow_inspection *in, u32 at, const u8 *data, u32 len)
+static enum natflow_reason put(struct natflow_place *place, struct natflow_gather *g, u32 at,
+			       const u8 *data, u32 len)
 {
 	enum natflow_reason reason = NATFLOW_OK;
 
-	while (!reason && natflow_gather_put(&in->gather, at, data, len))
-		reason = natflow_stream_grow(in);
+	while (!reason && natflow_gather_put(g, at, data, len))
+		reason = natflow_stream_grow(place, g, STREAM_MIN);
 	return reason;
 }
 
 /* Move what is within the buffer's reach now into it, in the order of arrival. */
-static enum natflow_reason drain(struct natflow_inspection *in)
+static enum natflow_reason drain(struct natflow_place *place, struct natflow_gather *g)
 {
-	struct natflow_gather_piece **p = &in->gather.ahead, *piece;
-	const u32 limit = reach(&in->gather);
+	struct natflow_gather_piece **p = &g->ahead, *piece;
+	const u32 limit = reach(g);
 	enum natflow_reason reason = NATFLOW_OK;
 
 	while (!reason && (piece = *p)) {
 		u32 n = piece->at < limit ? min(piece->len, limit - piece->at) : 0;
 
 		if (n)
-			reason = put(in, piece->at, piece->data + piece->done, n);
+			reason = put(place, g, piece->at, piece->data + piece->done, n);
 		piece->at += n;
 		piece->done += n;
 		piece->len -= n;
@@ -151,19 +154,20 @@ static enum natflow_reason drain(struct natflow_inspection *in)
 			p = &piece->next;
 		} else {
 			*p = piece->next;
-			natflow_stream_give(in, piece, struct_size(piece, data, piece->done));
+			natflow_stream_give(place, piece, struct_size(piece, data, piece->done));
 		}
 	}
 	return reason;
 }
 
-static enum natflow_reason wait(struct natflow_inspection *in, u32 at, const u8 *data, u32 len)
+static enum natflow_reason wait(struct natflow_place *place, struct natflow_gather *g, u32 at,
+				const u8 *data, u32 len)
 {
-	struct natflow_gather_piece **end = &in->gather.ahead, *piece;
+	struct natflow_gather_piece **end = &g->ahead, *piece;
 
-	piece = natflow_stream_alloc(in, struct_size(piece, data, len));
+	piece = natflow_stream_alloc(place, struct_size(piece, data, len));
 	if (!piece)
-		return NATFLOW_NAME_MEMORY;
+		return natflow_stream_lack(place);
 	piece->at = at;
 	piece->len = len;
 	memcpy(piece->data, data, len);
@@ -173,33 +177,36 @@ static enum natflow_reason wait(struct natflow_inspection *in, u32 at, const u8 
 	return NATFLOW_OK;
 }
 
-static enum natflow_reason take(struct natflow_inspection *in, u32 at, const u8 *data, u32 len)
+static enum natflow_reason take(struct natflow_place *place, struct natflow_gather *g, u32 at,
+				const u8 *data, u32 len)
 {
 	enum natflow_reason reason;
 	u32 limit, n;
 
-	in->gather.arrived += len;
-	reason = drain(in);
-	limit = reach(&in->gather);
+	g->arrived += len;
+	reason = drain(place, g);
+	limit = reach(g);
 	n = at < limit ? min(len, limit - at) : 0;
 	if (!reason && n)
-		reason = put(in, at, data, n);
+		reason = put(place, g, at, data, n);
 	if (!reason && n < len)
-		reason = wait(in, at + n, data + n, len - n);
+		reason = wait(place, g, at + n, data + n, len - n);
 	return reason;
 }
 
 /**
  * natflow_stream_put() - buffer a packet's payload
- * @in: inspection, its lock held
+ * @place: place of an inspection, whose lock is held
+ * @g: its buffer
  * @s: packet
  * @from: first byte of the payload to take; less than its length
  * @at: where it goes in the buffer, less than NATFLOW_STREAM_MAX; payload beyond that
  *	limit is left out
  *
- * Return: NATFLOW_OK, NATFLOW_NAME_BUDGET or NATFLOW_NAME_MEMORY.
+ * Context: RCU read side, BH disabled.
+ * Return: NATFLOW_OK, NATFLOW_NAME_BUDGET, NATFLOW_NAME_SHARE or NATFLOW_NAME_MEMORY.
  */
-enum natflow_reason natflow_stream_put(struct natflow_inspection *in,
+enum natflow_reason natflow_stream_put(struct natflow_place *place, struct natflow_gather *g,
 				       const struct natflow_segment *s, u32 from, u32 at)
 {
 	u32 len = min(s->len - from, NATFLOW_STREAM_MAX - at), done = 0, n;
@@ -210,7 +217,7 @@ enum natflow_reason natflow_stream_put(struct natflow_inspection *in,
 	skb_prepare_seq_read(s->skb, s->data + from, s->data + from + len, &state);
 	while (!reason && (n = skb_seq_read(done, &data, &state))) {
 		n = min(n, len - done);		/* a block may extend beyond the payload */
-		reason = take(in, at + done, data, n);
+		reason = take(place, g, at + done, data, n);
 		done += n;
 	}
 	skb_abort_seq_read(&state);

@@ -201,7 +201,7 @@ static enum natflow_reason take_payload(struct natflow_inspection *in,
 		in->doubts += !in->chunks;
 		return NATFLOW_OK;
 	}
-	return natflow_stream_put(in, s, from, at < 0 ? 0 : at);
+	return natflow_stream_put(&in->place, &in->gather, s, from, at < 0 ? 0 : at);
 }
 
 /**
@@ -228,7 +228,7 @@ enum natflow_reason natflow_tcp_seek(struct natflow_inspection *in,
 		}
 		natflow_tcp_note_base(in, s->seq + 1);
 		in->early = true;
-		return natflow_stream_put(in, s, 0, 0);
+		return natflow_stream_put(&in->place, &in->gather, s, 0, 0);
 	}
 	if (!in->based)
 		natflow_tcp_note_base(in, s->seq);

@@ -112,13 +112,14 @@
 	X(name, NAME_NONE, "no-name", "the protocol or the client sends no name") \
 	X(name, NAME_BUDGET, "budget", "no name within the allowed packets, bytes and seconds") \
 	X(name, NAME_MALFORMED, "malformed", "a request or hello begins wrong") \
-	X(name, NAME_MEMORY, "memory", "no memory, or too many flows at once") \
+	X(name, NAME_MEMORY, "memory", "no memory") \
 	X(name, NAME_UNTRUSTED, "untrusted", "packets gave different names, or may not have reached the server") \
 	X(name, NAME_STRAY, "stray-answer", "a DNS answer to no open question: it teaches no address") \
 	X(name, NAME_RESOLVER, "other-resolver", "a DNS answer of a server that dns_resolvers does not name: it teaches no address") \
 	X(name, NAME_ADDRESS, "special-address", "a DNS answer has an address that is private, reserved or the gateway's own") \
 	X(name, NAME_QUESTIONS, "questions-full", "the client has too many open DNS questions: the answer will be stray") \
-	X(name, NAME_TARGETS, "targets", "a DNS answer leads to too many names: the rest was not judged")
+	X(name, NAME_TARGETS, "targets", "a DNS answer leads to too many names: the rest was not judged") \
+	X(name, NAME_SHARE, "share", "the client has its share of the inspections or of their memory")
 
 enum natflow_reason {
 	NATFLOW_OK = 0,
