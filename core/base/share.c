@@ -43,14 +43,15 @@ void natflow_sharer_set(struct natflow_sharer *who, u8 family, const u8 *addr, c
 			const char *dev)
 {
 	static siphash_key_t key;
-	u64 hash;
+	u64 entry, hash;
 
 	get_random_once(&key, sizeof(key));
-	hash = siphash(addr, address_bytes(family, addr), &key);
+	entry = is_zero_ether_addr(mac) ? siphash(dev, strnlen(dev, IFNAMSIZ), &key) :
+					  siphash(mac, ETH_ALEN, &key);
+	set_slots(who->slot[NATFLOW_SHARE_BY_ENTRY], entry);
+	/* With its entry: who forges an address behind another one takes nothing of its share. */
+	hash = entry ^ siphash(addr, address_bytes(family, addr), &key);
 	set_slots(who->slot[NATFLOW_SHARE_BY_ADDRESS], hash);
-	hash = is_zero_ether_addr(mac) ? siphash(dev, strnlen(dev, IFNAMSIZ), &key) :
-					 siphash(mac, ETH_ALEN, &key);
-	set_slots(who->slot[NATFLOW_SHARE_BY_ENTRY], hash);
 }
 
 /* -- pools */

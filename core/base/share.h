@@ -3,9 +3,9 @@
  * Shares: how much of a bounded resource one client may hold, and how often one
  * client may cause an event.
  *
- * A client is counted twice: by its address (IPv4 address, IPv6 /64), which it can
- * forge, and by its entry: the source MAC, or the ingress device where frames have
- * none. Behind a router many clients share one entry.
+ * A client is counted twice: by its address (IPv4 address, IPv6 /64) behind its entry,
+ * and by the entry alone: the source MAC, or the ingress device where frames have none.
+ * It can forge the address. Behind a router many clients share one entry.
  *
  * Counters are hashed with a secret seed. Each client has two slots and the lower one
  * counts, so that a large client shadows another with a probability of 1 to 262,144.
