@@ -46,7 +46,6 @@ struct natflow_inspection {
 	struct nf_conn *ct;		/* key of @node; one reference */
 	struct natflow_urllogger *ul;
 	struct natflow_place place;
-	struct rcu_head rcu;
 	spinlock_t lock;		/* all below; BH disabled */
 	u8 state;			/* enum natflow_inspection_state; the tick reads it bare */
 	u8 action;			/* enum natflow_url_action, from DECIDED on */

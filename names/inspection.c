@@ -69,7 +69,8 @@ static struct natflow_inspection *find(struct natflow_urllogger *ul, const struc
 
 static void free_rcu_cb(struct rcu_head *rcu)
 {
-	struct natflow_inspection *in = container_of(rcu, struct natflow_inspection, rcu);
+	struct natflow_inspection *in = container_of(rcu, struct natflow_inspection,
+						     place.rcu);
 
 	unpass(in);
 	natflow_stream_free(&in->place, &in->gather);
@@ -94,7 +95,7 @@ static void forget(struct natflow_inspection *in)
 		natflow_stream_free(&in->place, &in->gather);
 		spin_unlock_bh(&in->lock);
 	}
-	call_rcu(&in->rcu, free_rcu_cb);
+	call_rcu(&in->place.rcu, free_rcu_cb);
 }
 
 static void evict(struct natflow_place *place)

@@ -11,6 +11,7 @@
 #define _NATFLOW_NAMES_PLACES_H
 
 #include <linux/list.h>
+#include <linux/types.h>
 #include "../core/base/share.h"
 
 /* Two pools for each resource. */
@@ -35,7 +36,10 @@ struct natflow_places {
 /* Of an inspection. */
 struct natflow_place {
 	struct natflow_places *all;
-	struct list_head queue;		/* natflow_places.queue, or empty; natflow_places.lock */
+	union {
+		struct list_head queue;	/* natflow_places.queue, or empty; natflow_places.lock */
+		struct rcu_head rcu;	/* of the inspection, once @left is set */
+	};
 	/* Written under natflow_places.lock and the inspection's, read under either. */
 	struct natflow_sharer who;
 	u8 pool;			/* enum natflow_places_pool */
