@@ -542,7 +542,8 @@ int natflow_inspection_start(struct natflow_urllogger *ul)
 size_t natflow_inspection_bytes(const struct natflow_urllogger *ul)
 {
 	return (READ_ONCE(ul->syn) ? NATFLOW_URL_SYNS * sizeof(*ul->syn) : 0) +
-	       (READ_ONCE(ul->passing) ? NATFLOW_URL_PASSING * sizeof(*ul->passing) : 0);
+	       (READ_ONCE(ul->passing) ? NATFLOW_URL_PASSING * sizeof(*ul->passing) : 0) +
+	       natflow_places_bytes(&ul->places);
 }
 
 /**

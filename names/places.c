@@ -59,6 +59,21 @@ void natflow_places_exit(struct natflow_places *all)
 	}
 }
 
+/**
+ * natflow_places_bytes() - memory of natflow_places_start()
+ * @all: places of a namespace
+ *
+ * Context: any.
+ */
+size_t natflow_places_bytes(const struct natflow_places *all)
+{
+	unsigned int i, pools = 0;
+
+	for (i = 0; i < NATFLOW_PLACES_POOLS; i++)
+		pools += !!READ_ONCE(all->count[i]) + !!READ_ONCE(all->bytes[i]);
+	return pools * sizeof(struct natflow_share);
+}
+
 /* A quarter is for those that wait. */
 static void divide(struct natflow_share **pool, u32 units)
 {

@@ -51,6 +51,7 @@ struct natflow_place {
 void natflow_places_init(struct natflow_places *all, void (*evict)(struct natflow_place *place));
 int natflow_places_start(struct natflow_places *all);
 void natflow_places_exit(struct natflow_places *all);
+size_t natflow_places_bytes(const struct natflow_places *all);
 void natflow_places_resize(struct natflow_places *all, u32 limit);
 
 bool natflow_place_take(struct natflow_place *place, struct natflow_places *all,
