@@ -100,7 +100,11 @@ static void forget(struct natflow_inspection *in)
 
 static void evict(struct natflow_place *place)
 {
-	forget(container_of(place, struct natflow_inspection, place));
+	struct natflow_inspection *in = container_of(place, struct natflow_inspection, place);
+
+	if (READ_ONCE(in->state) < NATFLOW_INSPECTION_DECIDED)
+		natflow_stats_reason(in->ul->nn->pcpu, NATFLOW_NAME_SHARE);
+	forget(in);
 }
 
 /* Who is the client of a flow, by one of its packets? */

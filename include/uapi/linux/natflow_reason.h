@@ -119,7 +119,7 @@
 	X(name, NAME_ADDRESS, "special-address", "a DNS answer has an address that is private, reserved or the gateway's own") \
 	X(name, NAME_QUESTIONS, "questions-full", "the client has too many open DNS questions: the answer will be stray") \
 	X(name, NAME_TARGETS, "targets", "a DNS answer leads to too many names: the rest was not judged") \
-	X(name, NAME_SHARE, "share", "the client has its share of the inspections or of their memory")
+	X(name, NAME_SHARE, "share", "no place or memory is left of the client's share, or an unanswered flow gave way to another")
 
 enum natflow_reason {
 	NATFLOW_OK = 0,
