@@ -11,7 +11,7 @@ import urls
 from natlab import (ADDR, LONG, Delta, Udp, ctl, drop, equal, frame, inet, ip_packet, kernel_wide, mac, refuses, rule, start,
                     tcp, udp, wait)
 
-TRIES = 100 if LONG else 3
+TRIES = 100 if LONG else 2
 ACK, PSH = 16, 8
 HOSTILE, OUTSIDE = "10.0.1.66", "10.0.2.66"
 PORTS = 60000
