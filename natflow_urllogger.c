@@ -8,7 +8,6 @@
 #include <linux/netfilter_ipv4.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
-#include <linux/vmalloc.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include "core/base/attach.h"
@@ -239,6 +238,19 @@ void natflow_urllogger_set(struct natflow_net *nn, enum natflow_names_setting wh
 struct natflow_names_log *natflow_urllogger_log(const struct natflow_net *nn)
 {
 	return &natflow_urllogger(nn)->log;
+}
+
+/**
+ * natflow_urllogger_hints() - how full the table of hints is
+ * @nn: namespace
+ * @gone: hints that gave way before they had expired
+ *
+ * Context: process.
+ * Return: hints.
+ */
+u32 natflow_urllogger_hints(const struct natflow_net *nn, u64 *gone)
+{
+	return natflow_hints_count(READ_ONCE(natflow_urllogger(nn)->hints), gone);
 }
 
 /**
@@ -481,7 +493,7 @@ void natflow_urllogger_net_exit(struct natflow_net *nn)
 	natflow_names_log_free(&ul->log);
 	natflow_acl_free(rcu_dereference_protected(ul->acl, true));
 	kfree(rcu_dereference_protected(ul->skip, true));
-	vfree(ul->hints);
 	natflow_questions_free(ul->questions);
+	natflow_hints_free(ul->hints);
 	kfree(ul);
 }

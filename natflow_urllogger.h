@@ -22,5 +22,6 @@ const struct natflow_acl *natflow_urllogger_acl(const struct natflow_net *nn);
 void natflow_urllogger_set_acl(struct natflow_net *nn, struct natflow_acl *acl);
 size_t natflow_urllogger_bytes(const struct natflow_net *nn);
 struct natflow_names_log *natflow_urllogger_log(const struct natflow_net *nn);
+u32 natflow_urllogger_hints(const struct natflow_net *nn, u64 *gone);
 
 #endif /* _NATFLOW_URLLOGGER_H */

@@ -92,12 +92,15 @@ static const struct seq_operations urls_ops = {
  *
  * Events: all, those merged into another's record, those without memory, those of records
  * that gave way to others before anybody had read them. Records that could be read early.
+ * Hints: those there are, those that gave way.
  *
  * Context: process.
  */
 void natflow_urls_summary(struct natflow_net *nn, struct seq_file *m)
 {
 	struct natflow_names_log *log = natflow_urllogger_log(nn);
+	u32 hints;
+	u64 gone;
 
 	seq_printf(m, "names_bytes %zu\n", natflow_urllogger_bytes(nn));
 	spin_lock_bh(&log->ring.lock);
@@ -107,6 +110,9 @@ void natflow_urls_summary(struct natflow_net *nn, struct seq_file *m)
 	seq_printf(m, "names_unread %llu\n", log->ring.unread);
 	seq_printf(m, "names_early %llu\n", log->early);
 	spin_unlock_bh(&log->ring.lock);
+	hints = natflow_urllogger_hints(nn, &gone);
+	seq_printf(m, "names_hints %u\n", hints);
+	seq_printf(m, "names_hints_gone %llu\n", gone);
 }
 
 /**

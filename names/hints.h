@@ -12,6 +12,8 @@ struct natflow_site_client;
 
 struct natflow_hints *natflow_hints_alloc(void);
 size_t natflow_hints_bytes(void);
+void natflow_hints_free(struct natflow_hints *hints);
+u32 natflow_hints_count(struct natflow_hints *hints, u64 *gone);
 void natflow_hints_put(struct natflow_hints *hints, const struct natflow_site_client *client,
 		       u8 family, const u8 *server, const char *host, u32 ttl);
 bool natflow_hints_find(struct natflow_hints *hints, const struct natflow_site_client *client,

@@ -4,10 +4,11 @@ import struct
 
 import bench
 import urls
-from natlab import ADDR, both, check, drop, equal, frame, ip_packet, mac, no_memory, select, stats, udp
+from natlab import (ADDR, Tcp, Udp, both, check, drop, equal, frame, inet, ip, ip_packet, mac, no_memory, select, stats, udp,
+                    udp_socket)
 from urls import connect, say
 
-SLOTS, OPEN = 16384, 8192
+SLOTS, OPEN, HINTS = 16384, 8192, 4096
 NUMBER = b"########"            # each packet's own, in hexadecimal
 HOSTILE = {4: "10.0.1.66", 6: "fd00:1:0:66::66"}
 OTHER_MAC = "02:00:00:00:66:66"
@@ -124,3 +125,42 @@ def case_no_memory():
         flood(4, 5, asking(4, NUMBER, HOSTILE[4], mac("c", "c0")))
     log.read()
     equal((log.hits, log.limited, stats()["names_limited"]), (2, 3, 3), "hits, limited")
+
+
+def hints(family):
+    """Who resolves thousands of names keeps his newest; the innocent's one name still is that of his address."""
+    log = urls.begin()
+    urls.acl("dns_resolvers=any\ndns_private=1")
+    ip("c", f"addr add {HOSTILE[family]}/{24 if family == 4 else 64} dev c0" + (" nodad preferred_lft 0" if family == 6 else ""))
+    for where, via in (("r", ADDR["c", 6]), ("s", ADDR["r1", 6])) if family == 6 else ():
+        ip(where, f"route add {HOSTILE[6]} via {via}")
+    innocent = Udp(family, dport=53)
+    hostile = udp_socket("c", family, HOSTILE[family])
+    hostile.connect((ADDR["s", family], 53))
+
+    def resolve(sock, host, addresses):
+        asked = urls.question(host, 1 if family == 4 else 28, edns=False)
+        sock.send(asked)
+        _, peer = innocent.server.recvfrom(4096)
+        out = asked[:2] + struct.pack("!HHHHH", 0x8180, 1, len(addresses), 0, 0) + asked[12:]
+        for a in addresses:
+            out += struct.pack("!HHHIH", 0xc00c, 1 if family == 4 else 28, 1, 300, len(a)) + a
+        innocent.server.sendto(out, peer)
+        equal(sock.recv(4096), out, "answer")
+
+    resolve(innocent.client, "quiet.example", [inet(family, ADDR["s", family])])
+    for i in range(HINTS // 32 + 10):
+        resolve(hostile, f"n{i}.example", [inet(family, "203.0.113.0" if family == 4 else "2001:db8::")[:-2] + struct.pack("!H", n)
+                                           for n in range(32 * i, 32 * i + 32)])
+    now = stats()
+    equal((now["names_hints"], now["names_hints_gone"]), (HINTS, 10 * 32 + 1), "hints, those that gave way")
+    log.read()
+    log.records.clear()
+    conn = Tcp(family, established=False)
+    Tcp.pass_data(conn.client, conn.server, b"\0\1\2 no protocol with names\r\n")
+    Tcp.pass_data(conn.server, conn.client, b"x")
+    r, = log.wait(1)
+    equal((r["source"], r["host"]), (urls.HINT, "quiet.example"), "record")
+
+
+case_hints_v4, case_hints_v6 = both(hints)
