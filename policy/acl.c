@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Host rules and lists: the verdict on a name. */
 #include <linux/ktime.h>
+#include <linux/once.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/time.h>
 #include <linux/timekeeping.h>
@@ -9,6 +11,17 @@
 #include "../core/base/ct.h"
 #include "acl.h"
 #include "sets.h"
+
+#define TAGGED	16	/* labels; rules for longer names are compared one by one */
+
+/* Secret, so that nobody can find names with the tags of rules. */
+static const u64 *rules_key(void)
+{
+	static u64 key[2];
+
+	get_random_once(key, sizeof(key));
+	return key;
+}
 
 /**
  * natflow_acl_alloc() - copy rules, with room for more
@@ -55,8 +68,10 @@ void natflow_acl_free(struct natflow_acl *acl)
 void natflow_acl_add(struct natflow_acl *acl, u8 id, u8 action,
 		     const struct natflow_hostname *host)
 {
+	struct natflow_domains d = {};
 	unsigned int at = acl->count++;
 
+	memcpy(d.key, rules_key(), sizeof(d.key));
 	while (at && acl->rule[at - 1].id > id) {
 		acl->rule[at] = acl->rule[at - 1];
 		at--;
@@ -64,7 +79,21 @@ void natflow_acl_add(struct natflow_acl *acl, u8 id, u8 action,
 	acl->rule[at].id = id;
 	acl->rule[at].action = action;
 	acl->rule[at].len = host->len;
+	acl->rule[at].tag = natflow_domains_tag(&d, host->text, host->len);
+	acl->rule[at].labels = d.labels;
 	memcpy(acl->rule[at].host, host->text, host->len + 1);
+}
+
+/* The tags of a name's suffixes, by their labels. */
+static void tag_suffixes(u32 tag[TAGGED + 1], const char *host, unsigned int len)
+{
+	struct natflow_suffixes s = { .name = host, .left = len };
+	unsigned int k;
+
+	memset(tag, 0, (TAGGED + 1) * sizeof(*tag));
+	while (natflow_suffixes_next(&s, rules_key(), TAGGED))
+		for (k = 0; k < s.count; k++)
+			tag[s.all[k].labels] = s.all[k].tag;
 }
 
 static bool is_below(const char *host, unsigned int len, const struct natflow_acl_rule *rule)
@@ -213,13 +242,14 @@ static bool applies(struct question *q, unsigned int i)
 static bool is_better(const struct question *q, unsigned int i, bool exempt, unsigned int at)
 {
 	const struct natflow_site_list *list = q->acl->list[i], *was = q->v->list;
-	bool allows = list->policy.action == NATFLOW_URL_RECORD;
+	bool allows = list->policy.action == NATFLOW_URL_RECORD, allowed;
 
 	if (!was || exempt != q->v->exempt)
 		return !was || exempt;
 	if (at != q->at)
 		return at < q->at;
-	if (allows != (was->policy.action == NATFLOW_URL_RECORD))
+	allowed = was->policy.action == NATFLOW_URL_RECORD;
+	if (allows != allowed)
 		return allows;
 	return i < q->by;
 }
@@ -322,8 +352,13 @@ struct natflow_acl_verdict natflow_acl_decide(const struct natflow_acl *acl,
 	};
 	const struct natflow_acl_rule *rule;
 	int not_for = -1;	/* id of rules that are not for the client */
+	u32 tag[TAGGED + 1];
 
+	if (acl->count)
+		tag_suffixes(tag, host, len);
 	for (rule = acl->rule; rule < acl->rule + acl->count; rule++) {
+		if (rule->labels <= TAGGED && rule->tag != tag[rule->labels])
+			continue;
 		if (rule->id == not_for || !is_below(host, len, rule))
 			continue;
 		if (is_for(rule->id, client)) {

@@ -20,6 +20,8 @@ struct natflow_acl_rule {
 	u8 id;			/* below NATFLOW_ACL_IDS */
 	u8 action;		/* enum natflow_url_action */
 	u8 len;
+	u8 labels;		/* of @host */
+	u32 tag;		/* hash of @host */
 	char host[NATFLOW_HOSTNAME_MAX + 1];
 };
 
