@@ -13,6 +13,7 @@
 #include "core/base/attach.h"
 #include "core/base/charge.h"
 #include "core/base/segment.h"
+#include "core/base/share.h"
 #include "core/flow/flow.h"
 #include "lib/text/settings.h"
 #include "names/answer.h"
@@ -23,10 +24,25 @@
 #include "names/questions.h"
 #include "natflow_urllogger.h"
 #include "policy/acl.h"
+#include "policy/client.h"
 
 #define TICK		(HZ / 2)
 
+/* A second and address. An entry (MAC or device) has twice as many, all have 8 times. */
+#define ANSWERS		1000	/* packets that natflow generates */
+
 /* -- a packet of a flow */
+
+/*
+ * May a packet be answered? A server's is proof that the connection exists; a client's
+ * only behind the handshake. The source of a datagram is never sure.
+ */
+static bool may_answer(struct natflow_urllogger *ul, const struct natflow_segment *s)
+{
+	if (s->proto == IPPROTO_TCP && s->dir == IP_CT_DIR_ORIGINAL && !natflow_ct_assured(s->ct))
+		return false;
+	return natflow_client_may(ul->answers, s);
+}
 
 /* Answer, drop or turn a packet of a blocked flow. @first: the packet that decided it. */
 static unsigned int block(struct natflow_urllogger *ul, struct natflow_segment *s, u8 action,
@@ -36,14 +52,14 @@ static unsigned int block(struct natflow_urllogger *ul, struct natflow_segment *
 	char text[NATFLOW_ACL_URL_MAX + 128];
 	int len;
 
+	if (action == NATFLOW_URL_DROP || !may_answer(ul, s))
+		return NF_DROP;
 	if (s->proto != IPPROTO_TCP) {
-		if (action != NATFLOW_URL_DROP)
-			natflow_answer_prohibited(s);
+		natflow_answer_prohibited(s);
 		return NF_DROP;
 	}
-	if (action == NATFLOW_URL_DROP)
-		return NF_DROP;
-	if (action == NATFLOW_URL_REDIRECT && first && *acl->redirect_url) {
+	if (action == NATFLOW_URL_REDIRECT && first && s->dir == IP_CT_DIR_ORIGINAL &&
+	    *acl->redirect_url) {
 		len = scnprintf(text, sizeof(text), "HTTP/1.1 302 Found\r\nLocation: %s\r\n"
 				"Content-Length: 0\r\nConnection: close\r\n\r\n",
 				acl->redirect_url);
@@ -202,6 +218,21 @@ static void tick(struct work_struct *work)
 	schedule_delayed_work(&ul->tick, TICK);
 }
 
+/**
+ * natflow_urllogger_refused() - what clients were refused beyond their share
+ * @nn: namespace
+ * @answers: packets that natflow did not send
+ *
+ * Context: process.
+ */
+void natflow_urllogger_refused(const struct natflow_net *nn, u64 *answers)
+{
+	const struct natflow_urllogger *ul = natflow_urllogger(nn);
+
+	/* What they point to is initialized before: see share_out(). */
+	*answers = natflow_rate_refused(READ_ONCE(ul->answers));
+}
+
 /* -- settings, for control/ */
 
 /**
@@ -322,7 +353,8 @@ size_t natflow_urllogger_bytes(const struct natflow_net *nn)
 
 	return natflow_names_log_bytes(&ul->log) + natflow_inspection_bytes(ul) +
 	       (READ_ONCE(ul->hints) ? natflow_hints_bytes() : 0) +
-	       (READ_ONCE(ul->questions) ? natflow_questions_bytes() : 0);
+	       (READ_ONCE(ul->questions) ? natflow_questions_bytes() : 0) +
+	       (READ_ONCE(ul->answers) ? PAGE_ALIGN(sizeof(*ul->answers)) : 0);
 }
 
 /* -- on and off */
@@ -352,6 +384,18 @@ static int hook(struct natflow_urllogger *ul)
 	return nf_register_net_hooks(ul->nn->net, ul->ops, NATFLOW_URL_HOOKS);
 }
 
+/* A rate that lives as long as the namespace. */
+static int share_out(struct natflow_rate **rate, u32 events)
+{
+	struct natflow_rate *new;
+
+	if (*rate)
+		return 0;
+	new = natflow_rate_alloc(events, 2 * events, 8 * events);
+	smp_store_release(rate, new);	/* pairs with READ_ONCE() of natflow_urllogger_refused() */
+	return new ? 0 : -ENOMEM;
+}
+
 static int switch_on(struct natflow_urllogger *ul)
 {
 	struct natflow_net *nn = ul->nn;
@@ -361,6 +405,8 @@ static int switch_on(struct natflow_urllogger *ul)
 		ul->hints = natflow_hints_alloc();
 	if (!ul->questions)
 		ul->questions = natflow_questions_alloc();
+	if (share_out(&ul->answers, ANSWERS))
+		err = -ENOMEM;
 	if (natflow_inspection_start(ul) || !ul->hints || !ul->questions)
 		err = -ENOMEM;
 	if (!err)
@@ -495,5 +541,6 @@ void natflow_urllogger_net_exit(struct natflow_net *nn)
 	kfree(rcu_dereference_protected(ul->skip, true));
 	natflow_questions_free(ul->questions);
 	natflow_hints_free(ul->hints);
+	vfree(ul->answers);
 	kfree(ul);
 }

@@ -101,8 +101,11 @@ void natflow_urls_summary(struct natflow_net *nn, struct seq_file *m)
 	struct natflow_names_log *log = natflow_urllogger_log(nn);
 	u32 hints;
 	u64 gone;
+	u64 answers;
 
 	seq_printf(m, "names_bytes %zu\n", natflow_urllogger_bytes(nn));
+	natflow_urllogger_refused(nn, &answers);
+	seq_printf(m, "answers_refused %llu\n", answers);
 	spin_lock_bh(&log->ring.lock);
 	seq_printf(m, "names_produced %llu\n", log->produced);
 	seq_printf(m, "names_merged %llu\n", log->merged);

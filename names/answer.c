@@ -2,6 +2,9 @@
 /*
  * Packets that natflow sends or rewrites in place of the other side's. Each carries
  * the conntrack of the packet it answers, so that NAT is undone.
+ *
+ * The source of a packet may be forged. So nobody is sent much more than it sent, and
+ * no more packets than its share.
  */
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
@@ -250,10 +253,21 @@ bool natflow_answer_turn(struct natflow_segment *s)
 
 /**
  * natflow_answer_prohibited() - send ICMP "administratively prohibited"
- * @s: datagram that is dropped; RFC 1812 section 5.2.7.1, RFC 4443 section 3.1
+ * @s: datagram that is dropped; it is trimmed. RFC 1812 section 5.2.7.1, RFC 4443 section 3.1
+ *
+ * The message quotes so much less of the datagram that it is not larger. A datagram
+ * too small for that is not answered.
+ *
+ * Context: a netfilter hook, BH disabled.
  */
 void natflow_answer_prohibited(const struct natflow_segment *s)
 {
+	const unsigned int head = s->family == NFPROTO_IPV4 ?
+				  sizeof(struct iphdr) + sizeof(struct icmphdr) :
+				  sizeof(struct ipv6hdr) + sizeof(struct icmp6hdr);
+
+	if (s->skb->len < s->data + head || pskb_trim(s->skb, s->skb->len - head))
+		return;
 	if (s->family == NFPROTO_IPV4)
 		icmp_send(s->skb, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, 0);
 	else

@@ -185,7 +185,7 @@ static unsigned int take_question(struct natflow_urllogger *ul, struct natflow_s
 		return NF_ACCEPT;
 	}
 	len = natflow_dns_reply(w->reply, sizeof(w->reply), w->msg, &w->dns, &acl->dns, answer);
-	if (len)
+	if (len && natflow_client_may(ul->answers, s))
 		natflow_answer_udp(s, w->reply, len);
 	return NF_DROP;
 }

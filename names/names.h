@@ -19,6 +19,7 @@
 struct natflow_acl;
 struct natflow_hints;
 struct natflow_questions;
+struct natflow_rate;
 struct nf_conn;
 
 #define NATFLOW_URL_HOOKS 6
@@ -46,6 +47,7 @@ struct natflow_urllogger {
 	struct natflow_syn *syn;	/* NATFLOW_URL_SYNS slots; allocated when first enabled */
 	struct nf_conn **passing;	/* NATFLOW_URL_PASSING slots; likewise */
 	struct natflow_places places;	/* of @flows */
+	struct natflow_rate *answers;	/* packets that natflow generates; likewise */
 	struct delayed_work tick;	/* ages and ends inspections */
 	unsigned int minute;		/* of the week, at the last review by time; only @tick */
 	struct natflow_names_log log;

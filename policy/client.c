@@ -2,6 +2,8 @@
 /* The client of a packet: the originator of its conntrack. */
 #include <linux/if_arp.h>
 #include <linux/netdevice.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <net/arp.h>
 #include <net/ndisc.h>
 #include <net/neighbour.h>
@@ -75,4 +77,23 @@ void natflow_client_note(struct natflow_site_client *client, const struct natflo
 void natflow_client_sharer(struct natflow_sharer *who, const struct natflow_site_client *client)
 {
 	natflow_sharer_set(who, client->family, client->addr, client->mac, client->dev);
+}
+
+/**
+ * natflow_client_may() - may the sender of a packet cause an event
+ * @rate: rate of such events; an event that is allowed is counted
+ * @s: packet, of either direction
+ *
+ * Context: a netfilter hook, BH disabled.
+ */
+bool natflow_client_may(struct natflow_rate *rate, const struct natflow_segment *s)
+{
+	static const u8 none[ETH_ALEN];
+	const u8 *addr = s->family == NFPROTO_IPV4 ? (const u8 *)&ip_hdr(s->skb)->saddr :
+						     (const u8 *)&ipv6_hdr(s->skb)->saddr;
+	struct natflow_sharer who;
+
+	natflow_sharer_set(&who, s->family, addr, natflow_segment_mac(s) ?: none,
+			   s->skb->dev ? s->skb->dev->name : "");
+	return natflow_rate_allows(rate, &who);
 }

@@ -49,6 +49,16 @@ static inline bool natflow_ct_answered(const struct nf_conn *ct)
 	return test_bit(IPS_SEEN_REPLY_BIT, &ct->status);
 }
 
+/*
+ * Did the client acknowledge what the server sent? Then its address is not forged. A
+ * lone segment may create a conntrack (nf_conntrack_tcp_loose), but it is assured only
+ * by an answer other than RST (nf_conntrack_proto_tcp.c:nf_conntrack_tcp_packet()).
+ */
+static inline bool natflow_ct_assured(const struct nf_conn *ct)
+{
+	return test_bit(IPS_ASSURED_BIT, &ct->status);
+}
+
 /* Do its ends still use the connection? For UDP this is unknown until it times out. */
 static inline bool natflow_ct_open(const struct nf_conn *ct)
 {

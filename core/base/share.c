@@ -9,6 +9,7 @@
 #include <linux/random.h>
 #include <linux/siphash.h>
 #include <linux/string.h>
+#include <linux/vmalloc.h>
 #include "share.h"
 
 #define BURST_NS	(NSEC_PER_SEC / 2)	/* events of so much time may come at once */
@@ -141,11 +142,11 @@ void natflow_share_give(struct natflow_share *share, const struct natflow_sharer
  * @of_all: of all clients, not 0
  *
  * Context: process, may sleep.
- * Return: the rate, freed with kvfree(), or NULL.
+ * Return: the rate, of whole pages, freed with vfree(), or NULL.
  */
 struct natflow_rate *natflow_rate_alloc(u32 of_address, u32 of_entry, u32 of_all)
 {
-	struct natflow_rate *rate = kvzalloc(sizeof(*rate), GFP_KERNEL_ACCOUNT);
+	struct natflow_rate *rate = __vmalloc(sizeof(*rate), GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 
 	if (!rate)
 		return NULL;
@@ -198,7 +199,27 @@ bool natflow_rate_allows(struct natflow_rate *rate, const struct natflow_sharer 
 			for (row = 0; row < 2; row++)
 				charge(&rate->due[by][row][who->slot[by][row]], now,
 				       rate->gap[by]);
+	} else {
+		rate->refused++;
 	}
 	spin_unlock(&rate->lock);
 	return allowed;
+}
+
+/**
+ * natflow_rate_refused() - how many events were not allowed so far
+ * @rate: rate, or NULL
+ *
+ * Context: process.
+ */
+u64 natflow_rate_refused(struct natflow_rate *rate)
+{
+	u64 refused;
+
+	if (!rate)
+		return 0;
+	spin_lock_bh(&rate->lock);
+	refused = rate->refused;
+	spin_unlock_bh(&rate->lock);
+	return refused;
 }

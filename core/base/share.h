@@ -44,6 +44,7 @@ struct natflow_share {
 /* Events a second: of one address, of one entry, of all. Each may come in a burst. */
 struct natflow_rate {
 	spinlock_t lock;	/* all below; BH disabled, innermost */
+	u64 refused;		/* events that were not allowed */
 	u64 gap[NATFLOW_SHARE_BYS], all_gap;	/* ns from one event to the next */
 	u64 due[NATFLOW_SHARE_BYS][2][NATFLOW_SHARE_SLOTS], all_due;	/* ns, CLOCK_MONOTONIC */
 };
@@ -56,6 +57,7 @@ bool natflow_share_take(struct natflow_share *share, const struct natflow_sharer
 void natflow_share_give(struct natflow_share *share, const struct natflow_sharer *who, u32 units);
 
 struct natflow_rate *natflow_rate_alloc(u32 of_address, u32 of_entry, u32 of_all);
+u64 natflow_rate_refused(struct natflow_rate *rate);
 bool natflow_rate_allows(struct natflow_rate *rate, const struct natflow_sharer *who);
 
 #endif /* _NATFLOW_CORE_BASE_SHARE_H */
