@@ -108,7 +108,7 @@ static __always_inline enum natflow_reason find(struct ctx *c, const u8 family)
 		   SKB_GSO_DODGY | SKB_GSO_UDP_L4 | SKB_GSO_FRAGLIST | NATFLOW_COMPAT_GSO_ACCECN)
 
 /* Check the size of each packet on the wire, and the start of an unfinished checksum. */
-static __always_inline enum natflow_reason check_size(const struct ctx *c)
+static __always_inline enum natflow_reason check_size(struct ctx *c)
 {
 	const struct sk_buff *skb = c->skb;
 	u32 len = c->pkt.len;
@@ -118,6 +118,8 @@ static __always_inline enum natflow_reason check_size(const struct ctx *c)
 			return NATFLOW_GSO_TYPE;
 		if (unlikely(len != skb->len))
 			return NATFLOW_IP_LENGTH;
+		if (c->pkt.proto == IPPROTO_UDP && READ_ONCE(c->nn->quic))
+			c->pkt.look |= NATFLOW_LOOK_QUIC;
 		len = c->pkt.payload + skb_shinfo(skb)->gso_size;
 	}
 	/* A killed egress has MTU 0. */
@@ -142,6 +144,26 @@ static bool is_watched(const struct natflow_dir *dir, const struct sk_buff *skb,
 	return len && (s32)(ntohl(tcp->seq) + len - from) > 0;
 }
 
+/* May a datagram of this packet open a QUIC connection, whose name the stack reads? */
+static bool opens_quic(const struct natflow_dir *dir, const struct sk_buff *skb)
+{
+	const unsigned int head = sizeof(struct udphdr) + (natflow_dir_is(dir, NFPROTO_IPV4) ?
+				  sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+	const unsigned int step = skb_is_gso(skb) ? skb_shinfo(skb)->gso_size : skb->len;
+	u8 buffer[NATFLOW_QUIC_HEAD];
+	unsigned int at;
+
+	if (dir->flags & NATFLOW_DIR_REPLY || step < NATFLOW_QUIC_DATAGRAM_MIN)
+		return false;
+	for (at = head; at < skb->len; at += step) {
+		const u8 *data = skb_header_pointer(skb, at, sizeof(buffer), buffer);
+
+		if (data && natflow_quic_is_long(data))
+			return true;
+	}
+	return false;
+}
+
 /* Returned by value, in registers: its address would force struct ctx into memory. */
 struct sent {
 	u32 mark, priority;		/* as the packet must leave */
@@ -158,6 +180,8 @@ static noinline struct sent check_cold(const struct natflow_dir *dir, struct nat
 	};
 	struct natflow_seen seen;
 
+	if (look & NATFLOW_LOOK_QUIC && READ_ONCE(flow->nn->quic) && opens_quic(dir, skb))
+		return (struct sent){ .reason = NATFLOW_WATCHED };
 	natflow_seen_read(flow, dir, &seen);
 	if (seen.meta.watched && is_watched(dir, skb, len, seen.meta.watch_from))
 		return (struct sent){ .reason = NATFLOW_WATCHED };

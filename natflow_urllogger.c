@@ -22,6 +22,7 @@
 #include "names/inspection.h"
 #include "names/names.h"
 #include "names/questions.h"
+#include "names/quic.h"
 #include "natflow_urllogger.h"
 #include "policy/acl.h"
 #include "policy/client.h"
@@ -29,6 +30,7 @@
 #define TICK		(HZ / 2)
 
 /* A second and address. An entry (MAC or device) has twice as many, all have 8 times. */
+#define TRIALS		500	/* datagrams of QUIC that are decrypted */
 #define ANSWERS		1000	/* packets that natflow generates */
 
 /* -- a packet of a flow */
@@ -110,6 +112,20 @@ static unsigned int inspect(struct natflow_urllogger *ul, struct natflow_segment
 	return verdict;
 }
 
+/* QUIC may use port 53, too. */
+static unsigned int inspect_dns(struct natflow_urllogger *ul, struct natflow_segment *s,
+				const struct nf_hook_state *state)
+{
+	bool sought = natflow_quic_is_sought(s);
+	unsigned int verdict = NF_ACCEPT;
+
+	if (sought || natflow_inspection_exists(ul, s->ct))
+		verdict = inspect(ul, s);
+	if (verdict != NF_ACCEPT || sought)
+		return verdict;
+	return natflow_dns_inspect(ul, s, state);
+}
+
 static bool is_dns(const struct natflow_segment *s)
 {
 	return s->proto == IPPROTO_UDP && natflow_dns_is(s->ct);
@@ -126,7 +142,7 @@ static noinline unsigned int look(struct natflow_urllogger *ul, struct sk_buff *
 	local_bh_disable();
 	before = natflow_charge_begin(ul->nn);
 	if (natflow_segment_read(&s, skb, state->pf))
-		verdict = is_dns(&s) ? natflow_dns_inspect(ul, &s, state) : inspect(ul, &s);
+		verdict = is_dns(&s) ? inspect_dns(ul, &s, state) : inspect(ul, &s);
 	natflow_charge_end(before);
 	local_bh_enable();
 	return verdict;
@@ -147,13 +163,30 @@ static bool may_sync(const struct sk_buff *skb, u8 pf)
 	return skb_headlen(skb) < at + sizeof(*th) || th->syn;
 }
 
+/* May this datagram open a QUIC connection? Only large ones do. */
+static bool may_open(const struct sk_buff *skb, u8 pf)
+{
+	const unsigned int head = sizeof(struct udphdr) +
+				  (pf == NFPROTO_IPV4 ? ip_hdrlen(skb) : sizeof(struct ipv6hdr));
+
+	if (skb->len < head + NATFLOW_QUIC_DATAGRAM_MIN)
+		return false;
+	return skb_is_gso(skb) || skb_headlen(skb) < head + NATFLOW_QUIC_HEAD ||
+	       (pf == NFPROTO_IPV6 && ipv6_hdr(skb)->nexthdr != IPPROTO_UDP) ||
+	       natflow_quic_is_long(skb->data + head);
+}
+
+static bool may_begin(const struct nf_conn *ct, const struct sk_buff *skb, u8 pf)
+{
+	return natflow_ct_proto(ct) == IPPROTO_TCP ? may_sync(skb, pf) : may_open(skb, pf);
+}
+
 /* FORWARD, after the firewall's rules, both families. */
 static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	const struct nf_conn *ct = (const struct nf_conn *)skb_nfct(skb);
 
-	if (natflow_inspection_passes(priv, ct) &&
-	    (natflow_ct_proto(ct) != IPPROTO_TCP || !may_sync(skb, state->pf)))
+	if (natflow_inspection_passes(priv, ct) && !may_begin(ct, skb, state->pf))
 		return NF_ACCEPT;
 	return look(priv, skb, state);
 }
@@ -222,15 +255,17 @@ static void tick(struct work_struct *work)
  * natflow_urllogger_refused() - what clients were refused beyond their share
  * @nn: namespace
  * @answers: packets that natflow did not send
+ * @trials: datagrams of QUIC that it did not decrypt
  *
  * Context: process.
  */
-void natflow_urllogger_refused(const struct natflow_net *nn, u64 *answers)
+void natflow_urllogger_refused(const struct natflow_net *nn, u64 *answers, u64 *trials)
 {
 	const struct natflow_urllogger *ul = natflow_urllogger(nn);
 
 	/* What they point to is initialized before: see share_out(). */
 	*answers = natflow_rate_refused(READ_ONCE(ul->answers));
+	*trials = natflow_rate_refused(READ_ONCE(ul->trials));
 }
 
 /* -- settings, for control/ */
@@ -354,6 +389,7 @@ size_t natflow_urllogger_bytes(const struct natflow_net *nn)
 	return natflow_names_log_bytes(&ul->log) + natflow_inspection_bytes(ul) +
 	       (READ_ONCE(ul->hints) ? natflow_hints_bytes() : 0) +
 	       (READ_ONCE(ul->questions) ? natflow_questions_bytes() : 0) +
+	       (READ_ONCE(ul->trials) ? PAGE_ALIGN(sizeof(*ul->trials)) : 0) +
 	       (READ_ONCE(ul->answers) ? PAGE_ALIGN(sizeof(*ul->answers)) : 0);
 }
 
@@ -405,7 +441,7 @@ static int switch_on(struct natflow_urllogger *ul)
 		ul->hints = natflow_hints_alloc();
 	if (!ul->questions)
 		ul->questions = natflow_questions_alloc();
-	if (share_out(&ul->answers, ANSWERS))
+	if (share_out(&ul->trials, TRIALS) || share_out(&ul->answers, ANSWERS))
 		err = -ENOMEM;
 	if (natflow_inspection_start(ul) || !ul->hints || !ul->questions)
 		err = -ENOMEM;
@@ -421,6 +457,7 @@ static int switch_on(struct natflow_urllogger *ul)
 		goto err_remove;
 	schedule_delayed_work(&ul->tick, TICK);
 	WRITE_ONCE(ul->enabled, true);
+	WRITE_ONCE(nn->quic, true);
 	return 0;
 
 err_remove:
@@ -434,6 +471,7 @@ static void switch_off(struct natflow_urllogger *ul)
 {
 	struct natflow_net *nn = ul->nn;
 
+	WRITE_ONCE(nn->quic, false);
 	WRITE_ONCE(ul->enabled, false);
 	nf_unregister_net_hooks(nn->net, ul->ops, NATFLOW_URL_HOOKS);
 	natflow_ct_untrack(nn->net);
@@ -541,6 +579,7 @@ void natflow_urllogger_net_exit(struct natflow_net *nn)
 	kfree(rcu_dereference_protected(ul->skip, true));
 	natflow_questions_free(ul->questions);
 	natflow_hints_free(ul->hints);
+	vfree(ul->trials);
 	vfree(ul->answers);
 	kfree(ul);
 }

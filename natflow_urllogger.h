@@ -14,7 +14,7 @@ void natflow_urllogger_net_stop(struct natflow_net *nn);
 void natflow_urllogger_net_exit(struct natflow_net *nn);
 int natflow_urllogger_enable(struct natflow_net *nn, bool on);
 bool natflow_urllogger_enabled(const struct natflow_net *nn);
-void natflow_urllogger_refused(const struct natflow_net *nn, u64 *answers);
+void natflow_urllogger_refused(const struct natflow_net *nn, u64 *answers, u64 *trials);
 u32 natflow_urllogger_get(const struct natflow_net *nn, enum natflow_names_setting which);
 void natflow_urllogger_set(struct natflow_net *nn, enum natflow_names_setting which, u32 value);
 const struct natflow_log_skip *natflow_urllogger_skip(const struct natflow_net *nn);

@@ -99,13 +99,13 @@ static const struct seq_operations urls_ops = {
 void natflow_urls_summary(struct natflow_net *nn, struct seq_file *m)
 {
 	struct natflow_names_log *log = natflow_urllogger_log(nn);
+	u64 gone, answers, trials;
 	u32 hints;
-	u64 gone;
-	u64 answers;
 
 	seq_printf(m, "names_bytes %zu\n", natflow_urllogger_bytes(nn));
-	natflow_urllogger_refused(nn, &answers);
+	natflow_urllogger_refused(nn, &answers, &trials);
 	seq_printf(m, "answers_refused %llu\n", answers);
+	seq_printf(m, "decryptions_refused %llu\n", trials);
 	spin_lock_bh(&log->ring.lock);
 	seq_printf(m, "names_produced %llu\n", log->produced);
 	seq_printf(m, "names_merged %llu\n", log->merged);

@@ -14,7 +14,8 @@
 #define NATFLOW_LOOK_ECN	(0x3ULL << 28)
 #define NATFLOW_LOOK_DSCP	(0x3fULL << 30)		/* behind it: IPv6's version */
 #define NATFLOW_LOOK_TOS	(NATFLOW_LOOK_ECN | NATFLOW_LOOK_DSCP)
-#define NATFLOW_LOOK_FLAGS	(0xffULL << 56)		/* no packet sets these */
+#define NATFLOW_LOOK_FLAGS	(0xffULL << 56)		/* no header field: set by others */
+#define NATFLOW_LOOK_QUIC	BIT_ULL(63)		/* may hold QUIC's natflow_quic_is_long() */
 
 static __always_inline u64 natflow_look_ip4(const struct iphdr *iph)
 {

@@ -9,6 +9,7 @@
 #define _NATFLOW_LIB_PKT_H
 
 #include "key.h"
+#include "longhead.h"
 #include "look.h"
 #include "../include/uapi/linux/natflow_reason.h"
 
@@ -119,6 +120,9 @@ natflow_pkt_parse_l4(const u8 *data, u32 way, struct natflow_pkt *pkt, const u8 
 		ulen = l4[4] << 8 | l4[5];
 		if (unlikely(ulen < sizeof(struct udphdr) || ulen > room))
 			return NATFLOW_L4_HEADER;
+		if (unlikely(ulen >= sizeof(struct udphdr) + NATFLOW_QUIC_DATAGRAM_MIN) &&
+		    unlikely(natflow_quic_is_long(l4 + sizeof(struct udphdr))))
+			pkt->look |= NATFLOW_LOOK_QUIC;
 		pkt->payload = pkt->l4 + sizeof(struct udphdr);
 		pkt->tcp_flags = NATFLOW_TCP_ACK;
 	} else if (family == NFPROTO_IPV6 && natflow_is_extension(pkt->proto)) {

@@ -41,6 +41,14 @@ enum natflow_inspection_state {
 	NATFLOW_INSPECTION_WATCHED,
 };
 
+/* The QUIC connections of a flow: they may begin at the same time. */
+struct natflow_flow_quic {
+	struct natflow_quic keys;
+	struct natflow_gather begun[NATFLOW_QUIC_CONNS];	/* their hellos, but of @at */
+	u8 action[NATFLOW_QUIC_CONNS];	/* for their packets, enum natflow_url_action */
+	u8 at;				/* the connection of natflow_inspection.gather */
+};
+
 struct natflow_inspection {
 	struct rhash_head node;		/* natflow_urllogger.flows */
 	struct nf_conn *ct;		/* key of @node; one reference */
@@ -74,7 +82,7 @@ struct natflow_inspection {
 	u32 stamp;			/* TSval of the client's last segment in order */
 	unsigned long born;		/* jiffies; of the first payload of this request, if any */
 	struct natflow_gather gather;
-	struct natflow_quic *quic;	/* UDP only */
+	struct natflow_flow_quic *quic;	/* UDP only */
 	char *host;			/* the name, for rules that come later; or NULL */
 	struct natflow_site_client client;	/* for these rules; from the first payload on */
 };

@@ -74,7 +74,7 @@ static void free_rcu_cb(struct rcu_head *rcu)
 
 	unpass(in);
 	natflow_stream_free(&in->place, &in->gather);
-	natflow_stream_give(&in->place, in->quic, sizeof(*in->quic));
+	natflow_quic_free(in);
 	natflow_ct_put(in->ct);
 	kfree(in->host);
 	kfree(in);
@@ -198,7 +198,7 @@ static void settle(struct natflow_inspection *in, const struct natflow_segment *
 static bool may_begin(const struct natflow_segment *s)
 {
 	if (s->proto != IPPROTO_TCP)
-		return s->dir == IP_CT_DIR_ORIGINAL && natflow_quic_may_begin(s);
+		return natflow_quic_is_sought(s);
 	if (s->flags & NATFLOW_TCP_RST)
 		return false;
 	if (s->dir == IP_CT_DIR_REPLY)
@@ -287,6 +287,10 @@ static bool seek(struct natflow_inspection *in, const struct natflow_segment *s)
 {
 	u16 doubts = in->doubts;
 
+	if (in->quic && s->dir == IP_CT_DIR_REPLY && natflow_quic_refuses(s)) {
+		natflow_quic_forget(in);
+		return true;
+	}
 	if (s->dir == IP_CT_DIR_ORIGINAL && !in->client.family)
 		natflow_client_note(&in->client, s, NULL);
 	if (s->proto == IPPROTO_TCP && s->dir == IP_CT_DIR_ORIGINAL && !in->based && !s->len)
@@ -304,6 +308,7 @@ static struct natflow_inspection_verdict inspect(struct natflow_inspection *in,
 {
 	bool was_decided = natflow_inspection_is_decided(in);
 	struct natflow_inspection_verdict v = {};
+	u8 action = NATFLOW_URL_RECORD;
 
 	lockdep_assert_held(&in->lock);
 	if (natflow_tcp_is_answer(s) && natflow_tcp_sync(in, s))
@@ -312,9 +317,13 @@ static struct natflow_inspection_verdict inspect(struct natflow_inspection *in,
 		v.end = NATFLOW_END_INSPECT;
 	if (in->place.pool == NATFLOW_PLACES_WAITING && is_proof(in, s))
 		settle(in, s);
+	if (was_decided && !natflow_url_blocks(in->action) && natflow_quic_is_sought(s))
+		action = natflow_quic_later(in, s);
 	if (!natflow_inspection_is_decided(in) && !seek(in, s))
 		v.doubtful = natflow_names_setting(in->ul, NATFLOW_NAMES_CLOSED);
-	v.action = natflow_inspection_is_decided(in) ? in->action : NATFLOW_URL_RECORD;
+	if (natflow_inspection_is_decided(in) && natflow_url_blocks(in->action))
+		action = in->action;
+	v.action = action;
 	v.first = !was_decided;
 	update_pass(in);
 	return v;
@@ -342,6 +351,7 @@ struct natflow_inspection_verdict natflow_inspection_packet(struct natflow_urllo
 	struct natflow_inspection_verdict v = { .action = NATFLOW_URL_RECORD };
 	struct natflow_inspection *in = find(ul, s->ct);
 	enum natflow_reason lack = NATFLOW_OK;
+	bool begun = false;
 
 	if (!in) {
 		natflow_tcp_note_syn(ul, s);
@@ -351,6 +361,7 @@ struct natflow_inspection_verdict natflow_inspection_packet(struct natflow_urllo
 			return v;
 		}
 		in = begin(ul, s, &lack);
+		begun = true;
 	}
 	if (!in) {
 		natflow_stats_reason(ul->nn->pcpu, lack);
@@ -358,6 +369,9 @@ struct natflow_inspection_verdict natflow_inspection_packet(struct natflow_urllo
 		return v;
 	}
 	spin_lock(&in->lock);
+	/* Another protocol came first: the flow goes on, whatever this packet is. */
+	if (begun && s->proto == IPPROTO_UDP && natflow_ct_answered(s->ct))
+		natflow_inspection_conclude(in, NATFLOW_OK, NATFLOW_URL_RECORD);
 	v = inspect(in, s);
 	spin_unlock(&in->lock);
 	/* The datagram is dropped, and nobody will find its conntrack. */
@@ -365,6 +379,18 @@ struct natflow_inspection_verdict natflow_inspection_packet(struct natflow_urllo
 	    !natflow_ct_confirmed(s->ct))
 		forget(in);
 	return v;
+}
+
+/**
+ * natflow_inspection_exists() - is a flow inspected, or was it
+ * @ul: the namespace's state
+ * @ct: conntrack
+ *
+ * Context: RCU read side.
+ */
+bool natflow_inspection_exists(struct natflow_urllogger *ul, const struct nf_conn *ct)
+{
+	return find(ul, ct);
 }
 
 /**

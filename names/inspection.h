@@ -43,6 +43,7 @@ void natflow_inspection_stop(struct natflow_urllogger *ul);
 void natflow_inspection_exit(struct natflow_urllogger *ul);
 struct natflow_inspection_verdict natflow_inspection_packet(struct natflow_urllogger *ul,
 							    const struct natflow_segment *s);
+bool natflow_inspection_exists(struct natflow_urllogger *ul, const struct nf_conn *ct);
 enum natflow_reason natflow_inspection_learn(struct natflow_urllogger *ul,
 					     const struct nf_conn *ct,
 					     struct natflow_watch *watch);

@@ -47,6 +47,7 @@ struct natflow_urllogger {
 	struct natflow_syn *syn;	/* NATFLOW_URL_SYNS slots; allocated when first enabled */
 	struct nf_conn **passing;	/* NATFLOW_URL_PASSING slots; likewise */
 	struct natflow_places places;	/* of @flows */
+	struct natflow_rate *trials;	/* datagrams that are decrypted; likewise */
 	struct natflow_rate *answers;	/* packets that natflow generates; likewise */
 	struct delayed_work tick;	/* ages and ends inspections */
 	unsigned int minute;		/* of the week, at the last review by time; only @tick */

@@ -249,6 +249,36 @@ void natflow_outcome_named(struct natflow_inspection *in, const struct natflow_n
 }
 
 /**
+ * natflow_outcome_later() - another connection of a flow that passes said a name
+ * @in: inspection, DECIDED, its lock held
+ * @name: as of natflow_outcome_named()
+ * @other: likewise
+ *
+ * The flow goes on: whoever knows its addresses could end it with a forged packet.
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: the action for packets of that connection, enum natflow_url_action.
+ */
+u8 natflow_outcome_later(struct natflow_inspection *in, const struct natflow_name *name,
+			 const struct natflow_name *other)
+{
+	enum natflow_reason outcome = in->gather.last ? NATFLOW_NAME_UNTRUSTED : NATFLOW_NAME_KNOWN;
+	u8 action;
+
+	if (!name->said.host->len) {
+		natflow_inspection_count(in, NATFLOW_NAME_NONE);
+		return NATFLOW_URL_RECORD;
+	}
+	natflow_inspection_count(in, outcome);
+	action = judge(in, name, other, in->gather.last ? NATFLOW_URL_DIFFERS : 0);
+	if (natflow_url_blocks(action))
+		return action;
+	if (!keep_host(in, &name->said))
+		natflow_inspection_count(in, NATFLOW_NAME_MEMORY);
+	return outcome == NATFLOW_NAME_KNOWN ? action : natflow_names_without(in->ul, outcome);
+}
+
+/**
  * natflow_outcome_review() - rules changed: judge the flow's name by the new ones
  * @in: inspection, its lock held
  *

@@ -14,6 +14,8 @@ void natflow_outcome_named(struct natflow_inspection *in, const struct natflow_n
 void natflow_outcome_chunk(struct natflow_inspection *in, const struct natflow_said *said,
 			   bool sure);
 void natflow_outcome_without(struct natflow_inspection *in, enum natflow_reason outcome);
+u8 natflow_outcome_later(struct natflow_inspection *in, const struct natflow_name *name,
+			 const struct natflow_name *other);
 bool natflow_outcome_review(struct natflow_inspection *in);
 
 #endif /* _NATFLOW_NAMES_OUTCOME_H */

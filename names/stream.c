@@ -5,6 +5,7 @@
 #include "stream.h"
 
 #define STREAM_MIN	256	/* smallest buffer */
+#define WAITING_MAX	32	/* pieces that wait: each piece that comes looks at all */
 
 /**
  * natflow_stream_alloc() - allocate memory that counts against a client's share
@@ -93,22 +94,13 @@ static enum natflow_reason move(struct natflow_place *place, struct natflow_gath
 	return NATFLOW_OK;
 }
 
-/**
- * natflow_stream_grow() - make room for what natflow_gather_put() could not take
- * @place: place of an inspection, whose lock is held
- * @g: its buffer
- * @least: bytes of the smallest buffer
- *
- * Context: RCU read side, BH disabled.
- * Return: NATFLOW_OK, NATFLOW_NAME_BUDGET, NATFLOW_NAME_SHARE or NATFLOW_NAME_MEMORY.
- */
-enum natflow_reason natflow_stream_grow(struct natflow_place *place, struct natflow_gather *g,
-					u32 least)
+/* Make room for what natflow_gather_put() could not take. */
+static enum natflow_reason grow(struct natflow_place *place, struct natflow_gather *g)
 {
 	if (g->want > NATFLOW_STREAM_MAX)
 		return NATFLOW_NAME_BUDGET;
 	if (g->want != g->size || !g->size)
-		return move(place, g, max_t(u32, roundup_pow_of_two(g->want), least));
+		return move(place, g, max_t(u32, roundup_pow_of_two(g->want), STREAM_MIN));
 	g->last = natflow_stream_alloc(place, g->size);
 	if (!g->last)
 		return natflow_stream_lack(place);
@@ -122,6 +114,8 @@ enum natflow_reason natflow_stream_grow(struct natflow_place *place, struct natf
  */
 static u32 reach(const struct natflow_gather *g)
 {
+	if (g->waiting >= WAITING_MAX)
+		return NATFLOW_STREAM_MAX;
 	return max(g->size, min_t(u32, STREAM_MIN + 4 * g->arrived, NATFLOW_STREAM_MAX));
 }
 
@@ -131,7 +125,7 @@ static enum natflow_reason put(struct natflow_place *place, struct natflow_gathe
 	enum natflow_reason reason = NATFLOW_OK;
 
 	while (!reason && natflow_gather_put(g, at, data, len))
-		reason = natflow_stream_grow(place, g, STREAM_MIN);
+		reason = grow(place, g);
 	return reason;
 }
 
@@ -154,6 +148,7 @@ static enum natflow_reason drain(struct natflow_place *place, struct natflow_gat
 			p = &piece->next;
 		} else {
 			*p = piece->next;
+			g->waiting--;
 			natflow_stream_give(place, piece, struct_size(piece, data, piece->done));
 		}
 	}
@@ -174,15 +169,29 @@ static enum natflow_reason wait(struct natflow_place *place, struct natflow_gath
 	while (*end)
 		end = &(*end)->next;
 	*end = piece;
+	g->waiting++;
 	return NATFLOW_OK;
 }
 
-static enum natflow_reason take(struct natflow_place *place, struct natflow_gather *g, u32 at,
-				const u8 *data, u32 len)
+/**
+ * natflow_stream_take() - buffer a piece of the stream
+ * @place: place of an inspection, whose lock is held
+ * @g: its buffer
+ * @at: where it goes in the buffer
+ * @data: its bytes
+ * @len: number of bytes
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: NATFLOW_OK, NATFLOW_NAME_BUDGET, NATFLOW_NAME_SHARE or NATFLOW_NAME_MEMORY.
+ */
+enum natflow_reason natflow_stream_take(struct natflow_place *place, struct natflow_gather *g,
+					u32 at, const u8 *data, u32 len)
 {
 	enum natflow_reason reason;
 	u32 limit, n;
 
+	if (at > NATFLOW_STREAM_MAX - len)
+		return NATFLOW_NAME_BUDGET;
 	g->arrived += len;
 	reason = drain(place, g);
 	limit = reach(g);
@@ -217,7 +226,7 @@ enum natflow_reason natflow_stream_put(struct natflow_place *place, struct natfl
 	skb_prepare_seq_read(s->skb, s->data + from, s->data + from + len, &state);
 	while (!reason && (n = skb_seq_read(done, &data, &state))) {
 		n = min(n, len - done);		/* a block may extend beyond the payload */
-		reason = take(place, g, at + done, data, n);
+		reason = natflow_stream_take(place, g, at + done, data, n);
 		done += n;
 	}
 	skb_abort_seq_read(&state);

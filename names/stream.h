@@ -15,8 +15,8 @@ void *natflow_stream_alloc(struct natflow_place *place, u32 size);
 enum natflow_reason natflow_stream_lack(const struct natflow_place *place);
 void natflow_stream_give(struct natflow_place *place, const void *p, u32 size);
 void natflow_stream_free(struct natflow_place *place, struct natflow_gather *g);
-enum natflow_reason natflow_stream_grow(struct natflow_place *place, struct natflow_gather *g,
-					u32 least);
+enum natflow_reason natflow_stream_take(struct natflow_place *place, struct natflow_gather *g,
+					u32 at, const u8 *data, u32 len);
 enum natflow_reason natflow_stream_put(struct natflow_place *place, struct natflow_gather *g,
 				       const struct natflow_segment *s, u32 from, u32 at);
 

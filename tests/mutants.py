@@ -74,6 +74,8 @@ MUTANTS = (
     ("core/base/holder.c", "->count >\n\t       rb_entry(b", "->count <\n\t       rb_entry(b", "logs.clients_v6"),
     ("names/hints.c", "\told = victim(hints);\n", "\told = find(hints, BY_ADDRESS, &new->by[0].key) ?: victim(hints);\n", "logs.hints_v4"),
     ("names/log.c", "log->ring.open > OPEN_MAX", "log->ring.open > SLOTS", "logs.window"),
+    ("natflow_path.c", "\tif (look & NATFLOW_LOOK_QUIC && ", "\tif (!flow && ", "quic.same_socket_v4"),
+    ("names/quic.c", "\tc->done = !natflow_url_blocks(", "\tc->done = c || !natflow_url_blocks(", "quic.same_socket_v4"),
     ("natflow_urllogger.c", " && !natflow_ct_assured(s->ct))", " && !s->ct)", "generated.unverified_v4"),
     ("names/reading.c", "ack <= NATFLOW_ACK_PENDING && !natflow_outcome_blocks(in, said) &&\n\t    ", "!in && ", "evasion.(quic_low_ttl|far_ack_garbage_v4)"),
     ("policy/acl.c", "host[len - rule->len - 1] == '.'", "host", "hostacl.matching"),

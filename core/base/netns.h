@@ -126,6 +126,7 @@ struct natflow_net {
 	bool learning;			/* flows may be selected */
 	bool hooked;			/* @pre_ops and the like are registered; under @lock */
 	bool tracked;			/* natflow asked conntrack to track; under @lock */
+	bool quic;			/* clients' QUIC long headers take the stack */
 	u32 strict;			/* rules were seen to classify packets, see core/learn.c */
 	bool incomplete;		/* one of these failed while learning: the tick retries */
 	bool dead;			/* set at exit: no hook is registered any more */

@@ -31,6 +31,7 @@ struct natflow_gather {
 	u32 prefix;	/* contiguous bytes from the beginning */
 	u32 want;	/* after an error: the size needed, to be rounded up to 8 */
 	u32 arrived;	/* bytes of all pieces so far, less those that were discarded */
+	u32 waiting;	/* number of @ahead */
 	struct natflow_gather_piece *ahead;	/* pieces that wait, oldest first */
 };
 

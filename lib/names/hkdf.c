@@ -4,43 +4,43 @@
 
 #define LABEL_MAX 32	/* longest label in use, with "tls13 " and two length bytes */
 
-/* HMAC (RFC 2104), fed in pieces. */
-struct hmac {
-	struct natflow_sha256 inner;
-	u8 key[NATFLOW_SHA256_BLOCK];
-};
-
-static void hmac_init(struct hmac *h, const u8 *key, size_t len)
+/**
+ * natflow_hmac_set() - prepare a key of HMAC (RFC 2104)
+ * @hmac: to set
+ * @key: key
+ * @len: bytes
+ */
+void natflow_hmac_set(struct natflow_hmac *hmac, const u8 *key, size_t len)
 {
-	u8 pad[NATFLOW_SHA256_BLOCK];
+	u8 block[NATFLOW_SHA256_BLOCK] = {}, pad[NATFLOW_SHA256_BLOCK];
 	unsigned int i;
 
-	memset(h->key, 0, sizeof(h->key));
-	natflow_sha256_init(&h->inner);
-	if (len > sizeof(h->key)) {
-		natflow_sha256_add(&h->inner, key, len);
-		natflow_sha256_end(&h->inner, h->key);
-		natflow_sha256_init(&h->inner);
+	natflow_sha256_init(&hmac->inner);
+	if (len > sizeof(block)) {
+		natflow_sha256_add(&hmac->inner, key, len);
+		natflow_sha256_end(&hmac->inner, block);
+		natflow_sha256_init(&hmac->inner);
 	} else {
-		memcpy(h->key, key, len);
+		memcpy(block, key, len);
 	}
 	for (i = 0; i < sizeof(pad); i++)
-		pad[i] = h->key[i] ^ 0x36;
-	natflow_sha256_add(&h->inner, pad, sizeof(pad));
+		pad[i] = block[i] ^ 0x36;
+	natflow_sha256_add(&hmac->inner, pad, sizeof(pad));
+	for (i = 0; i < sizeof(pad); i++)
+		pad[i] = block[i] ^ 0x5c;
+	natflow_sha256_init(&hmac->outer);
+	natflow_sha256_add(&hmac->outer, pad, sizeof(pad));
 }
 
-static void hmac_end(struct hmac *h, u8 *mac)
+/* @inner: a copy of the key's, with the message added. */
+static void end(const struct natflow_hmac *hmac, struct natflow_sha256 *inner, u8 *mac)
 {
-	u8 pad[NATFLOW_SHA256_BLOCK], digest[NATFLOW_SHA256_SIZE];
-	unsigned int i;
+	struct natflow_sha256 outer = hmac->outer;
+	u8 digest[NATFLOW_SHA256_SIZE];
 
-	natflow_sha256_end(&h->inner, digest);
-	for (i = 0; i < sizeof(pad); i++)
-		pad[i] = h->key[i] ^ 0x5c;
-	natflow_sha256_init(&h->inner);
-	natflow_sha256_add(&h->inner, pad, sizeof(pad));
-	natflow_sha256_add(&h->inner, digest, sizeof(digest));
-	natflow_sha256_end(&h->inner, mac);
+	natflow_sha256_end(inner, digest);
+	natflow_sha256_add(&outer, digest, sizeof(digest));
+	natflow_sha256_end(&outer, mac);
 }
 
 /**
@@ -49,41 +49,45 @@ static void hmac_end(struct hmac *h, u8 *mac)
  * @salt_len: bytes
  * @key: input keying material
  * @key_len: bytes
- * @secret: NATFLOW_SHA256_SIZE bytes
+ * @secret: key of natflow_hkdf_expand(), to set
+ * @bytes: the same as NATFLOW_SHA256_SIZE bytes
  */
 void natflow_hkdf_extract(const u8 *salt, size_t salt_len, const u8 *key, size_t key_len,
-			  u8 *secret)
+			  struct natflow_hmac *secret, u8 *bytes)
 {
-	struct hmac h;
+	struct natflow_hmac h;
+	struct natflow_sha256 inner;
 
-	hmac_init(&h, salt, salt_len);
-	natflow_sha256_add(&h.inner, key, key_len);
-	hmac_end(&h, secret);
+	natflow_hmac_set(&h, salt, salt_len);
+	inner = h.inner;
+	natflow_sha256_add(&inner, key, key_len);
+	end(&h, &inner, bytes);
+	natflow_hmac_set(secret, bytes, NATFLOW_SHA256_SIZE);
 }
 
 /**
  * natflow_hkdf_expand() - RFC 5869 section 2.3
- * @secret: NATFLOW_SHA256_SIZE bytes
+ * @secret: key of NATFLOW_SHA256_SIZE bytes
  * @info: context
  * @info_len: bytes
  * @out: where to
  * @len: bytes wanted, at most 255 * NATFLOW_SHA256_SIZE
  */
-void natflow_hkdf_expand(const u8 *secret, const u8 *info, size_t info_len, u8 *out, size_t len)
+void natflow_hkdf_expand(const struct natflow_hmac *secret, const u8 *info, size_t info_len,
+			 u8 *out, size_t len)
 {
 	u8 block[NATFLOW_SHA256_SIZE], number = 0;
 	size_t have = 0;
 
 	while (len) {
 		size_t n = len < sizeof(block) ? len : sizeof(block);
-		struct hmac h;
+		struct natflow_sha256 inner = secret->inner;
 
-		hmac_init(&h, secret, NATFLOW_SHA256_SIZE);
-		natflow_sha256_add(&h.inner, block, have);
-		natflow_sha256_add(&h.inner, info, info_len);
+		natflow_sha256_add(&inner, block, have);
+		natflow_sha256_add(&inner, info, info_len);
 		number++;
-		natflow_sha256_add(&h.inner, &number, 1);
-		hmac_end(&h, block);
+		natflow_sha256_add(&inner, &number, 1);
+		end(secret, &inner, block);
 		have = sizeof(block);
 		memcpy(out, block, n);
 		out += n;
@@ -93,12 +97,12 @@ void natflow_hkdf_expand(const u8 *secret, const u8 *info, size_t info_len, u8 *
 
 /**
  * natflow_hkdf_label() - HKDF-Expand-Label with an empty context
- * @secret: NATFLOW_SHA256_SIZE bytes
+ * @secret: key of NATFLOW_SHA256_SIZE bytes
  * @label: without "tls13 "; at most 22 characters
  * @out: where to
  * @len: bytes wanted, below 256
  */
-void natflow_hkdf_label(const u8 *secret, const char *label, u8 *out, size_t len)
+void natflow_hkdf_label(const struct natflow_hmac *secret, const char *label, u8 *out, size_t len)
 {
 	static const u8 prefix[] = { 't', 'l', 's', '1', '3', ' ' };
 	size_t chars = strlen(label), n = 3 + sizeof(prefix);

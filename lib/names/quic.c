@@ -7,10 +7,13 @@
 #include "quic.h"
 
 /* RFC 9000 section 17.2 */
-#define LONG_HEADER 0x80
 #define TYPE_SHIFT 4
+#define RESERVED 0x0c		/* zero below the header protection */
 #define SAMPLE 16		/* bytes, taken as if the packet number had 4 */
 #define ID_MIN 8		/* bytes of a client's first choice, section 7.2 */
+
+/* Clients count from 0 by small steps; a larger one may be a decoy's. */
+#define JUMP_MAX 65536
 
 /* Initials per datagram that are tried; clients send one or two. */
 #define TRIES_MAX 4
@@ -27,14 +30,13 @@ struct version {
 };
 
 static const struct version versions[] = {
-	{ 1, 0, 3, { 0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
+	{ NATFLOW_QUIC_V1, 0, 3, { 0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
 		     0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a },
 	  "quic key", "quic iv", "quic hp" },
-	{ 0x6b3343cf, 1, 0, { 0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93,
+	{ NATFLOW_QUIC_V2, 1, 0, { 0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93,
 			      0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb, 0xf9, 0xbd, 0x2e, 0xd9 },
 	  "quicv2 key", "quicv2 iv", "quicv2 hp" },
-	/* the last draft, used by captures and old clients */
-	{ 0xff00001d, 0, 3, { 0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97,
+	{ NATFLOW_QUIC_DRAFT, 0, 3, { 0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97,
 			      0x86, 0xf1, 0x9c, 0x61, 0x11, 0xe0, 0x43, 0x90, 0xa8, 0x99 },
 	  "quic key", "quic iv", "quic hp" },
 };
@@ -95,9 +97,9 @@ static enum natflow_parsed read_header(const u8 *data, u32 len, struct packet *p
 	u64 token, rest;
 	u32 at = 5;
 
-	if (len < at || !(data[0] & LONG_HEADER))
+	if (len < at || !(data[0] & NATFLOW_QUIC_LONG))
 		return NATFLOW_PARSE_OTHER;
-	p->version = find_version((u32)data[1] << 24 | data[2] << 16 | data[3] << 8 | data[4]);
+	p->version = find_version(natflow_quic_version(data));
 	if (!p->version)
 		return NATFLOW_PARSE_OTHER;
 	p->type = data[0] >> TYPE_SHIFT & 3;
@@ -120,18 +122,23 @@ static enum natflow_parsed read_header(const u8 *data, u32 len, struct packet *p
 }
 
 /* RFC 9001 section 5.2 */
-static void derive(struct natflow_quic *keys, const struct version *version, const u8 *id, u8 len)
+static void derive(struct natflow_quic_conn *keys, const struct version *version, const u8 *id,
+		   u8 len)
 {
-	u8 initial[NATFLOW_SHA256_SIZE], client[NATFLOW_SHA256_SIZE];
+	u8 bytes[NATFLOW_SHA256_SIZE];
+	struct natflow_hmac secret;
 
-	natflow_hkdf_extract(version->salt, sizeof(version->salt), id, len, initial);
-	natflow_hkdf_label(initial, "client in", client, sizeof(client));
-	natflow_hkdf_label(client, version->key, keys->key, sizeof(keys->key));
-	natflow_hkdf_label(client, version->nonce, keys->nonce, sizeof(keys->nonce));
-	natflow_hkdf_label(client, version->mask, keys->mask_key, sizeof(keys->mask_key));
+	natflow_hkdf_extract(version->salt, sizeof(version->salt), id, len, &secret, bytes);
+	natflow_hkdf_label(&secret, "client in", bytes, sizeof(bytes));
+	natflow_hmac_set(&secret, bytes, sizeof(bytes));
+	natflow_hkdf_label(&secret, version->key, keys->key, sizeof(keys->key));
+	natflow_hkdf_label(&secret, version->nonce, keys->nonce, sizeof(keys->nonce));
+	natflow_hkdf_label(&secret, version->mask, keys->mask_key, sizeof(keys->mask_key));
+	keys->last = 0;
 	keys->next = 0;
+	keys->done = false;
 	keys->version = version->number;
-	memmove(keys->id, id, len);
+	memcpy(keys->id, id, len);
 	keys->id_len = len;
 }
 
@@ -148,15 +155,34 @@ static u64 full_number(u64 next, u64 number, unsigned int bits)
 	return number;
 }
 
-/* RFC 9001 sections 5.3, 5.4. Return: bytes in @work->plain; 0 if these keys do not fit. */
-static u32 open_with(struct natflow_quic *keys, const u8 *data, const struct packet *p,
+/* The key is in @work->aes, the header of @header bytes in @work->header. */
+static bool open_numbered(const struct natflow_quic_conn *keys, u64 number, u32 header,
+			  const u8 *data, u32 end, struct natflow_quic_work *work)
+{
+	u8 nonce[NATFLOW_GCM_NONCE];
+	unsigned int i;
+
+	memcpy(nonce, keys->nonce, sizeof(nonce));
+	for (i = 0; i < 8; i++)
+		nonce[sizeof(nonce) - 1 - i] ^= number >> 8 * i;
+	return natflow_gcm_open(&work->aes, nonce, work->header, header, data + header,
+				end - header, work->plain);
+}
+
+/*
+ * RFC 9001 sections 5.3, 5.4. A packet that did not reach the server may have had any
+ * number, so a number is also read as if that packet had not been.
+ *
+ * Return: bytes in @work->plain; 0 if these keys do not fit.
+ */
+static u32 open_with(struct natflow_quic_conn *keys, const u8 *data, const struct packet *p,
 		     struct natflow_quic_work *work)
 {
-	u8 mask[NATFLOW_AES_BLOCK], nonce[NATFLOW_GCM_NONCE];
 	u32 i, bytes, header, body = p->end - p->number_at;
-	u64 number = 0;
+	u64 number = 0, last, next;
+	u8 mask[NATFLOW_AES_BLOCK];
 
-	if (body < 4 + SAMPLE || p->end > sizeof(work->header))
+	if (body < 4 + SAMPLE)
 		return 0;
 	natflow_aes_set(&work->aes, keys->mask_key);
 	natflow_aes_encrypt(&work->aes, mask, data + p->number_at + 4);
@@ -164,50 +190,122 @@ static u32 open_with(struct natflow_quic *keys, const u8 *data, const struct pac
 	header = p->number_at + bytes;
 	memcpy(work->header, data, header);
 	work->header[0] ^= mask[0] & 0x0f;
+	if (work->header[0] & RESERVED)
+		return 0;
 	for (i = 0; i < bytes; i++) {
 		work->header[p->number_at + i] ^= mask[1 + i];
 		number = number << 8 | work->header[p->number_at + i];
 	}
-	number = full_number(keys->next, number, 8 * bytes);
-	memcpy(nonce, keys->nonce, sizeof(nonce));
-	for (i = 0; i < 8; i++)
-		nonce[sizeof(nonce) - 1 - i] ^= number >> 8 * i;
 	natflow_aes_set(&work->aes, keys->key);
-	if (!natflow_gcm_open(&work->aes, nonce, work->header, header, data + header,
-			      p->end - header, work->plain))
-		return 0;
-	if (number >= keys->next)
-		keys->next = number + 1;
+	last = full_number(keys->last, number, 8 * bytes);
+	next = full_number(keys->next, number, 8 * bytes);
+	if (!open_numbered(keys, last, header, data, p->end, work)) {
+		if (next == last || !open_numbered(keys, next, header, data, p->end, work))
+			return 0;
+		last = next;
+	}
+	keys->last = last + 1;
+	if (last >= keys->next && last - keys->next < JUMP_MAX)
+		keys->next = last + 1;
 	return p->end - header - NATFLOW_GCM_TAG;
+}
+
+static bool has_id(const struct natflow_quic_conn *c, const struct packet *p)
+{
+	return c->id_len == p->id_len && !memcmp(c->id, p->id, p->id_len);
+}
+
+/* A version agreed on during the handshake uses the same ID (RFC 9369 section 4.1). */
+static u32 open_in_version(struct natflow_quic_conn *c, const u8 *data, const struct packet *p,
+			   struct natflow_quic_work *work)
+{
+	struct natflow_quic_conn *other = &work->other;
+	u32 len;
+
+	if (c->version == p->version->number)
+		return open_with(c, data, p, work);
+	if (other->version && (other->version != p->version->number || other->turn != c->turn))
+		return 0;	/* one derivation a datagram is enough */
+	if (!other->version)
+		derive(other, p->version, c->id, c->id_len);
+	other->last = c->last;
+	other->next = c->next;
+	other->turn = c->turn;
+	len = open_with(other, data, p, work);
+	if (len)
+		*c = *other;
+	return len;
+}
+
+/* A free place, or the one of the connection that is least worth keeping. */
+static unsigned int find_place(const struct natflow_quic *quic)
+{
+	unsigned int i, best = 0;
+
+	for (i = 1; i < NATFLOW_QUIC_CONNS; i++) {
+		const struct natflow_quic_conn *c = &quic->conn[i], *b = &quic->conn[best];
+
+		if (!b->version)
+			break;
+		if (!c->version || (c->done && !b->done) ||
+		    (c->done == b->done && c->turn < b->turn))
+			best = i;
+	}
+	return best;
+}
+
+/* The keys of connections that are known. @known: set if this packet's own keys are one's. */
+static u32 open_known(struct natflow_quic *quic, const u8 *data, const struct packet *p,
+		      struct natflow_quic_work *work, bool *known)
+{
+	unsigned int i;
+	u32 len = 0;
+
+	for (i = 0; i < NATFLOW_QUIC_CONNS && !len; i++) {
+		struct natflow_quic_conn *c = &quic->conn[i];
+
+		if (!c->version || (work->opened && work->conn != i))
+			continue;
+		/* The client uses the ID that the server chose as soon as it knows that one. */
+		if (c->done && !has_id(c, p))
+			continue;
+		*known |= has_id(c, p) && c->version == p->version->number;
+		len = open_in_version(c, data, p, work);
+		if (len)
+			work->conn = i;
+	}
+	return len;
 }
 
 /*
  * The keys come from the destination ID of the first packet, even if the server
- * chooses another ID later. A version agreed on during the handshake uses the same
- * ID (RFC 9369 section 4.1). A Retry, a Version Negotiation or a new connection
- * makes new keys. The keys that last decrypted a packet are kept, so a decoy is
- * soon forgotten.
+ * chooses another ID later. A Retry, a Version Negotiation or a new connection makes
+ * new keys. All packets of a datagram are of one connection (RFC 9000 section 12.2),
+ * so that keys are derived once.
  */
 static u32 open_packet(struct natflow_quic *quic, const u8 *data, const struct packet *p,
 		       struct natflow_quic_work *work)
 {
-	u32 len = 0;
+	bool known = work->opened;
+	u32 len = open_known(quic, data, p, work, &known);
 
-	if (quic->version) {
-		work->keys = *quic;
-		if (quic->version != p->version->number) {
-			derive(&work->keys, p->version, quic->id, quic->id_len);
-			work->keys.next = quic->next;
-		}
-		len = open_with(&work->keys, data, p, work);
-	}
 	/* RFC 9000 section 7.2; after a Retry the server chose the ID. */
-	if (!len && (p->id_len >= ID_MIN || p->has_token)) {
-		derive(&work->keys, p->version, p->id, p->id_len);
+	if (!len && !known && (p->id_len >= ID_MIN || p->has_token)) {
+		if (!work->keys.version)
+			derive(&work->keys, p->version, p->id, p->id_len);
+		else if (!has_id(&work->keys, p) || work->keys.version != p->version->number)
+			return 0;
 		len = open_with(&work->keys, data, p, work);
+		if (len) {
+			work->fresh = true;
+			work->conn = find_place(quic);
+			quic->conn[work->conn] = work->keys;
+		}
 	}
-	if (len)
-		*quic = work->keys;
+	if (len) {
+		work->opened = true;
+		quic->conn[work->conn].turn = ++quic->turn;
+	}
 	return len;
 }
 
@@ -228,97 +326,115 @@ static bool skip_ack(const u8 *data, u32 len, u32 *at, bool ecn)
 	return true;
 }
 
-static enum natflow_parsed take_crypto(struct natflow_gather *gather, const u8 *data, u32 len,
+static enum natflow_parsed take_crypto(struct natflow_quic_crypto *crypto, const u8 *data, u32 len,
 				       u32 *at)
 {
 	u64 offset, n;
 
 	if (!get_varint(data, len, at, &offset) || !get_varint(data, len, at, &n) || n > len - *at)
 		return NATFLOW_PARSE_MALFORMED;
-	data += *at;
-	*at += n;
-	if (offset > ~0U)
+	if (offset > ~0U - n)
 		return NATFLOW_PARSE_MALFORMED;		/* too long for a hello */
-	return n && natflow_gather_put(gather, offset, data, n) ? NATFLOW_PARSE_ROOM :
-								  NATFLOW_PARSED;
+	crypto->at = offset;
+	crypto->len = n;
+	crypto->data = data + *at;
+	*at += n;
+	return NATFLOW_PARSED;
 }
 
-/* If there is no room for a frame, the frames behind it are still read. */
-static enum natflow_parsed read_frames(struct natflow_gather *gather, const u8 *data, u32 len)
+/**
+ * natflow_quic_begin() - begin to read a client's datagram
+ * @work: buffers
+ * @data: the UDP payload
+ * @len: bytes; too few for a server: the datagram holds nothing
+ */
+void natflow_quic_begin(struct natflow_quic_work *work, const u8 *data, u32 len)
 {
-	enum natflow_parsed state = NATFLOW_PARSED, all = NATFLOW_PARSED;
-	u64 kind;
-	u32 at = 0;
+	work->data = data;
+	work->len = len < NATFLOW_QUIC_DATAGRAM_MIN ? 0 : len;
+	work->tries = 0;
+	work->opened = false;
+	work->fresh = false;
+	work->keys.version = 0;
+	work->other.version = 0;
+}
 
-	while (at < len && state != NATFLOW_PARSE_MALFORMED) {
-		if (!get_varint(data, len, &at, &kind))
+/**
+ * natflow_quic_next() - open the datagram's next Initial packet
+ * @quic: state of the flow
+ * @work: as natflow_quic_begin() set it; @work->conn is the packet's connection
+ *
+ * Return: NATFLOW_PARSED if it is open; NATFLOW_PARSE_UNTRUSTED if no keys open it;
+ * NATFLOW_PARSE_MALFORMED, also if it is longer than NATFLOW_QUIC_PACKET_MAX;
+ * NATFLOW_PARSE_OTHER if there is none any more.
+ */
+enum natflow_parsed natflow_quic_next(struct natflow_quic *quic, struct natflow_quic_work *work)
+{
+	enum natflow_parsed state;
+	struct packet p;
+
+	/* No packet follows a short header or a header of an unknown version. */
+	while (work->len && work->tries < TRIES_MAX) {
+		const u8 *data = work->data;
+
+		state = read_header(data, work->len, &p);
+		if (state != NATFLOW_PARSED) {
+			work->len = 0;
+			return state;
+		}
+		work->data += p.end;
+		work->len -= p.end;
+		if (p.type != p.version->initial)
+			continue;
+		if (p.end > sizeof(work->header))
+			return NATFLOW_PARSE_MALFORMED;
+		work->tries++;
+		work->retry = p.has_token;
+		work->plain_at = 0;
+		work->plain_len = open_packet(quic, data, &p, work);
+		return work->plain_len ? NATFLOW_PARSED : NATFLOW_PARSE_UNTRUSTED;
+	}
+	return NATFLOW_PARSE_OTHER;
+}
+
+/**
+ * natflow_quic_crypto() - find the next CRYPTO frame of the packet that was opened
+ * @work: as natflow_quic_next() left it
+ * @crypto: the frame: natflow_tls_hello() without records reads what all of them hold
+ *
+ * Return: NATFLOW_PARSED; NATFLOW_PARSE_OTHER if there is none any more;
+ * NATFLOW_PARSE_MALFORMED.
+ */
+enum natflow_parsed natflow_quic_crypto(struct natflow_quic_work *work,
+					struct natflow_quic_crypto *crypto)
+{
+	const u8 *data = work->plain;
+	const u32 len = work->plain_len;
+	u32 *at = &work->plain_at;
+	u64 kind;
+
+	while (*at < len) {
+		if (!get_varint(data, len, at, &kind))
 			return NATFLOW_PARSE_MALFORMED;
 		switch (kind) {
 		case FRAME_PADDING:
+			while (*at < len && data[*at] == FRAME_PADDING)
+				(*at)++;
+			break;
 		case FRAME_PING:
 			break;
 		case FRAME_ACK:
 		case FRAME_ACK_ECN:
-			if (!skip_ack(data, len, &at, kind == FRAME_ACK_ECN))
-				state = NATFLOW_PARSE_MALFORMED;
+			if (!skip_ack(data, len, at, kind == FRAME_ACK_ECN))
+				return NATFLOW_PARSE_MALFORMED;
 			break;
 		case FRAME_CRYPTO:
-			state = take_crypto(gather, data, len, &at);
-			break;
+			return take_crypto(crypto, data, len, at);
 		case FRAME_CLOSE:
-			return all;	/* nothing useful follows */
+			return NATFLOW_PARSE_OTHER;	/* nothing useful follows */
 		default:
-			state = NATFLOW_PARSE_MALFORMED;
+			return NATFLOW_PARSE_MALFORMED;
 		}
-		if (state != NATFLOW_PARSED)
-			all = state;
 	}
-	return all;
-}
-
-/**
- * natflow_quic_receive() - process a client's datagram
- * @quic: state of the flow
- * @gather: the flow's CRYPTO stream: natflow_tls_hello() without records reads it
- * @work: buffers
- * @data: the UDP payload
- * @len: bytes
- *
- * Return: NATFLOW_PARSED if an Initial decrypted; NATFLOW_PARSE_OTHER if there is
- * none, or the datagram is too small for a server; NATFLOW_PARSE_UNTRUSTED if none
- * decrypted, or all are longer than NATFLOW_QUIC_PACKET_MAX;
- * NATFLOW_PARSE_MALFORMED; NATFLOW_PARSE_ROOM if @gather is too small: the caller
- * enlarges it (natflow_gather_put()) and repeats the call, or goes on without.
- */
-enum natflow_parsed natflow_quic_receive(struct natflow_quic *quic, struct natflow_gather *gather,
-					 struct natflow_quic_work *work, const u8 *data, u32 len)
-{
-	enum natflow_parsed state, found = NATFLOW_PARSE_OTHER;
-	unsigned int tries = 0;
-	struct packet p;
-
-	if (len < NATFLOW_QUIC_DATAGRAM_MIN)
-		return NATFLOW_PARSE_OTHER;
-	/* No packet follows a short header or a header of an unknown version. */
-	for (; len && tries < TRIES_MAX; data += p.end, len -= p.end) {
-		u32 plain;
-
-		state = read_header(data, len, &p);
-		if (state != NATFLOW_PARSED)
-			return found == NATFLOW_PARSE_OTHER ? state : found;
-		if (p.type != p.version->initial)
-			continue;
-		tries++;
-		plain = open_packet(quic, data, &p, work);
-		if (!plain) {
-			if (found == NATFLOW_PARSE_OTHER)
-				found = NATFLOW_PARSE_UNTRUSTED;
-			continue;
-		}
-		state = read_frames(gather, work->plain, plain);
-		if (state != NATFLOW_PARSED)
-			return state;
-		found = NATFLOW_PARSED;
-	}
-	return found;
+	return NATFLOW_PARSE_OTHER;
 }

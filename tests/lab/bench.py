@@ -247,16 +247,36 @@ def names(floor):
         forget(path)
         for case, data in (("decided-udp-v4", slow), ("question-v4", event)):
             d = Delta("r")
-            generate("in0", 4, 1, 128, data)
             if on and data == slow:
-                equal(d["name.untrusted"], 1, f"one flow is decided {d.changed()}")
+                generate("in0", 4, 1, 1, original(4, dport=443, data=initial()))
+                generate("out0", 14, 1, 1, reply(4, sport=443))
+                equal(d["name.named"], 1, f"one flow is decided {d.changed()}")
+            generate("in0", 4, 1, 128, data)
             say(case, path, 1, min(generate("in0", 4, 1, COUNT, data) for _ in range(3)) - floor)
         if on:
             equal(int(read("/proc/sys/urllogger_store/count")), 16384, "questions that are kept")
             lists(event)
             beside_hostile(question)
+            hellos(floor)
             sysctl("r", "urllogger_store.enable", 0)
         ctl("disabled=0")
+
+
+def initial(frames=None, **kw):
+    return urls.initial(frames or urls.crypto(0, urls.hello("name.example", records=False)), **kw)
+
+
+def hellos(floor):
+    """Cost of a flow's first Initial: genuine, forged, four tiny forged ones, many frames; beside another datagram."""
+    tiny = bytes([0xc0]) + (1).to_bytes(4, "big") + b"\x08forged!!\0\0" + urls.varint(28) + bytes(28)
+    many = b"".join(urls.crypto(16000 - 9 * n, b"x") for n in range(180))
+    for case, data in (("plain", bytes(1200)), ("genuine", initial()), ("forged", initial(forge=True)),
+                       ("tiny", (tiny * 4).ljust(1200, b"\0")), ("frames", initial(many))):
+        forget("natflow")
+        time.sleep(1)       # a share of decryptions; idle time passes at once
+        d = Delta("r")
+        say(f"quic-{case}-v4", "natflow", 100, generate("in0", 4, 100, 100, original(4, dport=443, data=data)) - floor)
+        equal(d["decryptions_refused"], 0, "refused")
 
 
 def lists(question):

@@ -5,11 +5,11 @@ import json
 import re
 import sys
 
-ROWS = 134
+ROWS = 139
 BUDGET = {("nat-udp-v4", "natflow"): 1020, ("memory-v4", "natflow"): 448}
 UNIT = {"memory": "bytes/flow", "nat": "instructions/packet", "named": "instructions/packet", "decided": "instructions/packet",
         "question": "instructions/packet", "link": "instructions/packet", "sqm": "instructions/packet", "tcp": "instructions/kB",
-        "birth": "instructions/flow",
+        "birth": "instructions/flow", "quic": "instructions/packet",
         "keepalives": "packets and answers"}
 # PPP's own device is not skipped: its counters are its own.
 SLOWER = ("link-pppoe-eth",)
@@ -83,12 +83,19 @@ def names(value):
     yield f"a question logged: {b} - {a} <= 15000", b - a <= 15000
 
 
+def hellos(value):
+    plain = value.get(("quic-plain-v4", "natflow", 100), 0)
+    for case in ("genuine", "forged", "tiny", "frames"):
+        cost = value.get((f"quic-{case}-v4", "natflow", 100), NONE)
+        yield f"QUIC, {case}: {cost} <= 20 * {plain} of a datagram of its size", cost <= 20 * plain
+
+
 def main():
     rows = read(sys.argv[1:])
     with open("build/bench.json", "w", encoding="utf-8") as f:
         json.dump(rows, f, indent=1)
     value = {(r["case"], r["path"], r["flows"]): r["value"] for r in rows}
-    checks = [c for judge in (budgets, beside_others, behind_sqm, probes, names) for c in judge(value)]
+    checks = [c for judge in (budgets, beside_others, behind_sqm, probes, names, hellos) for c in judge(value)]
     checks.append((f"all {ROWS} cases measured", len(rows) == ROWS))
     print(f"1..{len(checks)}")
     for r in rows:

@@ -41,6 +41,10 @@ class Gather(ctypes.Structure):
                 ("size", ctypes.c_uint32), ("prefix", ctypes.c_uint32), ("want", ctypes.c_uint32)]
 
 
+class Crypto(ctypes.Structure):
+    _fields_ = [("at", ctypes.c_uint32), ("len", ctypes.c_uint32), ("data", ctypes.c_void_p)]
+
+
 class Stream:
     """One direction's beginning."""
 
@@ -50,7 +54,7 @@ class Stream:
         self.have = ctypes.create_string_buffer(HELLO_MAX // 8)
         self.gather = Gather(ctypes.addressof(self.first), None, ctypes.addressof(self.have), HELLO_MAX, 0, 0)
         self.base = None
-        self.quic = ctypes.create_string_buffer(256)
+        self.quic = ctypes.create_string_buffer(1024)
 
     def differs(self):
         """Allocate the second version of the bytes."""
@@ -64,12 +68,11 @@ class Stream:
             self.lib.natflow_gather_put(ctypes.byref(self.gather), at, data, len(data))
 
     def datagram(self, data, work):
-        args = (self.quic, ctypes.byref(self.gather), work, data, len(data))
-        state = self.lib.natflow_quic_receive(*args)
-        if state == ROOM and not self.gather.last:
-            self.differs()
-            state = self.lib.natflow_quic_receive(*args)
-        return state
+        self.lib.natflow_quic_begin(work, data, len(data))
+        crypto = Crypto()
+        while (state := self.lib.natflow_quic_next(self.quic, work)) in (PARSED, UNTRUSTED):
+            while state == PARSED and self.lib.natflow_quic_crypto(work, ctypes.byref(crypto)) == PARSED:
+                self.put(crypto.at, ctypes.string_at(crypto.data, crypto.len))
 
     def names(self, records):
         """Of all hellos, the first and the one after a HelloRetryRequest."""

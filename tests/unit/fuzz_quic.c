@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		memset(packet, 0, sizeof(packet));
 		len = seal(&p, data + at, n, packet);
 		if (receive(&quic, &g, packet, len < 1200 ? 1200 : len) == NATFLOW_PARSE_UNTRUSTED &&
-		    n <= NATFLOW_QUIC_PACKET_MAX - 64 && !quic.next)
+		    n <= NATFLOW_QUIC_PACKET_MAX - 64 && !quic.conn[0].next)
 			abort();
 	}
 	natflow_tls_hello(first, g.prefix, false, &tls);

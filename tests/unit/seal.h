@@ -4,6 +4,7 @@
 #define _NATFLOW_TEST_SEAL_H
 
 #include <nettle/gcm.h>
+#include "../../lib/names/gather.h"
 #include "../../lib/names/hkdf.h"
 #include "../../lib/names/quic.h"
 
@@ -29,14 +30,16 @@ struct seal_keys {
 
 static inline struct seal_keys seal_keys(const struct seal_version *v, const u8 *id, size_t id_len)
 {
-	u8 initial[32], client[32];
+	struct natflow_hmac secret;
+	u8 bytes[32];
 	struct seal_keys k;
 
-	natflow_hkdf_extract(v->salt, 20, id, id_len, initial);
-	natflow_hkdf_label(initial, "client in", client, 32);
-	natflow_hkdf_label(client, v->key, k.key, 16);
-	natflow_hkdf_label(client, v->nonce, k.nonce, 12);
-	natflow_hkdf_label(client, v->mask, k.mask, 16);
+	natflow_hkdf_extract(v->salt, 20, id, id_len, &secret, bytes);
+	natflow_hkdf_label(&secret, "client in", bytes, 32);
+	natflow_hmac_set(&secret, bytes, 32);
+	natflow_hkdf_label(&secret, v->key, k.key, 16);
+	natflow_hkdf_label(&secret, v->nonce, k.nonce, 12);
+	natflow_hkdf_label(&secret, v->mask, k.mask, 16);
 	return k;
 }
 
@@ -88,6 +91,39 @@ static inline size_t seal(const struct seal_packet *p, const u8 *plain, size_t l
 	for (i = 0; i < p->number_len; i++)
 		out[number_at + i] ^= mask[1 + i];
 	return at + len + 16;
+}
+
+/* The frames of a packet that was opened. */
+static inline enum natflow_parsed natflow_quic_gather(struct natflow_gather *gather, struct natflow_quic_work *work)
+{
+	enum natflow_parsed state, all = NATFLOW_PARSED;
+	struct natflow_quic_crypto c;
+
+	while ((state = natflow_quic_crypto(work, &c)) == NATFLOW_PARSED)
+		if (c.len && natflow_gather_put(gather, c.at, c.data, c.len))
+			all = NATFLOW_PARSE_ROOM;
+	return state == NATFLOW_PARSE_MALFORMED ? state : all;
+}
+
+/* All of a datagram, whatever connections it is of, into one stream. */
+static inline enum natflow_parsed natflow_quic_receive(struct natflow_quic *quic, struct natflow_gather *gather,
+						       struct natflow_quic_work *work, const u8 *data, u32 len)
+{
+	enum natflow_parsed state, found = NATFLOW_PARSE_OTHER;
+
+	natflow_quic_begin(work, data, len);
+	for (;;) {
+		state = natflow_quic_next(quic, work);
+		if (state != NATFLOW_PARSED && state != NATFLOW_PARSE_UNTRUSTED)
+			return found == NATFLOW_PARSE_OTHER ? state : found;
+		if (state == NATFLOW_PARSED) {
+			state = natflow_quic_gather(gather, work);
+			if (state != NATFLOW_PARSED)
+				return state;
+		}
+		if (found != NATFLOW_PARSED)
+			found = state;
+	}
 }
 
 #endif /* _NATFLOW_TEST_SEAL_H */

@@ -53,12 +53,13 @@ static void test_hkdf(void **state)
 
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		size_t key, salt, info, len = strlen(t[i].out) / 2;
+		struct natflow_hmac hmac;
 		u8 secret[32], out[128], *k = hex(t[i].key, &key), *s = hex(t[i].salt, &salt);
 
-		natflow_hkdf_extract(s, salt, k, key, secret);
+		natflow_hkdf_extract(s, salt, k, key, &hmac, secret);
 		same(secret, t[i].secret);
 		k = hex(t[i].info, &info);
-		natflow_hkdf_expand(secret, k, info, out, len);
+		natflow_hkdf_expand(&hmac, k, info, out, len);
 		same(out, t[i].out);
 	}
 }
@@ -67,10 +68,11 @@ static void test_hkdf(void **state)
 static void test_hmac_long_key(void **state)
 {
 	static const char text[] = "Test Using Larger Than Block-Size Key - Hash Key First";
+	struct natflow_hmac hmac;
 	u8 key[131], mac[32];
 
 	memset(key, 0xaa, sizeof(key));
-	natflow_hkdf_extract(key, sizeof(key), (const u8 *)text, strlen(text), mac);
+	natflow_hkdf_extract(key, sizeof(key), (const u8 *)text, strlen(text), &hmac, mac);
 	same(mac, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
@@ -258,9 +260,9 @@ static void test_vectors(void **state)
 		assert_int_equal(seal(&p, plain, sizeof(plain), packet), 1200);
 		same(packet, t[i].begin);
 		assert_int_equal(receive(f, packet, 1200), NATFLOW_PARSED);
-		same(f->quic.key, t[i].key);
-		same(f->quic.nonce, t[i].nonce);
-		same(f->quic.mask_key, t[i].mask);
+		same(f->quic.conn[0].key, t[i].key);
+		same(f->quic.conn[0].nonce, t[i].nonce);
+		same(f->quic.conn[0].mask_key, t[i].mask);
 		assert_int_equal(f->gather.prefix, 241);
 		assert_int_equal(natflow_tls_hello(f->first, 241, false, &tls), NATFLOW_PARSED);
 		assert_string_equal(tls.host.text, "example.com");
@@ -386,7 +388,7 @@ static void test_forged(void **state)
 		packet[bit / 8] ^= 1 << bit % 8;
 		assert_int_not_equal(receive(f, packet, len), NATFLOW_PARSED);
 		assert_int_equal(f->gather.prefix, 0);
-		assert_int_equal(f->quic.version, 0);
+		assert_int_equal(f->quic.conn[0].version, 0);
 		packet[bit / 8] ^= 1 << bit % 8;
 	}
 	for (bit = 0; bit < len; bit++)
@@ -487,6 +489,59 @@ static void test_decoys(void **state)
 	assert_int_equal(natflow_quic_receive(&f->quic, &f->gather, &f->work, data, 1199), NATFLOW_PARSE_OTHER);
 }
 
+/* The connection of the first Initial of a datagram; @fresh: is it a new one? */
+static int conn_of(struct flow *f, const struct seal_packet *p, bool *fresh)
+{
+	u8 data[1500] = {}, plain[1100] = { 1 };
+
+	seal(p, plain, sizeof(plain), data);
+	natflow_quic_begin(&f->work, data, 1200);
+	if (natflow_quic_next(&f->quic, &f->work) != NATFLOW_PARSED)
+		return -1;
+	*fresh = f->work.fresh;
+	return f->work.conn;
+}
+
+/* Connections of one socket keep their places; a new one takes that of one that is done, or of the oldest. */
+static void test_connections(void **state)
+{
+	static const u8 ids[6][9] = { "client 1", "client 2", "client 3", "client 4", "client 5", "client 6" };
+	static const u8 server[] = "the server's";
+	struct flow *f = new_flow();
+	struct seal_packet p[6];
+	bool fresh;
+	int i;
+
+	for (i = 0; i < 6; i++) {
+		p[i] = sealer(0);
+		p[i].id = ids[i];
+		p[i].keys = seal_keys(p[i].version, ids[i], 8);
+	}
+	for (i = 0; i < 4; i++) {
+		assert_int_equal(conn_of(f, &p[i], &fresh), i);
+		assert_true(fresh);
+	}
+	/* By its own ID, by the server's while the hello is not read, and with a number far ahead. */
+	for (i = 4; i--;) {
+		p[i].number_len = 4;
+		p[i].number = 1U << 31;
+		assert_int_equal(conn_of(f, &p[i], &fresh), i);
+		assert_false(fresh);
+		p[i].number_len = 1;
+		p[i].number = 1;
+		assert_int_equal(conn_of(f, &p[i], &fresh), i);
+		p[i].id = server;
+		p[i].id_len = sizeof(server);
+		assert_int_equal(conn_of(f, &p[i], &fresh), i);
+	}
+	f->quic.conn[1].done = true;
+	assert_int_equal(conn_of(f, &p[1], &fresh), -1);
+	assert_int_equal(conn_of(f, &p[4], &fresh), 1);
+	assert_true(fresh);
+	assert_int_equal(conn_of(f, &p[5], &fresh), 3);
+	assert_int_equal(conn_of(f, &p[3], &fresh), -1);
+}
+
 static void test_others(void **state)
 {
 	static const u8 t[][16] = {
@@ -507,7 +562,7 @@ int main(void)
 		cmocka_unit_test(test_vectors), cmocka_unit_test(test_many_datagrams),
 		cmocka_unit_test(test_coalesced), cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_forged), cmocka_unit_test(test_begins_again),
-		cmocka_unit_test(test_decoys), cmocka_unit_test(test_others),
+		cmocka_unit_test(test_decoys), cmocka_unit_test(test_connections), cmocka_unit_test(test_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

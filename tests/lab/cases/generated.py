@@ -73,6 +73,28 @@ def datagrams(family):
 case_datagrams_v4, case_datagrams_v6 = both(datagrams)
 
 
+def small_datagram(family):
+    """A datagram of a blocked flow that is too small to quote is not answered."""
+    log = urls.begin()
+    flow = Udp(family)
+    flow.learn()
+    errors = heard("c", "c0", family, 1 if family == 4 else 58)
+    acl("add acl=0,2,blocked.example")
+    flow.client.send(urls.initial(urls.crypto(0, urls.hello("blocked.example", records=False))))
+    log.wait(1)
+    errors.next()
+    for _ in range(3):
+        try:
+            flow.client.send(b"x")
+        except OSError:
+            pass
+    Udp(family).learn()
+    errors.none()
+
+
+case_small_datagram_v4, case_small_datagram_v6 = both(small_datagram)
+
+
 def case_one_hostile():
     """20,000 questions for blocked names: few are answered, and another client's are, and its request is redirected."""
     urls.begin()
