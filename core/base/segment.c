@@ -56,6 +56,7 @@ static bool read_tcp(struct natflow_segment *s, u32 end)
 	s->seq = ntohl(th->seq);
 	s->ack = ntohl(th->ack_seq);
 	s->flags = tcp_flag_byte(th);
+	s->urgent = ntohs(th->urg_ptr);
 	s->is_signed = false;
 	s->stamped = false;
 	s->echo = 0;

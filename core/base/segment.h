@@ -20,6 +20,7 @@ struct natflow_segment {
 	/* TCP only: */
 	u32 seq, ack;
 	u8 flags;		/* as on the wire: 1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK, 32 URG */
+	u16 urgent;		/* urgent pointer, of use with URG */
 	bool is_signed;		/* has an MD5 or AO option */
 	bool stamped;
 	u32 stamp, echo;	/* TSval, TSecr */
