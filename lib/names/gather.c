@@ -70,6 +70,24 @@ bool natflow_gather_has(const struct natflow_gather *g, u32 from)
 }
 
 /**
+ * natflow_gather_cut() - discard all bytes from an offset on
+ * @g: stream
+ * @at: offset
+ */
+void natflow_gather_cut(struct natflow_gather *g, u32 at)
+{
+	u32 from = at / 8 + !!(at % 8);
+
+	if (at >= g->size)
+		return;
+	if (at % 8)
+		g->have[at / 8] &= (1 << at % 8) - 1;
+	memset(g->have + from, 0, natflow_gather_bits(g->size) - from);
+	if (g->prefix > at)
+		g->prefix = at;
+}
+
+/**
  * natflow_gather_drop() - discard the first bytes and move the others down
  * @g: stream
  * @bytes: number of bytes, a multiple of 8, at most @g->prefix; pieces that wait are

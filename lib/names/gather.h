@@ -42,6 +42,7 @@ static inline u32 natflow_gather_bits(u32 size)
 }
 
 bool natflow_gather_has(const struct natflow_gather *g, u32 from);
+void natflow_gather_cut(struct natflow_gather *g, u32 at);
 void natflow_gather_drop(struct natflow_gather *g, u32 bytes);
 int natflow_gather_put(struct natflow_gather *g, u32 at, const u8 *data, u32 len);
 

@@ -219,6 +219,20 @@ static void test_gather(void **state)
 	assert_int_equal(natflow_gather_put(g, ~0U, text, 2), -ENOSPC);
 	assert_int_equal(g->want, ~0U);
 	assert_int_equal(natflow_gather_put(g, 0, text, 0), 0);
+	/* Cut: what comes behind is taken as if it had not been there. */
+	for (i = 0; i <= 16; i++) {
+		f = new_flow();
+		assert_int_equal(natflow_gather_put(g, 0, text, 16), 0);
+		assert_int_equal(natflow_gather_put(g, 30, text, 5), 0);
+		natflow_gather_cut(g, i);
+		assert_int_equal(g->prefix, i);
+		assert_false(natflow_gather_has(g, i));
+		assert_int_equal(natflow_gather_put(g, i, (const u8 *)"12345678901234567", 17 - i), 0);
+		assert_int_equal(g->prefix, 17);
+		assert_memory_equal(g->first + i, "12345678901234567", 17 - i);
+	}
+	natflow_gather_cut(g, ROOM);
+	assert_int_equal(g->prefix, 17);
 }
 
 /* The client's hello of RFC 9001 appendix A.2, of which RFC 9369 appendix A.2 seals the same. */
