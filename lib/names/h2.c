@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The first request of an HTTP/2 connection without TLS (RFC 9113). */
+/* The requests of an HTTP/2 connection without TLS (RFC 9113). */
 #include "h2.h"
-#include "hpack.h"
 
 #define FRAME_HEADER 9		/* RFC 9113 section 4.1 */
 
@@ -27,8 +26,9 @@ struct frame {
 	u32 stream;
 };
 
-static enum natflow_parsed read_frame(const u8 *data, unsigned int len, unsigned int at,
-				      struct frame *frame)
+/* Its payload may have any length. */
+static enum natflow_parsed read_head(const u8 *data, unsigned int len, unsigned int at,
+				     struct frame *frame)
 {
 	const u8 *head = data + at;
 
@@ -42,7 +42,17 @@ static enum natflow_parsed read_frame(const u8 *data, unsigned int len, unsigned
 	frame->flags = head[4];
 	/* The first bit is reserved. */
 	frame->stream = (head[5] & 0x7f) << 24 | head[6] << 16 | head[7] << 8 | head[8];
-	return frame->end > NATFLOW_HTTP_MAX ? NATFLOW_PARSE_MALFORMED : NATFLOW_PARSED;
+	return NATFLOW_PARSED;
+}
+
+static enum natflow_parsed read_frame(const u8 *data, unsigned int len, unsigned int at,
+				      struct frame *frame)
+{
+	enum natflow_parsed ret = read_head(data, len, at, frame);
+
+	if (ret == NATFLOW_PARSED && frame->end > NATFLOW_HTTP_MAX)
+		return NATFLOW_PARSE_MALFORMED;
+	return ret;
 }
 
 /* From @at, behind the preface, to the first HEADERS; SETTINGS comes first (section 3.4). */
@@ -68,10 +78,11 @@ static enum natflow_parsed find_headers(const u8 *data, unsigned int len, unsign
 }
 
 /*
- * True if the whole block is available. No other frame may come between its
- * frames (RFC 9113 section 6.10).
+ * True if the whole block is available; @end is behind it. No other frame may come
+ * between its frames (RFC 9113 section 6.10).
  */
-static enum natflow_parsed check_block(const u8 *data, unsigned int len, struct frame frame)
+static enum natflow_parsed check_block(const u8 *data, unsigned int len, struct frame frame,
+				       u32 *end)
 {
 	const u32 stream = frame.stream;
 
@@ -83,6 +94,7 @@ static enum natflow_parsed check_block(const u8 *data, unsigned int len, struct 
 		if (frame.type != FRAME_CONTINUATION || frame.stream != stream)
 			return NATFLOW_PARSE_MALFORMED;
 	}
+	*end = frame.end;
 	return frame.end > len ? NATFLOW_PARSE_MORE : NATFLOW_PARSED;
 }
 
@@ -140,11 +152,51 @@ static bool take_host(struct natflow_h2 *h2, const struct natflow_hpack_field *f
 
 static bool take_field(struct natflow_h2 *h2, const struct natflow_hpack_field *field)
 {
+	if (field->unknown)
+		return true;
 	if (field->name == NATFLOW_HPACK_METHOD)
 		return keep(h2, h2->method, NATFLOW_H2_METHOD_MAX, field);
 	if (field->name == NATFLOW_HPACK_PATH)
 		return keep(h2, h2->path, NATFLOW_H2_PATH_MAX, field);
 	return take_host(h2, field);
+}
+
+/* The block that begins with a HEADERS frame, with the table as it is in @h2. */
+static enum natflow_parsed read_block(const u8 *data, unsigned int len, struct frame frame,
+				      struct natflow_h2 *h2)
+{
+	struct natflow_hpack block = { .table = &h2->table };
+	enum natflow_parsed ret = check_block(data, len, frame, &h2->end);
+	struct natflow_hpack_field field;
+	int more;
+
+	if (ret != NATFLOW_PARSED)
+		return ret;
+	if (!begin_block(data, &frame, &block))
+		return NATFLOW_PARSE_MALFORMED;
+	do {
+		more = natflow_hpack_next(&block, &field);
+		if (more < 0 || (more && !take_field(h2, &field)))
+			return NATFLOW_PARSE_MALFORMED;
+	} while (more);
+	h2->request = true;
+	return NATFLOW_PARSED;
+}
+
+/**
+ * natflow_h2_preface() - does a stream begin with the client's preface
+ * @data: the client's stream
+ * @len: available bytes
+ *
+ * Return: NATFLOW_PARSED, NATFLOW_PARSE_MORE or NATFLOW_PARSE_OTHER.
+ */
+enum natflow_parsed natflow_h2_preface(const u8 *data, unsigned int len)
+{
+	static const char preface[NATFLOW_H2_PREFACE + 1] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+	if (memcmp(data, preface, len < NATFLOW_H2_PREFACE ? len : NATFLOW_H2_PREFACE))
+		return NATFLOW_PARSE_OTHER;
+	return len < NATFLOW_H2_PREFACE ? NATFLOW_PARSE_MORE : NATFLOW_PARSED;
 }
 
 /**
@@ -159,30 +211,50 @@ static bool take_field(struct natflow_h2 *h2, const struct natflow_hpack_field *
  */
 enum natflow_parsed natflow_h2_parse(const u8 *data, unsigned int len, struct natflow_h2 *h2)
 {
-	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-	const unsigned int preface_len = sizeof(preface) - 1;
-	struct natflow_hpack block = {};
-	struct natflow_hpack_field field;
-	enum natflow_parsed ret;
+	enum natflow_parsed ret = natflow_h2_preface(data, len);
 	struct frame frame;
-	int more;
 
-	memset(h2, 0, sizeof(*h2));
-	if (memcmp(data, preface, len < preface_len ? len : preface_len))
-		return NATFLOW_PARSE_OTHER;
-	if (len < preface_len)
-		return NATFLOW_PARSE_MORE;
-	ret = find_headers(data, len, preface_len, &frame);
-	if (ret == NATFLOW_PARSED)
-		ret = check_block(data, len, frame);
 	if (ret != NATFLOW_PARSED)
 		return ret;
-	if (!begin_block(data, &frame, &block))
+	memset(h2, 0, sizeof(*h2));
+	ret = find_headers(data, len, NATFLOW_H2_PREFACE, &frame);
+	return ret == NATFLOW_PARSED ? read_block(data, len, frame, h2) : ret;
+}
+
+/**
+ * natflow_h2_frame() - read a later frame, or the frames of a later request
+ * @data: the client's stream, contiguous from the frame's first byte
+ * @len: available bytes
+ * @before: the dynamic table in front of the frame, NULL: empty; maybe that of @h2
+ * @h2: the result, valid only with NATFLOW_PARSED
+ *
+ * Of a frame that is no part of a header block only the head must be available.
+ *
+ * Return: NATFLOW_PARSED, NATFLOW_PARSE_MORE, or NATFLOW_PARSE_MALFORMED if a client may
+ * not send this frame, the block is wrong or longer than NATFLOW_HTTP_MAX, or refers to
+ * a host that is not kept any more.
+ */
+enum natflow_parsed natflow_h2_frame(const u8 *data, unsigned int len,
+				     const struct natflow_hpack_table *before,
+				     struct natflow_h2 *h2)
+{
+	enum natflow_parsed ret;
+	struct frame frame;
+
+	memset(h2, 0, offsetof(struct natflow_h2, table));
+	if (!before)
+		memset(&h2->table, 0, sizeof(h2->table));
+	else if (before != &h2->table)
+		h2->table = *before;
+	ret = read_head(data, len, 0, &frame);
+	if (ret != NATFLOW_PARSED)
+		return ret;
+	h2->end = frame.end;
+	if (frame.type == FRAME_PUSH_PROMISE || frame.type == FRAME_CONTINUATION)
 		return NATFLOW_PARSE_MALFORMED;
-	do {
-		more = natflow_hpack_next(&block, &field);
-		if (more < 0 || (more && !take_field(h2, &field)))
-			return NATFLOW_PARSE_MALFORMED;
-	} while (more);
-	return NATFLOW_PARSED;
+	if (frame.type != FRAME_HEADERS)
+		return NATFLOW_PARSED;
+	if (!(frame.stream % 2) || frame.end > NATFLOW_HTTP_MAX)
+		return NATFLOW_PARSE_MALFORMED;
+	return read_block(data, len, frame, h2);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * HPACK (RFC 7541) for the first header block of a connection. Only reported
- * fields are decoded; the length of others is parsed, and they are skipped.
+ * HPACK (RFC 7541). Only reported fields are decoded; the length of others is parsed,
+ * and they are skipped.
  */
 #include "hpack.h"
 
@@ -227,14 +227,17 @@ static int take_name(struct natflow_hpack *block)
 	return NATFLOW_HPACK_OTHER;
 }
 
-/*
- * The dynamic table is empty before the first block, so every entry comes from this
- * block. A second occurrence of a reported name is an error, and other names do not
- * matter. One bit per entry is therefore enough, and only the newest 64 are kept.
- * Eviction is not modelled: the server rejects a reference to an evicted entry.
- */
+/* Number of the entry with a dynamic index, from 0. Return: false if it is not known. */
+static bool find_entry(const struct natflow_hpack_table *table, unsigned int index, u32 *number)
+{
+	index -= STATIC_ENTRIES + 1;
+	*number = table->added - 1 - index;
+	return index < table->added && index < NATFLOW_HPACK_ENTRIES;
+}
+
 static int find_name(const struct natflow_hpack *block, unsigned int index)
 {
+	u32 number;
 	static const u8 names[STATIC_ENTRIES + 1] = {
 		[1] = NATFLOW_HPACK_AUTHORITY,
 		[2] = NATFLOW_HPACK_METHOD, [3] = NATFLOW_HPACK_METHOD,
@@ -244,10 +247,55 @@ static int find_name(const struct natflow_hpack *block, unsigned int index)
 
 	if (index < ARRAY_SIZE(names))
 		return index ? names[index] : -EINVAL;
-	index -= ARRAY_SIZE(names);
-	if (index >= block->added || (index < 64 && block->told >> index & 1))
+	if (!find_entry(block->table, index, &number))
 		return -EINVAL;
-	return NATFLOW_HPACK_OTHER;
+	return block->table->entry[number % NATFLOW_HPACK_ENTRIES];
+}
+
+static bool is_host(int name)
+{
+	return name == NATFLOW_HPACK_AUTHORITY || name == NATFLOW_HPACK_HOST;
+}
+
+static void copy_value(struct natflow_hpack_field *to, const struct natflow_hpack_field *from)
+{
+	to->len = from->len;
+	to->cut = from->cut;
+	memcpy(to->value, from->value, from->len);
+}
+
+static void add_entry(struct natflow_hpack_table *table, const struct natflow_hpack_field *field)
+{
+	unsigned int slot = table->hosts % NATFLOW_HPACK_HOSTS;
+
+	if (is_host(field->name)) {
+		table->owner[slot] = table->added;
+		copy_value(&table->host[slot], field);
+		table->hosts++;
+	}
+	table->entry[table->added++ % NATFLOW_HPACK_ENTRIES] = field->name;
+}
+
+/* Return: false if the value is not kept any more. */
+static bool set_dynamic_value(struct natflow_hpack_table *table, struct natflow_hpack_field *field,
+			      unsigned int index)
+{
+	unsigned int i;
+	u32 number;
+
+	if (!is_host(field->name)) {
+		field->unknown = true;
+		return true;
+	}
+	if (!find_entry(table, index, &number))
+		return false;
+	for (i = 0; i < NATFLOW_HPACK_HOSTS && i < table->hosts; i++) {
+		if (table->owner[i] == number) {
+			copy_value(field, &table->host[i]);
+			return true;
+		}
+	}
+	return false;
 }
 
 static void set_static_value(struct natflow_hpack_field *field, unsigned int index)
@@ -281,8 +329,11 @@ static int take_indexed(struct natflow_hpack *block, u8 first, struct natflow_hp
 	if (name < 0 || !is_in_order(block, name))
 		return -EINVAL;
 	field->name = name;
-	if (name != NATFLOW_HPACK_OTHER)
-		set_static_value(field, index);
+	if (name == NATFLOW_HPACK_OTHER)
+		return 0;
+	if (index > STATIC_ENTRIES)
+		return set_dynamic_value(block->table, field, index) ? 0 : -EINVAL;
+	set_static_value(field, index);
 	return 0;
 }
 
@@ -293,14 +344,15 @@ static int take_literal(struct natflow_hpack *block, u8 first, struct natflow_hp
 	int index = take_integer(block, first, add ? 0x3f : 0x0f);
 	int name = index > 0 ? find_name(block, index) : index ?: take_name(block);
 
+	int err;
+
 	if (name < 0 || !is_in_order(block, name))
 		return -EINVAL;
-	if (add) {
-		block->told = block->told << 1 | (name != NATFLOW_HPACK_OTHER);
-		block->added++;
-	}
 	field->name = name;
-	return take_value(block, field);
+	err = take_value(block, field);
+	if (!err && add)
+		add_entry(block->table, field);
+	return err;
 }
 
 /**
@@ -328,6 +380,7 @@ int natflow_hpack_next(struct natflow_hpack *block, struct natflow_hpack_field *
 		field->name = NATFLOW_HPACK_OTHER;
 		field->len = 0;
 		field->cut = false;
+		field->unknown = false;
 		if ((first & 0xe0) == 0x20) {
 			/* Table size update, RFC 7541 section 6.3: only in front (section 4.2). */
 			err = take_integer(block, first, 0x1f);

@@ -56,8 +56,33 @@ static void check_block(const u8 *data, size_t size, size_t cut)
 	n += put_frame(two + n, 1, 0, data, cut);
 	n += put_frame(two + n, 9, 4, data + cut, size - cut);
 	require(parse(one, m, &a) == parse(two, n, &b));
+	a.end = b.end;
 	require(!memcmp(&a, &b, sizeof(a)));
 	require(parse(two, n - 1, &b) == NATFLOW_PARSE_MORE);
+}
+
+/* The input once more, as later frames of a connection. */
+static void check_frames(const u8 *data, size_t size, size_t cut)
+{
+	static struct natflow_h2 whole, part;
+	struct natflow_hpack_table table = {};
+	size_t at, n;
+
+	for (at = 0; at < size; at += whole.end) {
+		u8 *all = exact_copy(data + at, size - at), *some;
+		enum natflow_parsed ret = natflow_h2_frame(all, size - at, &table, &whole);
+
+		n = cut > at ? cut - at : 0;
+		some = exact_copy(data + at, n);
+		if (n && natflow_h2_frame(some, n, &table, &part) == NATFLOW_PARSED)
+			require(ret == NATFLOW_PARSED && !memcmp(&part, &whole, sizeof(whole)));
+		free(all);
+		free(some);
+		if (ret != NATFLOW_PARSED)
+			return;
+		require(whole.end >= 9 && strlen(whole.host.text) == whole.host.len);
+		table = whole.table;
+	}
 }
 
 /* The first byte says where to cut. */
@@ -71,6 +96,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	data++;
 	size--;
 	check_stream(data, size, cut);
+	check_frames(data, size, cut);
 	if (size < 4096)
 		check_block(data, size, cut);
 	return 0;

@@ -101,7 +101,8 @@ static size_t put_int(u8 *to, u8 flags, unsigned int mask, size_t value)
 
 static int next_in(const void *data, size_t len, struct natflow_hpack_field *field)
 {
-	struct natflow_hpack block = { .end = len };
+	struct natflow_hpack_table table = {};
+	struct natflow_hpack block = { .end = len, .table = &table };
 	u8 *copy = malloc(len ?: 1);
 	int ret;
 
@@ -425,18 +426,75 @@ static void test_h2_limits(void **state)
 		add(&s, 1, 4, 1, payload, n);
 		assert_int_equal(parse2(s.data, s.len, &h2), n == 1024 ? OK : BAD);
 	}
-	/* More dynamic entries than are remembered, and the one that is just not there. */
-	for (n = 0; n < 2; n++) {
+	/* As many dynamic entries as are remembered, behind one host; a host is told once. */
+	for (n = 0; n < 3; n++) {
 		int i;
 
 		memcpy(payload, "\x41\x01" "a", 3);
-		for (i = 0; i < 70; i++)
+		for (i = 0; i < 127; i++)
 			memcpy(payload + 3 + 4 * i, "\x40\x01" "a\0", 4);
-		payload[283] = 0xff;
-		payload[284] = 62 + 70 + n - 127;
+		payload[511] = 0xff;
+		payload[512] = 62 + 126 + n - 127;
 		begin(&s);
-		add(&s, 1, 4, 1, payload, 285);
+		add(&s, 1, 4, 1, payload, 513);
 		assert_int_equal(parse2(s.data, s.len, &h2), n ? BAD : OK);
+	}
+}
+
+/* Later frames of a connection: a name by the dynamic table, and frames that are no request. */
+static void test_h2_later(void **state)
+{
+#define F(type, flags, block, ret, host, end) { type, flags, block, sizeof(block) - 1, ret, host, end }
+	static const struct {
+		u8 type, flags;
+		const char *block;
+		size_t len;
+		enum natflow_parsed ret;
+		const char *host;
+		u32 end;
+	} rows[] = {
+		/* RFC 7541 C.3.1 to C.3.3, then C.4.1's host as the second one */
+		F(1, 4, "\x82\x86\x84\x41\x0fwww.example.com", OK, "www.example.com", 29),
+		F(1, 4, "\x82\x86\x84\xbe\x58\x08no-cache", OK, "www.example.com", 23),
+		F(0, 1, "data", OK, "", 13),
+		F(1, 4, "\x82\x87\x85\xbf\x40\x0a" "custom-key\x0c" "custom-value", OK, "www.example.com",
+		  38),
+		F(1, 4, "\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff", OK,
+		  "www.example.com", 23),
+		F(1, 4, "\x66\x03two", OK, "two", 14),
+		F(1, 4, "\xbe", OK, "two", 10), F(1, 4, "\x7e\x05three", OK, "three", 16),
+		F(1, 4, "\x10\x01t\x01" "1", OK, "", 14),			/* trailers */
+		F(4, 0, "", OK, "", 9), F(3, 0, "\0\0\0\0", OK, "", 13),
+		F(5, 4, "\xbe", BAD, "", 0), F(9, 4, "\xbe", BAD, "", 0), F(77, 4, "?", OK, "", 10),
+		F(1, 4, "\x41\x01" "4", OK, "4", 12), F(1, 4, "\x41\x01" "5", OK, "5", 12),
+		F(1, 4, "\x41\x01" "6", OK, "6", 12), F(1, 4, "\xc1", OK, "three", 10),
+		/* The host is not kept any more. */
+		F(1, 4, "\xc2", BAD, "", 0),
+	};
+	static struct natflow_h2 h2, before;
+	static struct stream s;
+	size_t i, n;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		u8 *copy;
+
+		s.len = 0;
+		add(&s, rows[i].type, rows[i].flags, 1, rows[i].block, rows[i].len);
+		before = h2;
+		/* A frame that is no request is read without its payload. */
+		for (n = 0; n < (rows[i].type == 1 ? s.len : 9); n++) {
+			copy = exact_copy(s.data, n);
+			assert_int_equal(natflow_h2_frame(copy, n, &before.table, &h2), MORE);
+			free(copy);
+		}
+		copy = exact_copy(s.data, s.len);
+		assert_int_equal(natflow_h2_frame(copy, s.len, &before.table, &h2), rows[i].ret);
+		free(copy);
+		if (rows[i].ret != OK)
+			continue;
+		assert_string_equal(h2.host.text, rows[i].host);
+		assert_int_equal(h2.end, rows[i].end);
+		assert_int_equal(h2.request, rows[i].type == 1);
 	}
 }
 
@@ -468,7 +526,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_huffman), cmocka_unit_test(test_hpack),
 		cmocka_unit_test(test_h2), cmocka_unit_test(test_h2_frames),
-		cmocka_unit_test(test_h2_limits), cmocka_unit_test(test_h2_flips),
+		cmocka_unit_test(test_h2_limits), cmocka_unit_test(test_h2_later),
+		cmocka_unit_test(test_h2_flips),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
