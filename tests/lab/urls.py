@@ -13,12 +13,15 @@ import ssl
 import struct
 
 import natlab
-from natlab import AT_END, PATIENCE, Tcp, check, equal, ns, sysctl, wait
+from natlab import (ADDR, AT_END, PATIENCE, Capture, Tcp, check, equal, frame, inject, ip_packet, mac, ns, sysctl, tcp,
+                    wait)
+from natlab.packets import l4_sum
 
 QUEUE = "/dev/natflow_urllogger_queue"
 ACL = "/dev/hostacl_ctl"
 HTTP, TLS, QUIC, DNS, ANSWER, HINT = range(1, 7)
 NO_RULE = 64
+ACK, PSH, URG, FIN, RST, SYN = 16, 8, 32, 1, 4, 2
 
 
 def enable(on=True, where="r", window=0):
@@ -293,6 +296,48 @@ def connect(family=4, **kw):
     conn = Tcp(family, established=False, **kw)
     conn.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return conn
+
+
+class Victim:
+    """A connection, and segments as if its client had sent them."""
+
+    def __init__(self, family, ttl=64):
+        self.family = family
+        seen = Capture("r", "r0", lambda f: f[12:14] == (b"\x08\0" if family == 4 else b"\x86\xdd"))
+        self.conn = Tcp(family, established=False)
+        self.conn.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        port = self.conn.client.getsockname()[1]
+        while True:
+            f = seen.next()
+            at = 14 + (20 if family == 4 else 40)
+            if struct.unpack_from("!H", f, at)[0] == port and f[at + 13] == ACK:
+                break
+        seen.close()
+        self.l4 = f[at:]
+        self.seq, self.ack = struct.unpack_from("!II", f, at + 4)
+        self.ports = struct.unpack_from("!HH", f, at)
+        # NOP, NOP, timestamps
+        equal(self.l4[20:24], b"\1\1\x08\x0a", "options of an ACK")
+        self.stamps = struct.unpack_from("!II", self.l4, 24)
+
+    def send(self, data, at=0, flags=ACK | PSH, ttl=64, stamp=0, options=None, ack=0, spoil=0, urgent=0):
+        """A segment @at of the stream."""
+        if options is None:
+            options = b"\1\1\x08\x0a" + struct.pack("!II", self.stamps[0] + stamp & 0xffffffff, self.stamps[1])
+        src, dst = ADDR["c", self.family], ADDR["s", self.family]
+        l4 = tcp(self.family, src, dst, *self.ports, self.seq + at, self.ack + ack, flags, options + data,
+                 doff=5 + len(options) // 4)
+        l4 = l4_sum(self.family, src, dst, 6, l4[:16] + bytes(2) + struct.pack("!H", urgent) + l4[20:], 16)
+        l4 = l4[:16] + struct.pack("!H", struct.unpack_from("!H", l4, 16)[0] ^ spoil) + l4[18:]
+        inject("r0", frame(mac("r", "r0"), mac("c", "c0"), ip_packet(self.family, src, dst, 6, l4, ttl=ttl)))
+
+    def is_blocked(self, data=None):
+        """The client's own hello: the connection is reset."""
+        self.conn.client.send(data or hello("blocked.example"))
+        try:
+            check(False, f"not blocked: {self.conn.client.recv(100)}")
+        except ConnectionResetError:
+            pass
 
 
 def get(conn, data):

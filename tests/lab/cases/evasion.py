@@ -6,60 +6,15 @@ an allowed host where the client's own stack then sends the blocked one.
 """
 import socket
 import struct
-import time
 
 import urls
-from natlab import (ADDR, Capture, Delta, Tcp, Udp, both, check, ctl, drop, equal, frame, inject, ip_packet, mac, run,
-                    sysctl, tcp, wait)
-from urls import acl
-
-ACK, PSH, URG, FIN, RST, SYN = 16, 8, 32, 1, 4, 2
+from natlab import Delta, Udp, both, check, ctl, drop, equal, run, sysctl, wait
+from urls import ACK, FIN, PSH, RST, Victim, acl
 
 
 def begin():
     acl("add acl=0,2,blocked.example")
     return urls.begin()
-
-
-class Victim:
-    """A connection, and segments as if its client had sent them."""
-
-    def __init__(self, family, ttl=64):
-        self.family = family
-        seen = Capture("r", "r0", lambda f: f[12:14] == (b"\x08\0" if family == 4 else b"\x86\xdd"))
-        self.conn = Tcp(family, established=False)
-        self.conn.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        port = self.conn.client.getsockname()[1]
-        while True:
-            f = seen.next()
-            at = 14 + (20 if family == 4 else 40)
-            if struct.unpack_from("!H", f, at)[0] == port and f[at + 13] == ACK:
-                break
-        seen.close()
-        self.l4 = f[at:]
-        self.seq, self.ack = struct.unpack_from("!II", f, at + 4)
-        self.ports = struct.unpack_from("!HH", f, at)
-        # NOP, NOP, timestamps
-        equal(self.l4[20:24], b"\1\1\x08\x0a", "options of an ACK")
-        self.stamps = struct.unpack_from("!II", self.l4, 24)
-
-    def send(self, data, at=0, flags=ACK | PSH, ttl=64, stamp=0, options=None, ack=0, spoil=0, urg=0):
-        """A segment @at of the stream."""
-        if options is None:
-            options = b"\1\1\x08\x0a" + struct.pack("!II", self.stamps[0] + stamp & 0xffffffff, self.stamps[1])
-        src, dst = ADDR["c", self.family], ADDR["s", self.family]
-        l4 = tcp(self.family, src, dst, *self.ports, self.seq + at, self.ack + ack, flags, options + data,
-                 doff=5 + len(options) // 4)
-        l4 = l4[:16] + struct.pack("!H", struct.unpack_from("!H", l4, 16)[0] ^ spoil) + l4[18:]
-        inject("r0", frame(mac("r", "r0"), mac("c", "c0"), ip_packet(self.family, src, dst, 6, l4, ttl=ttl)))
-
-    def is_blocked(self, hello=None):
-        """The client's own hello: the connection is reset."""
-        self.conn.client.send(hello or urls.hello("blocked.example"))
-        try:
-            check(False, f"not blocked: {self.conn.client.recv(100)}")
-        except ConnectionResetError:
-            pass
 
 
 def decoy(garbage=False, **kw):
@@ -206,15 +161,6 @@ def case_urgent():
     except TimeoutError:
         pass
     equal([r["host"] for r in log.records], [], "records")
-
-
-def case_silence():
-    """A client that says nothing for longer than a hello may take."""
-    begin()
-    victim = Victim(4)
-    begun = time.monotonic()
-    wait(lambda: time.monotonic() - begun > 9, "9 seconds")
-    victim.is_blocked()
 
 
 def fragments(family):
