@@ -132,7 +132,10 @@ static __always_inline enum natflow_reason check_size(struct ctx *c)
 	return NATFLOW_OK;
 }
 
-/* Does this segment carry payload at or beyond @from, where the next request may start? */
+/*
+ * Does this segment carry payload at or beyond @from, where the next request may start,
+ * or say that a byte there is urgent?
+ */
 static bool is_watched(const struct natflow_dir *dir, const struct sk_buff *skb, u32 len, u32 from)
 {
 	const unsigned int l4 = natflow_dir_is(dir, NFPROTO_IPV4) ? sizeof(struct iphdr) :
@@ -141,7 +144,7 @@ static bool is_watched(const struct natflow_dir *dir, const struct sk_buff *skb,
 
 	len -= l4 + tcp->doff * 4;
 
-	return len && (s32)(ntohl(tcp->seq) + len - from) > 0;
+	return tcp->urg || (len && (s32)(ntohl(tcp->seq) + len - from) > 0);
 }
 
 /* May a datagram of this packet open a QUIC connection, whose name the stack reads? */

@@ -21,6 +21,7 @@ static void set_state(struct natflow_inspection *in, enum natflow_inspection_sta
 void natflow_inspection_discard(struct natflow_inspection *in)
 {
 	natflow_stream_free(&in->place, &in->gather);
+	natflow_stream_free(&in->place, &in->any);
 	in->base += in->at;
 	in->at = 0;
 	in->judged = 0;
@@ -63,13 +64,19 @@ void natflow_inspection_complete(struct natflow_inspection *in)
 }
 
 /**
- * natflow_inspection_distrust() - the buffered bytes did not reach the server
+ * natflow_inspection_distrust() - what the server has not acknowledged may not reach it
  * @in: inspection, neither DECIDED nor WATCHED, its lock held
  */
 void natflow_inspection_distrust(struct natflow_inspection *in)
 {
-	natflow_inspection_discard(in);
-	in->doubts++;
+	/* They are read, but not trusted. */
+	if (!in->any.arrived)
+		natflow_stream_copy(&in->place, &in->any, &in->gather);
+	natflow_stream_cut(&in->place, &in->gather,
+			   in->gather.last ? in->at :
+					     max(in->at, natflow_inspection_settled(in)));
+	in->judged = 0;
+	natflow_inspection_doubt(in);
 	set_state(in, NATFLOW_INSPECTION_GATHERING);
 }
 
@@ -85,6 +92,10 @@ void natflow_inspection_reopen(struct natflow_inspection *in, u32 at, u16 packet
 
 	if (done >= NATFLOW_STREAM_MAX / 2) {
 		natflow_gather_drop(&in->gather, done);
+		if (in->any.prefix >= done)
+			natflow_gather_drop(&in->any, done);
+		else
+			natflow_stream_free(&in->place, &in->any);
 		in->base += done;
 		in->judged -= min(done, in->judged);
 		at -= done;
@@ -94,6 +105,7 @@ void natflow_inspection_reopen(struct natflow_inspection *in, u32 at, u16 packet
 	in->packets = packets;
 	in->born = jiffies;
 	in->silent = false;
+	in->paused = false;
 	set_state(in, NATFLOW_INSPECTION_GATHERING);
 }
 
@@ -131,6 +143,30 @@ void natflow_inspection_watch(struct natflow_inspection *in, u32 next,
 	close(in, NATFLOW_INSPECTION_WATCHED, outcome, NATFLOW_URL_RECORD);
 }
 
+/**
+ * natflow_inspection_pause() - pass the connection until the rest of this request: WATCHED
+ * @in: inspection of a TCP connection, GATHERING, its lock held
+ *
+ * What is buffered stays: a client that takes its time hides no name.
+ */
+void natflow_inspection_pause(struct natflow_inspection *in)
+{
+	WRITE_ONCE(in->from, in->base + in->gather.prefix);
+	WRITE_ONCE(in->action, NATFLOW_URL_RECORD);
+	in->paused = true;
+	set_state(in, NATFLOW_INSPECTION_WATCHED);
+}
+
+/**
+ * natflow_inspection_resume() - more of this request came: GATHERING
+ * @in: inspection, paused, its lock held
+ */
+void natflow_inspection_resume(struct natflow_inspection *in)
+{
+	in->born = jiffies;
+	set_state(in, NATFLOW_INSPECTION_GATHERING);
+}
+
 /* -- the budget */
 
 /**
@@ -154,6 +190,38 @@ bool natflow_inspection_is_late(const struct natflow_inspection *in)
 }
 
 /**
+ * natflow_inspection_settled() - the buffered bytes that the server has acknowledged
+ * @in: inspection, its lock held
+ *
+ * The server ignores other versions of them that come later.
+ */
+u32 natflow_inspection_settled(const struct natflow_inspection *in)
+{
+	s32 acked = in->acked - in->base;
+
+	return acked > 0 ? min_t(u32, acked, in->gather.prefix) : 0;
+}
+
+/**
+ * natflow_inspection_has_urgent() - is a buffered byte urgent
+ * @in: inspection, its lock held
+ *
+ * The application may read such a byte out of band (RFC 6093 section 2.2).
+ */
+bool natflow_inspection_has_urgent(const struct natflow_inspection *in)
+{
+	u32 end = max(in->gather.prefix, in->any.prefix), i;
+
+	for (i = 0; i < in->urgents; i++) {
+		u32 at = in->urgent[i] - in->base;
+
+		if (at >= in->at && at < end)
+			return true;
+	}
+	return false;
+}
+
+/**
  * natflow_inspection_is_silent() - has only the server spoken for a while
  * @in: inspection
  *
@@ -165,11 +233,14 @@ bool natflow_inspection_is_silent(const struct natflow_inspection *in)
 }
 
 /**
- * natflow_inspection_is_spent() - is the time or the number of packets for this request spent
+ * natflow_inspection_is_spent() - is what this request may take spent
  * @in: inspection
+ *
+ * That is the number of packets and, unless it is TCP, the time: what a TCP client sends
+ * late still belongs to its request.
  */
 bool natflow_inspection_is_spent(const struct natflow_inspection *in)
 {
 	return in->packets >= natflow_names_setting(in->ul, NATFLOW_NAMES_PACKETS) ||
-	       natflow_inspection_is_late(in);
+	       (in->quic && natflow_inspection_is_late(in));
 }

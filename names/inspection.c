@@ -21,7 +21,8 @@
 
 #define UNCONFIRMED_MAX	(8 * HZ)
 #define ACKED_MAX	BIT(20)	/* a window that a client's first packets acknowledge */
-#define REQUESTS_AT_ONCE 32	/* concluded with one packet of the server */
+#define LATE_AT_ONCE	8	/* times as many by the tick */
+#define PARTS_AT_ONCE	8	/* requests, or parts of them, concluded with one packet */
 
 static const struct rhashtable_params flow_params = {
 	.key_len = sizeof(struct nf_conn *),
@@ -74,7 +75,10 @@ static void free_rcu_cb(struct rcu_head *rcu)
 
 	unpass(in);
 	natflow_stream_free(&in->place, &in->gather);
+	natflow_stream_free(&in->place, &in->any);
 	natflow_quic_free(in);
+	natflow_stream_give(&in->place, in->table, sizeof(*in->table));
+	natflow_stream_give(&in->place, in->judged_table, sizeof(*in->judged_table));
 	natflow_ct_put(in->ct);
 	kfree(in->host);
 	kfree(in);
@@ -93,6 +97,7 @@ static void forget(struct natflow_inspection *in)
 	natflow_place_leave(&in->place);
 	if (spin_trylock_bh(&in->lock)) {
 		natflow_stream_free(&in->place, &in->gather);
+		natflow_stream_free(&in->place, &in->any);
 		spin_unlock_bh(&in->lock);
 	}
 	call_rcu(&in->place.rcu, free_rcu_cb);
@@ -206,25 +211,26 @@ static bool may_begin(const struct natflow_segment *s)
 	return !(s->flags & NATFLOW_TCP_SYN) || s->len;
 }
 
-/* Does the server's packet acknowledge the bytes that hold the request? */
-static bool is_acknowledged(const struct natflow_inspection *in, const struct natflow_segment *s)
+/*
+ * Does the server have the bytes that hold the request? A server of QUIC that answers
+ * does; nothing is read of its packets.
+ */
+static bool is_acknowledged(const struct natflow_inspection *in)
 {
-	if (!natflow_inspection_is_complete(in))
-		return false;
-	return s->proto == IPPROTO_UDP ||
-	       (s->flags & NATFLOW_TCP_ACK && (s32)(s->ack - in->base - in->end) >= 0);
+	return natflow_inspection_is_complete(in) &&
+	       (in->quic || (s32)(in->acked - in->base - in->end) >= 0);
 }
 
-/* A packet of the server. Return: NATFLOW_OK or the outcome. */
-static enum natflow_reason hear(struct natflow_inspection *in, const struct natflow_segment *s,
-				struct natflow_workspace *w)
+/*
+ * Conclude what the server has. The buffer may hold more requests: some are read now, the
+ * rest with later packets, or by the tick. Return: NATFLOW_OK or the outcome.
+ */
+static enum natflow_reason conclude(struct natflow_inspection *in, struct natflow_workspace *w)
 {
 	enum natflow_reason reason = NATFLOW_OK;
 	unsigned int n = 0;
 
-	/* The buffer may hold more requests: some are read now, the rest with later packets. */
-	while (n < REQUESTS_AT_ONCE && !reason && is_acknowledged(in, s)) {
-		n += !in->chunks;
+	while (n++ < PARTS_AT_ONCE && !reason && is_acknowledged(in)) {
 		reason = natflow_reading_try(in, w, NATFLOW_ACK_RECEIVED);
 		if (reason || in->state != NATFLOW_INSPECTION_GATHERING)
 			break;
@@ -233,12 +239,41 @@ static enum natflow_reason hear(struct natflow_inspection *in, const struct natf
 	return reason;
 }
 
+/* A packet of the server. Return: NATFLOW_OK or the outcome. */
+static enum natflow_reason hear(struct natflow_inspection *in, struct natflow_workspace *w)
+{
+	enum natflow_reason reason = NATFLOW_OK;
+
+	if (natflow_tcp_adopt(in))
+		reason = natflow_reading_try(in, w, NATFLOW_ACK_NO_NEWS);
+	return reason ?: conclude(in, w);
+}
+
 /* Can this packet change what is known? */
 static bool is_news(const struct natflow_inspection *in, const struct natflow_segment *s)
 {
 	if (s->dir == IP_CT_DIR_REPLY)
-		return natflow_inspection_is_complete(in);
+		return natflow_inspection_is_complete(in) || in->any.arrived;
+	if (s->proto == IPPROTO_TCP && natflow_tcp_is_old(in, s))
+		return false;
 	return s->len || (in->gather.prefix > in->at && !natflow_inspection_is_complete(in));
+}
+
+/* A segment of the client; what is left of the last packets is concluded first. */
+static enum natflow_reason speak(struct natflow_inspection *in, const struct natflow_segment *s,
+				 struct natflow_workspace *w)
+{
+	enum natflow_reason reason = conclude(in, w);
+
+	return reason || natflow_inspection_is_decided(in) ? reason : natflow_tcp_seek(in, s, w);
+}
+
+/* The budget is spent. A TCP server may still acknowledge what is complete. */
+static enum natflow_reason spend(struct natflow_inspection *in, struct natflow_workspace *w)
+{
+	if (!natflow_inspection_is_complete(in))
+		return natflow_inspection_give_up(in);
+	return in->quic ? natflow_reading_try(in, w, NATFLOW_ACK_OVERDUE) : NATFLOW_OK;
 }
 
 static void look_into(struct natflow_inspection *in, const struct natflow_segment *s)
@@ -260,13 +295,11 @@ static void look_into(struct natflow_inspection *in, const struct natflow_segmen
 		return;
 	}
 	if (s->dir == IP_CT_DIR_REPLY)
-		reason = hear(in, s, w);
+		reason = hear(in, w);
 	else
-		reason = tcp ? natflow_tcp_seek(in, s, w) : natflow_quic_seek(in, s, w);
+		reason = tcp ? speak(in, s, w) : natflow_quic_seek(in, s, w);
 	if (!natflow_inspection_is_decided(in) && !reason && natflow_inspection_is_spent(in))
-		reason = natflow_inspection_is_complete(in) ?
-			 natflow_reading_try(in, w, NATFLOW_ACK_OVERDUE) :
-			 natflow_inspection_give_up(in);
+		reason = spend(in, w);
 	kfree(w);
 	if (!natflow_inspection_is_decided(in) && reason)
 		natflow_outcome_without(in, reason);
@@ -285,8 +318,7 @@ static void idle(struct natflow_inspection *in)
 /* A packet of an undecided flow. Return: false if the server may not accept it. */
 static bool seek(struct natflow_inspection *in, const struct natflow_segment *s)
 {
-	u16 doubts = in->doubts;
-
+	in->doubtful = false;
 	if (in->quic && s->dir == IP_CT_DIR_REPLY && natflow_quic_refuses(s)) {
 		natflow_quic_forget(in);
 		return true;
@@ -300,7 +332,7 @@ static bool seek(struct natflow_inspection *in, const struct natflow_segment *s)
 	if (natflow_inspection_is_decided(in) || !is_news(in, s))
 		return true;
 	look_into(in, s);
-	return in->doubts == doubts;
+	return !in->doubtful;
 }
 
 static struct natflow_inspection_verdict inspect(struct natflow_inspection *in,
@@ -313,7 +345,11 @@ static struct natflow_inspection_verdict inspect(struct natflow_inspection *in,
 	lockdep_assert_held(&in->lock);
 	if (natflow_tcp_is_answer(s) && natflow_tcp_sync(in, s))
 		v.end = NATFLOW_END_TCP;
-	else if (natflow_inspection_is_decided(in) && natflow_tcp_next(in, s))
+	if (s->proto == IPPROTO_TCP) {
+		natflow_tcp_note_ack(in, s);
+		natflow_tcp_note_urgent(in, s);
+	}
+	if (natflow_inspection_is_decided(in) && natflow_tcp_next(in, s))
 		v.end = NATFLOW_END_INSPECT;
 	if (in->place.pool == NATFLOW_PLACES_WAITING && is_proof(in, s))
 		settle(in, s);
@@ -456,20 +492,57 @@ static bool is_over(const struct natflow_inspection *in)
 		time_after(jiffies, in->born + UNCONFIRMED_MAX);
 }
 
+/* -- what time decides */
+
+/* Read the buffer once more. @read: how. Return: NATFLOW_OK or the outcome. */
+static enum natflow_reason read_late(struct natflow_inspection *in, enum natflow_ack ack)
+{
+	struct natflow_workspace *w = kmalloc(sizeof(*w), GFP_ATOMIC | __GFP_NOWARN);
+	enum natflow_reason reason = NATFLOW_OK;
+	unsigned int n;
+
+	if (!w)
+		return NATFLOW_NAME_MEMORY;
+	if (ack != NATFLOW_ACK_RECEIVED)
+		reason = natflow_reading_try(in, w, ack);
+	else
+		for (n = 0; n < LATE_AT_ONCE && !reason && is_acknowledged(in); n++)
+			reason = conclude(in, w);
+	kfree(w);
+	return reason;
+}
+
 /* No more packets came in time. */
 static void time_out(struct natflow_inspection *in)
 {
-	struct natflow_workspace *w = NULL;
 	enum natflow_reason reason = NATFLOW_OK;
 
 	lockdep_assert_held(&in->lock);
 	if (natflow_inspection_is_complete(in))
-		w = kmalloc(sizeof(*w), GFP_ATOMIC | __GFP_NOWARN);
-	if (w)
-		reason = natflow_reading_try(in, w, NATFLOW_ACK_OVERDUE);
-	kfree(w);
+		reason = read_late(in, NATFLOW_ACK_OVERDUE);
 	if (!natflow_inspection_is_decided(in))
 		natflow_outcome_without(in, reason ?: natflow_inspection_give_up(in));
+}
+
+/*
+ * A TCP client takes its time: its server's packets are fast meanwhile. A request that the
+ * server has not acknowledged is not concluded before its connection ends.
+ */
+static void wait_longer(struct natflow_inspection *in)
+{
+	enum natflow_reason reason;
+
+	if (is_acknowledged(in)) {
+		reason = read_late(in, NATFLOW_ACK_RECEIVED);
+		if (reason && !natflow_inspection_is_decided(in))
+			natflow_outcome_without(in, reason);
+	} else if (!natflow_inspection_is_complete(in)) {
+		if (!in->paused && !in->part) {
+			natflow_record_hint(in->ul, in->ct, &in->client, NATFLOW_URL_RECORD);
+			natflow_inspection_count(in, natflow_inspection_give_up(in));
+		}
+		natflow_inspection_pause(in);
+	}
 }
 
 static void log_silent(struct natflow_inspection *in)
@@ -481,25 +554,31 @@ static void log_silent(struct natflow_inspection *in)
 
 static bool is_due(const struct natflow_inspection *in)
 {
-	if (READ_ONCE(in->state) < NATFLOW_INSPECTION_DECIDED)
-		return natflow_inspection_is_late(in);
-	return natflow_inspection_is_silent(in);
+	if (READ_ONCE(in->state) >= NATFLOW_INSPECTION_DECIDED)
+		return natflow_inspection_is_silent(in);
+	return natflow_inspection_is_late(in) || (!in->quic && is_acknowledged(in));
 }
 
 static void age(struct natflow_inspection *in)
 {
-	if (is_over(in)) {
-		forget(in);
-		return;
-	}
-	if (!is_due(in))
+	bool over = is_over(in);
+
+	/* A wrong guess costs a lock, or waits for the next tick. */
+	if (!over && !data_race(is_due(in)))
 		return;
 	spin_lock_bh(&in->lock);
-	if (!natflow_inspection_is_decided(in))
+	if (natflow_inspection_is_decided(in)) {
+		if (in->silent)
+			log_silent(in);
+	} else if (over ? natflow_inspection_is_complete(in) : !!in->quic) {
 		time_out(in);
-	else if (in->silent)
-		log_silent(in);
+	} else if (!over) {
+		wait_longer(in);
+	}
+	update_pass(in);
 	spin_unlock_bh(&in->lock);
+	if (over)
+		forget(in);
 }
 
 /**

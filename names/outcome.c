@@ -38,6 +38,20 @@ static struct natflow_acl_verdict decide(struct natflow_urllogger *ul,
 }
 
 /**
+ * natflow_outcome_action() - what the rules do with a name
+ * @in: inspection, its lock held
+ * @name: name, or NULL
+ *
+ * Context: RCU read side. Return: enum natflow_url_action.
+ */
+u8 natflow_outcome_action(struct natflow_inspection *in, const struct natflow_name *name)
+{
+	if (!name || !name->said.host || !name->said.host->len)
+		return NATFLOW_URL_RECORD;
+	return decide(in->ul, &in->client, name).action;
+}
+
+/**
  * natflow_outcome_blocks() - do the rules block a name
  * @in: inspection, its lock held
  * @name: name, or NULL
@@ -46,8 +60,7 @@ static struct natflow_acl_verdict decide(struct natflow_urllogger *ul,
  */
 bool natflow_outcome_blocks(struct natflow_inspection *in, const struct natflow_name *name)
 {
-	return name && name->said.host->len &&
-	       natflow_url_blocks(decide(in->ul, &in->client, name).action);
+	return natflow_url_blocks(natflow_outcome_action(in, name));
 }
 
 /* Was payload at offset @next of this request forwarded without being buffered? */
@@ -73,7 +86,7 @@ void natflow_outcome_without(struct natflow_inspection *in, enum natflow_reason 
 	 * The request this body belongs to is already logged; running out of
 	 * buffer must not block it.
 	 */
-	if (in->chunks) {
+	if (in->part) {
 		if (outcome == NATFLOW_NAME_BUDGET && is_lost(in, in->gather.prefix - in->at))
 			action = NATFLOW_URL_RECORD;
 		natflow_inspection_conclude(in, outcome, action);
@@ -90,12 +103,24 @@ void natflow_outcome_without(struct natflow_inspection *in, enum natflow_reason 
  */
 static void conclude_lost(struct natflow_inspection *in)
 {
-	if (in->chunks)
+	if (in->part)
 		natflow_inspection_conclude(in, NATFLOW_NAME_BUDGET, NATFLOW_URL_RECORD);
 	else
 		natflow_inspection_conclude(in, NATFLOW_NAME_UNTRUSTED,
 					    natflow_names_without(in->ul,
 								  NATFLOW_NAME_UNTRUSTED));
+}
+
+/* Return: false if there is no memory. */
+static bool keep_table(struct natflow_inspection *in, const struct natflow_hpack_table *table)
+{
+	if (!table)
+		return true;
+	if (!in->table)
+		in->table = natflow_stream_alloc(&in->place, sizeof(*in->table));
+	if (in->table)
+		*in->table = *table;
+	return in->table;
 }
 
 /*
@@ -106,18 +131,24 @@ static void conclude_request(struct natflow_inspection *in, const struct natflow
 			     enum natflow_reason outcome)
 {
 	bool closed = natflow_names_setting(in->ul, NATFLOW_NAMES_CLOSED);
-	u64 body = in->chunks ? in->body + said->next : 0;
+	u64 body = said->nothing ? in->body + said->next : 0;
 	bool enough = body > CHUNKS_MAX && !closed;
 
 	in->body = min_t(u64, body, CHUNKS_MAX + 1);
-	in->chunks = said->chunks;
+	in->part = said->part;
+	in->upgrade = said->upgrade;
+	if (!keep_table(in, said->table)) {
+		natflow_outcome_without(in, NATFLOW_NAME_MEMORY);
+		return;
+	}
 	if (!said->next || said->next > BODY_MAX || enough) {
 		natflow_inspection_conclude(in, outcome, NATFLOW_URL_RECORD);
 	} else if (is_lost(in, said->next)) {
 		natflow_inspection_count(in, outcome);
 		conclude_lost(in);
 	} else if (in->at + said->next >= NATFLOW_STREAM_MAX ||
-		   !natflow_gather_has(&in->gather, in->at + said->next)) {
+		   (!natflow_gather_has(&in->gather, in->at + said->next) &&
+		    !natflow_gather_has(&in->any, in->at + said->next))) {
 		natflow_inspection_watch(in, said->next, outcome);
 	} else {
 		natflow_inspection_count(in, outcome);
@@ -136,7 +167,7 @@ static void conclude_request(struct natflow_inspection *in, const struct natflow
 void natflow_outcome_chunk(struct natflow_inspection *in, const struct natflow_said *said,
 			   bool sure)
 {
-	if (sure && !in->gather.last)
+	if (sure && !in->gather.last && !natflow_inspection_has_urgent(in))
 		conclude_request(in, said, NATFLOW_OK);
 	else
 		natflow_outcome_without(in, NATFLOW_NAME_UNTRUSTED);
@@ -189,6 +220,11 @@ static void take_effect(struct natflow_inspection *in, const struct natflow_said
 	natflow_acl_take_effect(v, in->ct, server);
 }
 
+static bool is_same(const struct natflow_hostname *a, const struct natflow_hostname *b)
+{
+	return a->len == b->len && !memcmp(a->text, b->text, a->len);
+}
+
 /* Log a name, and the other name an overlap leaves possible. Return: the action for the flow. */
 static u8 judge(struct natflow_inspection *in, const struct natflow_name *name,
 		const struct natflow_name *other, u16 flags)
@@ -200,7 +236,7 @@ static u8 judge(struct natflow_inspection *in, const struct natflow_name *name,
 	natflow_record_name(in->ul, in->ct, &in->client, &name->said, v, flags);
 	if (name->said.source != NATFLOW_URL_DNS)
 		take_effect(in, &name->said, v);
-	if (other) {
+	if (other && !is_same(name->said.host, other->said.host)) {
 		v = decide(in->ul, &in->client, other);
 		natflow_record_name(in->ul, in->ct, &in->client, &other->said, v, flags);
 		if (!natflow_url_blocks(action))
@@ -216,8 +252,8 @@ static u8 judge(struct natflow_inspection *in, const struct natflow_name *name,
  * @other: by the bytes that came last, if they differ and hold a request; or NULL
  * @sure: the server acknowledged the bytes
  *
- * Overlapping segments that differ make a name untrusted even if both readings
- * agree: the server may have assembled a mix of the two.
+ * Overlapping segments that differ, and urgent bytes, make a name untrusted even if
+ * both readings agree: the server may have assembled a mix of the two.
  *
  * Context: RCU read side, BH disabled.
  */
@@ -225,7 +261,8 @@ void natflow_outcome_named(struct natflow_inspection *in, const struct natflow_n
 			   const struct natflow_name *other, bool sure)
 {
 	bool wrong = name->said.flags & NATFLOW_URL_MALFORMED;
-	bool differs = in->gather.last || name->said.flags & NATFLOW_URL_DIFFERS;
+	bool differs = in->gather.last || name->said.flags & NATFLOW_URL_DIFFERS ||
+		       natflow_inspection_has_urgent(in);
 	enum natflow_reason doubt = wrong ? NATFLOW_NAME_MALFORMED : NATFLOW_NAME_UNTRUSTED;
 	u8 action;
 
@@ -299,7 +336,7 @@ bool natflow_outcome_review(struct natflow_inspection *in)
 			v.action = NATFLOW_URL_RESET;
 		WRITE_ONCE(in->action, v.action);
 		/* The body of a request that is blocked now is on its way. */
-		if (!natflow_inspection_is_decided(in) && in->chunks &&
+		if (!natflow_inspection_is_decided(in) && in->part &&
 		    natflow_url_blocks(v.action))
 			natflow_inspection_conclude(in, NATFLOW_OK, v.action);
 	}

@@ -8,6 +8,7 @@
 struct natflow_name;
 struct natflow_said;
 
+u8 natflow_outcome_action(struct natflow_inspection *in, const struct natflow_name *name);
 bool natflow_outcome_blocks(struct natflow_inspection *in, const struct natflow_name *name);
 void natflow_outcome_named(struct natflow_inspection *in, const struct natflow_name *name,
 			   const struct natflow_name *other, bool sure);

@@ -302,11 +302,12 @@ enum natflow_reason natflow_quic_seek(struct natflow_inspection *in,
 	if (!prepare(in))
 		return natflow_stream_lack(&in->place);
 	if (s->extended || !natflow_segment_sound(s)) {
-		in->doubts++;
+		natflow_inspection_doubt(in);
 		return NATFLOW_OK;
 	}
 	reason = read_packet(in, s, w, &read);
-	in->doubts += !read;
+	if (!read)
+		natflow_inspection_doubt(in);
 	/* The server has not answered yet: all of the flow is blocked. */
 	if (w->quic.opened && is_blocked(in) && !natflow_url_blocks(in->action))
 		natflow_inspection_conclude(in, NATFLOW_OK, in->quic->action[in->quic->at]);

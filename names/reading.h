@@ -23,6 +23,7 @@ enum natflow_ack {
 	NATFLOW_ACK_OVERDUE,	/* no, and the budget is spent */
 };
 
+bool natflow_reading_doubts(struct natflow_inspection *in, struct natflow_workspace *w);
 enum natflow_reason natflow_reading_try(struct natflow_inspection *in,
 					struct natflow_workspace *w, enum natflow_ack ack);
 

@@ -49,12 +49,7 @@ void natflow_stream_give(struct natflow_place *place, const void *p, u32 size)
 	kfree(p);
 }
 
-/**
- * natflow_stream_free() - free a buffer
- * @place: place of its inspection, whose lock is held, or nobody else uses it
- * @g: buffer; empty afterwards
- */
-void natflow_stream_free(struct natflow_place *place, struct natflow_gather *g)
+static void free_pieces(struct natflow_place *place, struct natflow_gather *g)
 {
 	struct natflow_gather_piece *piece;
 
@@ -63,31 +58,53 @@ void natflow_stream_free(struct natflow_place *place, struct natflow_gather *g)
 		natflow_stream_give(place, piece,
 				    struct_size(piece, data, piece->done + piece->len));
 	}
+}
+
+/**
+ * natflow_stream_free() - free a buffer
+ * @place: place of its inspection, whose lock is held, or nobody else uses it
+ * @g: buffer; empty afterwards
+ */
+void natflow_stream_free(struct natflow_place *place, struct natflow_gather *g)
+{
+	free_pieces(place, g);
 	natflow_stream_give(place, g->first, g->size);
 	natflow_stream_give(place, g->last, g->size);
 	natflow_stream_give(place, g->have, natflow_gather_bits(g->size));
 	*g = (struct natflow_gather){};
 }
 
+/* Copy all but the pieces to memory for @size bytes. Return: false, with @to empty: no memory. */
+static bool clone(struct natflow_place *place, struct natflow_gather *to,
+		  const struct natflow_gather *g, u32 size)
+{
+	const u32 bits = natflow_gather_bits(size);
+
+	*to = *g;
+	to->ahead = NULL;
+	to->size = size;
+	to->first = natflow_stream_alloc(place, size);
+	to->have = to->first ? natflow_stream_alloc(place, bits) : NULL;
+	to->last = to->have && g->last ? natflow_stream_alloc(place, size) : NULL;
+	if (!to->have || (g->last && !to->last)) {
+		natflow_stream_free(place, to);
+		return false;
+	}
+	memcpy(to->first, g->first, g->size);
+	memcpy(to->have, g->have, natflow_gather_bits(g->size));
+	if (g->last)
+		memcpy(to->last, g->last, g->size);
+	return true;
+}
+
 /* Move a buffer to memory for @size bytes. Return: NATFLOW_OK or the outcome. */
 static enum natflow_reason move(struct natflow_place *place, struct natflow_gather *g, u32 size)
 {
-	const u32 bits = natflow_gather_bits(size);
-	struct natflow_gather more = *g;
+	struct natflow_gather more;
 
-	more.size = size;
-	more.first = natflow_stream_alloc(place, size);
-	more.have = more.first ? natflow_stream_alloc(place, bits) : NULL;
-	more.last = more.have && g->last ? natflow_stream_alloc(place, size) : NULL;
-	if (!more.have || (g->last && !more.last)) {
-		natflow_stream_give(place, more.first, size);
-		natflow_stream_give(place, more.have, bits);
+	if (!clone(place, &more, g, size))
 		return natflow_stream_lack(place);
-	}
-	memcpy(more.first, g->first, g->size);
-	memcpy(more.have, g->have, natflow_gather_bits(g->size));
-	if (g->last)
-		memcpy(more.last, g->last, g->size);
+	more.ahead = g->ahead;
 	g->ahead = NULL;
 	natflow_stream_free(place, g);
 	*g = more;
@@ -201,6 +218,46 @@ enum natflow_reason natflow_stream_take(struct natflow_place *place, struct natf
 	if (!reason && n < len)
 		reason = wait(place, g, at + n, data + n, len - n);
 	return reason;
+}
+
+/**
+ * natflow_stream_copy() - copy a buffer
+ * @place: place of its inspection, whose lock is held
+ * @to: an empty buffer of the same
+ * @from: buffer
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: false, with @to empty, if there is no memory.
+ */
+bool natflow_stream_copy(struct natflow_place *place, struct natflow_gather *to,
+			 const struct natflow_gather *from)
+{
+	const struct natflow_gather_piece *piece;
+	enum natflow_reason reason = NATFLOW_OK;
+
+	if (from->size && !clone(place, to, from, from->size))
+		return false;
+	to->arrived = from->arrived;
+	for (piece = from->ahead; piece && !reason; piece = piece->next)
+		reason = wait(place, to, piece->at, piece->data + piece->done, piece->len);
+	if (reason)
+		natflow_stream_free(place, to);
+	return !reason;
+}
+
+/**
+ * natflow_stream_cut() - discard all bytes from an offset on
+ * @place: place of its inspection, whose lock is held
+ * @g: buffer
+ * @at: offset
+ */
+void natflow_stream_cut(struct natflow_place *place, struct natflow_gather *g, u32 at)
+{
+	free_pieces(place, g);
+	natflow_stream_give(place, g->last, g->size);
+	g->last = NULL;
+	natflow_gather_cut(g, at);
+	g->arrived = g->prefix;
 }
 
 /**

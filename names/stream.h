@@ -17,6 +17,9 @@ void natflow_stream_give(struct natflow_place *place, const void *p, u32 size);
 void natflow_stream_free(struct natflow_place *place, struct natflow_gather *g);
 enum natflow_reason natflow_stream_take(struct natflow_place *place, struct natflow_gather *g,
 					u32 at, const u8 *data, u32 len);
+bool natflow_stream_copy(struct natflow_place *place, struct natflow_gather *to,
+			 const struct natflow_gather *from);
+void natflow_stream_cut(struct natflow_place *place, struct natflow_gather *g, u32 at);
 enum natflow_reason natflow_stream_put(struct natflow_place *place, struct natflow_gather *g,
 				       const struct natflow_segment *s, u32 from, u32 at);
 

@@ -12,6 +12,10 @@ bool natflow_tcp_is_answer(const struct natflow_segment *s);
 bool natflow_tcp_sync(struct natflow_inspection *in, const struct natflow_segment *s);
 bool natflow_tcp_next(struct natflow_inspection *in, const struct natflow_segment *s);
 void natflow_tcp_note_base(struct natflow_inspection *in, u32 seq);
+void natflow_tcp_note_ack(struct natflow_inspection *in, const struct natflow_segment *s);
+void natflow_tcp_note_urgent(struct natflow_inspection *in, const struct natflow_segment *s);
+bool natflow_tcp_is_old(const struct natflow_inspection *in, const struct natflow_segment *s);
+bool natflow_tcp_adopt(struct natflow_inspection *in);
 bool natflow_tcp_is_idle(const struct natflow_inspection *in, const struct natflow_segment *s);
 enum natflow_reason natflow_tcp_seek(struct natflow_inspection *in,
 				     const struct natflow_segment *s, struct natflow_workspace *w);

@@ -10,6 +10,13 @@
 
 #define NATFLOW_QUESTION_MAX 4096	/* bytes of a DNS message that is read as a whole */
 
+/* What begins at an offset of the client's stream. */
+enum natflow_part {
+	NATFLOW_PART_REQUEST,
+	NATFLOW_PART_CHUNK,		/* of the last request's body */
+	NATFLOW_PART_FRAME,		/* of HTTP/2 */
+};
+
 /* Pointers refer to the bytes that were parsed. */
 struct natflow_said {
 	enum natflow_url_source source;
@@ -19,8 +26,11 @@ struct natflow_said {
 	const char *uri;
 	const char *alpn;		/* NUL-terminated, "": none */
 	u64 next;			/* offset of the next request, 0: unknown */
-	bool chunks;			/* at @next a chunk of the body begins, not a request */
 	bool doubtful;			/* a DNS message that no resolver should answer */
+	u8 part;			/* what begins at @next: enum natflow_part */
+	bool nothing;			/* this was no request, but a part of one */
+	bool upgrade;			/* asks for HTTP/2 at @next */
+	const struct natflow_hpack_table *table;	/* of HTTP/2, at @next; NULL: unchanged */
 	const struct natflow_hostname *host;
 };
 
@@ -37,6 +47,10 @@ struct natflow_name {
 
 enum natflow_parsed natflow_name_read(const u8 *data, u32 len, struct natflow_name *name);
 enum natflow_parsed natflow_name_chunk(const u8 *data, u32 len, struct natflow_name *name);
+enum natflow_parsed natflow_name_preface(const u8 *data, u32 len, struct natflow_name *name);
+enum natflow_parsed natflow_name_frame(const u8 *data, u32 len,
+				       const struct natflow_hpack_table *before,
+				       struct natflow_name *name);
 enum natflow_parsed natflow_name_question(const u8 *data, u32 len, struct natflow_name *name);
 bool natflow_name_question_next(const u8 *data, u32 len, struct natflow_name *name);
 enum natflow_parsed natflow_name_hello(const u8 *data, u32 len, struct natflow_name *name);
