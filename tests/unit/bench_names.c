@@ -6,6 +6,7 @@
 #include "names.h"
 #include "../../lib/names/h2.h"
 #include "../../lib/names/http.h"
+#include "../../lib/names/name.h"
 #include "../../lib/text/listline.h"
 #include "../../lib/names/tls.h"
 #include "seal.h"
@@ -154,6 +155,77 @@ static void make_h2(void)
 	memcpy(input + at, (u8[]){ len >> 16, len >> 8, len, 1, 4, 0, 0, 0, 1 }, 9);
 	for (at += 9; at + sizeof(field) <= SIZE; at += sizeof(field))
 		memcpy(input + at, field, sizeof(field));
+}
+
+/* All that the client's bytes hold, one after the other, as a packet that brings them is judged. */
+static void all_parts(u8 part)
+{
+	static const struct natflow_hpack_table empty;
+	const struct natflow_hpack_table *table = &empty;
+	static struct natflow_name name;
+	enum natflow_parsed parsed = NATFLOW_PARSED;
+	u64 at = 0;
+
+	while (at < SIZE && parsed == NATFLOW_PARSED) {
+		if (part == NATFLOW_PART_CHUNK)
+			parsed = natflow_name_chunk(input + at, SIZE - at, &name);
+		else if (part == NATFLOW_PART_FRAME)
+			parsed = natflow_name_frame(input + at, SIZE - at, table, &name);
+		else
+			parsed = natflow_name_read(input + at, SIZE - at, &name);
+		table = name.said.table ?: table;
+		at += name.said.next;
+	}
+}
+
+static void requests(void)
+{
+	all_parts(NATFLOW_PART_REQUEST);
+}
+
+static void chunks(void)
+{
+	all_parts(NATFLOW_PART_CHUNK);
+}
+
+static void frames(void)
+{
+	all_parts(NATFLOW_PART_FRAME);
+}
+
+static void repeat(const void *data, u32 len)
+{
+	u32 i;
+
+	for (i = 0; i < SIZE; i++)
+		input[i] = ((const u8 *)data)[i % len];
+}
+
+static void make_requests(void)
+{
+	repeat("G http://a HTTP/1\n\n", 19);
+}
+
+static void make_chunks(void)
+{
+	repeat("1\nx", 3);
+}
+
+/* Requests whose host is a new entry of the dynamic table. */
+static void make_frames(void)
+{
+	repeat("\0\0\3\1\4\0\0\0\1\x41\1a", 12);
+}
+
+/* The same bytes copied into a flow's buffer, as each packet's are. */
+static void gather(void)
+{
+	static u8 first[SIZE], have[SIZE / 8];
+	struct natflow_gather g = { .first = first, .have = have, .size = SIZE };
+
+	memset(have, 0, sizeof(have));
+	if (natflow_gather_put(&g, 0, input, SIZE))
+		abort();
 }
 
 static u8 packet[1300];
@@ -340,6 +412,10 @@ int main(void)
 		{ "DNS, 16 KB of answers", make_dns, dns, 50000 },
 		{ "HTTP, 16 KB of fields", make_http, http, 50000 },
 		{ "HTTP/2, 16 KB of fields", make_h2, h2, 50000 },
+		{ "a buffer, 16 KB", make_http, gather, 100000 },
+		{ "HTTP, 16 KB of requests", make_requests, requests, 200000 },
+		{ "HTTP, 16 KB of chunks", make_chunks, chunks, 200000 },
+		{ "HTTP/2, 16 KB of requests", make_frames, frames, 200000 },
 		{ "QUIC, an Initial of 1,200 bytes", make_quic, quic, 25000 },
 	};
 	unsigned int i;
