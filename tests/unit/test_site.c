@@ -329,12 +329,12 @@ static void test_next(void **state)
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		assert_int_equal(natflow_name_read((const u8 *)t[i].data, strlen(t[i].data), &name), NATFLOW_PARSED);
 		assert_true(name.said.next == t[i].next);
-		assert_int_equal(name.said.chunks, t[i].chunks);
+		assert_int_equal(name.said.part == NATFLOW_PART_CHUNK, t[i].chunks);
 	}
 	assert_int_equal(natflow_name_chunk((const u8 *)"5\r\nhello\r\n", 10, &name), NATFLOW_PARSED);
-	assert_true(name.said.next == 8 && name.said.chunks && !name.said.host->len);
+	assert_true(name.said.next == 8 && name.said.part == NATFLOW_PART_CHUNK && !name.said.host->len);
 	assert_int_equal(natflow_name_chunk((const u8 *)"\r\n0\r\n\r\nGET", 10, &name), NATFLOW_PARSED);
-	assert_true(name.said.next == 7 && !name.said.chunks);
+	assert_true(name.said.next == 7 && name.said.part == NATFLOW_PART_REQUEST);
 	assert_int_equal(natflow_name_chunk((const u8 *)"hello", 5, &name), NATFLOW_PARSE_MALFORMED);
 }
 
