@@ -165,7 +165,7 @@ def case_advertisement_v6():
     """Routes and addresses came with them."""
     d = stays_fast("advertisement", 6)
     check("fd77:3::/64" in run("r", "ip -6 route show dev r1"), "routes of prefixes")
-    check(d["bump.route"] >= 8 and d["bump.address"] >= 8, f"{d.changed()}")
+    check(d["bump.route"] >= 7 and d["bump.address"] >= 7, f"{d.changed()}")
 
 
 @contextlib.contextmanager
@@ -226,10 +226,10 @@ def nexthop(family):
     flow = learned(Udp(family))
     sent = Capture("r", "r1", lambda f: f.endswith(b"to whom?"), sent=True)
     for n in (77, 88):
-        event(n)
+        event(2 * n)
         flow.learn()
         run("r", f"ip -{family} route replace {ADDR['s', family]} via {gate.replace('88', str(n))} dev r1")
-        event(n + 1)
+        event(2 * n + 1)
         for _ in range(3):
             flow.client.send(b"to whom?")
             equal(sent.next()[:6].hex(), f"0200000000{n}", "destination")
@@ -252,7 +252,8 @@ def refused(family, *change):
     d = Delta()
     for i in range(5):
         event(i)
-        flow.client.send(b"forbidden")
+        with contextlib.suppress(OSError):      # the gateway may tell the client
+            flow.client.send(b"forbidden")
     equal(d["hits"], 0, f"{change}: {d.changed()}")
     arrived.none()
     arrived.close()
@@ -321,8 +322,8 @@ def case_stations():
     # The flow's own station: its packet takes the stack, where the bridge learns it again.
     for flow in flows:
         flow.learn()
-        run("r", f"bridge fdb del {mac('c', 'c0')} dev r0 master")
         d = Delta()
+        run("r", f"bridge fdb del {mac('c', 'c0')} dev r0 master")
         flow.send()
         check(mac("c", "c0") in run("r", "bridge fdb show dev r0"), "the bridge knows it again")
         equal((d["bump.station"], d["refuse.station"], d["hits"]), (1, 1, 0), f"{d.changed()}")
