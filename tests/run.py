@@ -51,7 +51,7 @@ HOST = {
 
 # What lasts a fixed time, or goes on until a race is hit, is on the newest alone; what depends on lib/, on control/ and on
 # netfilter's hooks, and says least about a kernel in the middle, is a few cases of each file there. All with test-all.
-FIXED = "storms|soak|scale|apart.(flood|many)|links.(matrix|redials)|teardown.(200_loads|unload_under_load)"
+FIXED = "storms|soak|driver|scale|apart.(flood|many)|links.(matrix|redials)|teardown.(200_loads|unload_under_load)"
 SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)|records[.](text|merged)|evasion[.](overlap|quic)|hostacl[.](live|reset|list_live)|" \
           r"dns[.](targets|hints)|doors_ctl[.]ctl_(flush|trans)|doors_proc[.](proc|two)|errors[.]words|lists[.](formats|hits)"
 MIDDLE = r"^(?!apart|flat|headers|links|packets|pmtu|teardown|storms|soak|scale|urls|records|evasion|hostacl|dns[.]|" \
@@ -60,7 +60,7 @@ MIDDLE = r"^(?!apart|flat|headers|links|packets|pmtu|teardown|storms|soak|scale|
 # the names juggles memory. All with test-all.
 HOSTILE = r"^(nat[.](?!snat_port|hairpin)|refuse[.](?!plain|relearn|ttl|mtu|route|egress|mark|tcp)|attach[.](life|detach)|" \
           r"events[.](route_replace|device_deleted)_v4|ipsec[.](dec|pol.*later)|conntrack[.](?!unseen)|memory|" \
-          r"links[.]dsa_vlan|headers[.]qinq_v4|hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets)"
+          r"links[.]dsa_vlan|headers[.]qinq_v4|hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets|driver)"
 # Another architecture, another byte order: that packets are rewritten right.
 FOREIGN = ("6.1-arm64", "6.1-s390x")
 # Softirqs that can be preempted, words of 32 bits: the engine.
@@ -82,6 +82,12 @@ def endurance():
     return labs("^(storms|soak|scale|links.redials|flat.born)", "6.1", ring="endurance", append="long", memory=5120, silence=5400)
 
 
+def driver():
+    """Everything at random for half an hour, on the kernel that looks for faults; SEED repeats what each process decides."""
+    seed = setting("SEED", str(random.randrange(1 << 31)))
+    return labs("^driver", "debug", ring="driver", append=f"long seed={seed}", memory=3072, silence=3600)
+
+
 def selftests(*kernels):
     """The kernel's test of its flow table, RUNS times with MTUs that follow from SEED."""
     words = "/lab/selftest.py", setting("RUNS", "20"), setting("SEED", str(random.randrange(32768)))
@@ -100,12 +106,12 @@ def test():
 
 def test_all():
     return host("unit", "runner", "check", "browser", "visit", "install", "demo", "names", "mutants", "bench", "parsers") + host("fuzz", T="300") + \
-        labs("", *STOCK, "debug", "kcsan") + labs(ENGINE, *OTHER) + labs("^(nat|conntrack|end|skb|refuse|learn|doors)", *FOREIGN) + \
+        labs("", *STOCK, "debug", "kcsan") + driver() + labs(ENGINE, *OTHER) + labs("^(nat|conntrack|end|skb|refuse|learn|doors)", *FOREIGN) + \
         labs("^(nat|conntrack|end|skb|refuse|learn|doors_target|attach.(life|veto)|flat)", CORE) + selftests(*STOCK) + endurance()
 
 
 def test_lab():
-    return labs(setting("CASE"), setting("K", "6.1"))
+    return labs(setting("CASE"), setting("K", "6.1"), append=f"seed={setting('SEED', '1')}")
 
 
 ENTRIES = {
@@ -117,6 +123,7 @@ ENTRIES = {
     "test-lab": test_lab,
     "test-hostile": lambda: labs(setting("CASE"), "debug", "kcsan"),
     "endurance": endurance,
+    "test-driver": driver,
     "test-selftest": lambda: selftests(setting("K", "6.1")),
     "mutants": lambda: host("mutants"),
     "test-browser": lambda: host("browser"),
