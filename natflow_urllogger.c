@@ -579,7 +579,7 @@ void natflow_urllogger_net_exit(struct natflow_net *nn)
 	kfree(rcu_dereference_protected(ul->skip, true));
 	natflow_questions_free(ul->questions);
 	natflow_hints_free(ul->hints);
-	vfree(ul->trials);
-	vfree(ul->answers);
+	kvfree(ul->trials);
+	kvfree(ul->answers);
 	kfree(ul);
 }
