@@ -95,7 +95,7 @@ for k in 6.1 6.12 newest 6.1-core 6.1-arm64 6.1-mipsel 6.1-s390x debug; do point
 point "sparse" sparse_clean
 point "checkpatch" checkpatch
 point "kernel-doc" kernel_doc
-for rule in layers circles sizes columns conditions prefixes versions windows; do point "$rule" tests/house.py $rule; done
+for rule in layers circles sizes columns conditions prefixes versions windows bounds; do point "$rule" tests/house.py $rule; done
 point "sleeps" sleeps
 point "licences" licences
 point "uapi headers stand alone" uapi_alone

@@ -162,7 +162,56 @@ def windows():
                 last = i
 
 
-RULES = {rule.__name__: rule for rule in (layers, circles, sizes, columns, conditions, prefixes, versions, windows)}
+BOUND = r"^#define\s+(\w*(?:_MAX|_MIN|_LIMIT|_BUDGET|_AT_ONCE|SLOTS|PLACES|_RATE|_ALL|_SYNS|_PASSING|_RECENT))\s+(.+?)\s*(?:/\*.*)?$"
+THREATS = "Documentation/threats.md"
+
+
+def rows(document, title):
+    """The cells of the tables below a title, without their heads."""
+    part = text(document).split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in part.splitlines() if line.startswith("|")]
+    for line, below in zip(lines, lines[1:] + [""]):
+        if not re.match(r"[-|]+$", line) and not re.match(r"[-|]+$", below):
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def defaults():
+    """Of settings, as their rows in the table of words give them."""
+    return dict(re.findall(r"SETTING\((\w+), \w+, [^,]+, [^,]+, ([^,]+),", text("lib/text/settings.h")))
+
+
+def keys():
+    """Of /proc/natflow: reasons, and what the status files print."""
+    reasons = re.findall(r'^\tX\((\w+), \w+, "([^"]+)"', text("include/uapi/linux/natflow_reason.h"), re.M)
+    printed = re.findall(r'"([a-z][\w.-]+)[ :]', "".join(text(f) for f in listed("control/*.c")))
+    return {".".join(r) for r in reasons} | set(printed)
+
+
+def bounds():
+    """The tables of bounds in Documentation/threats.md have every bound of the code, with its value and its counter."""
+    settings, counters, shown = defaults(), keys(), set()
+    for what, value, _, counter, _ in rows(THREATS, "Bounds"):
+        value = value.strip("`")
+        for key in re.findall(r"`([^`]+)`", counter):
+            if key not in counters:
+                yield f"{THREATS}: {what}: no counter {key}"
+        for file, name in re.findall(r"`([\w/]+\.[ch])` `(\w+)`", what):
+            shown.add((file, name))
+            found = re.search(rf"^#define\s+{name}\s+(.+?)\s*(?:/\*.*)?$", text(file), re.M)
+            if not found or found[1] != value:
+                yield f"{THREATS}: {name} of {file} is {found[1] if found else 'unknown'} in the code, not {value}"
+        for word in re.findall(r"^(?:\w+: )?`(\w+)=`", what):
+            if settings.get(word) != value:
+                yield f"{THREATS}: {word}= is {settings.get(word)} in the code, not {value}"
+    sizes_of_formats = set(re.findall(r"`([\w/.:]+)`", text(THREATS).split("Not bounds", 1)[1].split("\n## ", 1)[0]))
+    for file in sources():
+        if file.startswith(("core/", "names/", "policy/")):
+            for name, _ in re.findall(BOUND, text(file), re.M):
+                if (file, name) not in shown and not {name, f"{file}:{name}"} & sizes_of_formats:
+                    yield f"{file}: {name} is not in {THREATS}"
+
+
+RULES = {rule.__name__: rule for rule in (layers, circles, sizes, columns, conditions, prefixes, versions, windows, bounds)}
 
 
 def main(names):
