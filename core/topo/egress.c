@@ -144,11 +144,17 @@ static void free_rcu(struct rcu_head *rcu)
 	kfree(container_of(rcu, struct natflow_egress, rcu));
 }
 
-/* call_rcu(): a reader may have loaded the pointer before the last put. */
+/*
+ * Its station is in use while a flow points to the egress, killed or not.
+ * call_rcu(): a reader may have loaded the pointer before the last put.
+ */
 static void drop(struct natflow_egress *eg)
 {
-	if (refcount_dec_and_test(&eg->ref))
-		call_rcu(&eg->rcu, free_rcu);
+	lockdep_assert_held(&eg->nn->topo.egress_lock);
+	if (!refcount_dec_and_test(&eg->ref))
+		return;
+	hash_del(&eg->by_station);
+	call_rcu(&eg->rcu, free_rcu);
 }
 
 static void killed_rcu(struct rcu_head *rcu)
@@ -158,7 +164,9 @@ static void killed_rcu(struct rcu_head *rcu)
 	neigh_release(eg->neigh);
 	netdev_put(eg->out, &eg->out_tracker);
 	netdev_put(eg->dev, &eg->tracker);
+	spin_lock_bh(&eg->nn->topo.egress_lock);
 	drop(eg);
+	spin_unlock_bh(&eg->nn->topo.egress_lock);
 }
 
 /*
@@ -171,7 +179,6 @@ static void kill(struct natflow_egress *eg)
 	WRITE_ONCE(eg->alive, false);
 	WRITE_ONCE(eg->mtu, 0);
 	hash_del(&eg->node);
-	hash_del(&eg->by_station);
 	natflow_attach_egress_changed(eg->nn, eg);
 	call_rcu(&eg->rcu, killed_rcu);
 }
@@ -336,7 +343,7 @@ void natflow_egress_neigh_update(struct natflow_net *nn, struct neighbour *neigh
  *
  * Context: any, interrupts on. When it returns, no packet leaves by a port that
  * is no longer the station's.
- * Return: true if an egress sends to this station.
+ * Return: true if a flow sends to this station, or did before its egress was killed.
  */
 bool natflow_egress_station_moved(struct natflow_net *nn, int bridge, const u8 *mac, bool gone)
 {
@@ -351,7 +358,7 @@ bool natflow_egress_station_moved(struct natflow_net *nn, int bridge, const u8 *
 		if (!ether_addr_equal(eg->header, mac) || (bridge && eg->bridge != bridge))
 			continue;
 		used = true;
-		if (gone || !same_path(eg))
+		if (eg->alive && (gone || !same_path(eg)))
 			kill(eg);
 	}
 	spin_unlock_bh(&nn->topo.egress_lock);

@@ -12,7 +12,7 @@ import threading
 import time
 
 import bench
-from natlab import (ADDR, IPT, Capture, Delta, Tcp, Udp, bare, both, check, csum, equal, exchange, fast, frame, inet, inject, ip,
+from natlab import (ADDR, IPT, Capture, Delta, Tcp, Udp, bare, both, carriers_reported, check, csum, equal, exchange, fast, frame, inet, inject, ip,
                     ip_packet, learned, mac, ns, reachable, rule, run, second_link, select, stats, sysctl, udp_socket, wait)
 
 ROUNDS, RATE = 20, 1000
@@ -302,6 +302,7 @@ def bridged():
         addr add {ADDR['r0', 6]}/64 dev br0 nodad""")
     for family in (4, 6):
         wait(lambda: reachable("c", family, ADDR["s", family]), "the server")
+    carriers_reported("r")
 
 
 def case_stations():
