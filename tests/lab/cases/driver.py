@@ -181,7 +181,7 @@ def packets(dice):
     """A few packets of some connection between the client and the server, their payload more or less a request's."""
     family, port = dice.choice((4, 6)), dice.choice((53, 80, 443, 5000))
     kind = dice.choice((socket.SOCK_DGRAM, socket.SOCK_STREAM))
-    address, af = ADDR[family][1], socket.AF_INET if family == 4 else socket.AF_INET6
+    address, af = ADDR["s", family], socket.AF_INET if family == 4 else socket.AF_INET6
     with ns("s"), socket.socket(af, kind) as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.settimeout(0.2)
@@ -209,19 +209,23 @@ WORKERS = ((words, lists), (words, reads, sysctls), (rules, sysctls, words), (de
 
 
 def work(number, kinds, seed, end):
-    dice, done = random.Random(f"{seed}.{number}"), collections.Counter()
+    dice, done, last = random.Random(f"{seed}.{number}"), collections.Counter(), ""
     with open(f"/tmp/driver.{number}", "w") as diary:
         while time.monotonic() < end:
             state, do = dice.getrandbits(64), dice.choice(kinds)
             where = dice.choice(SPACES) if do in (words, lists, reads, sysctls, rules) else "r"
             diary.seek(0)
-            diary.write(f"{do.__name__} in {where}, {state:#x}\n{json.dumps(done)}\n")
+            diary.write(f"{do.__name__} in {where}, {state:#x}; before: {last}\n{json.dumps(done)}\n")
             diary.truncate()
             diary.flush()
             # Most of it is refused, and things are not where another process has removed them.
-            with contextlib.suppress(Exception), ns(where):
-                do(random.Random(state))
+            try:
+                with ns(where):
+                    do(random.Random(state))
                 done[do.__name__] += 1
+                last = "done"
+            except Exception as e:  # noqa: BLE001 - whatever it is, the kernel has judged
+                last = repr(e).replace("\n", " ")[:200]
             if do is modules:
                 time.sleep(2)
 
@@ -259,6 +263,6 @@ def case_words():
                collections.Counter())
     print(f"# driver: {dict(done)}", flush=True)
     idle = {do.__name__ for kinds in WORKERS for do in kinds} - set(done)
-    check(not idle, f"nothing was done by {idle}, seed={SEED}")
+    check(not idle, f"nothing was done by {idle}, seed={SEED}: {diaries()}")
     bad = trouble()
     check(not bad, f"seed={SEED}: {diaries()}\n" + "\n".join(bad))
