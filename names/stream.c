@@ -82,6 +82,7 @@ static bool clone(struct natflow_place *place, struct natflow_gather *to,
 
 	*to = *g;
 	to->ahead = NULL;
+	to->waiting = 0;
 	to->size = size;
 	to->first = natflow_stream_alloc(place, size);
 	to->have = to->first ? natflow_stream_alloc(place, bits) : NULL;
@@ -105,6 +106,7 @@ static enum natflow_reason move(struct natflow_place *place, struct natflow_gath
 	if (!clone(place, &more, g, size))
 		return natflow_stream_lack(place);
 	more.ahead = g->ahead;
+	more.waiting = g->waiting;
 	g->ahead = NULL;
 	natflow_stream_free(place, g);
 	*g = more;
@@ -254,6 +256,7 @@ bool natflow_stream_copy(struct natflow_place *place, struct natflow_gather *to,
 void natflow_stream_cut(struct natflow_place *place, struct natflow_gather *g, u32 at)
 {
 	free_pieces(place, g);
+	g->waiting = 0;
 	natflow_stream_give(place, g->last, g->size);
 	g->last = NULL;
 	natflow_gather_cut(g, at);
