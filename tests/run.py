@@ -53,9 +53,10 @@ HOST = {
 # netfilter's hooks, and says least about a kernel in the middle, is a few cases of each file there. All with test-all.
 FIXED = "storms|soak|driver|scale|apart.(flood|many)|links.(matrix|redials)|teardown.(200_loads|unload_under_load)"
 SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)|records[.](text|merged)|evasion[.](overlap|quic)|hostacl[.](live|reset|list_live)|" \
-          r"dns[.](targets|hints)|doors_ctl[.]ctl_(flush|trans)|doors_proc[.](proc|two)|errors[.]words|lists[.](formats|hits)"
+          r"dns[.](targets|hints)|doors_ctl[.]ctl_(flush|trans)|doors_proc[.](proc|two)|errors[.]words|lists[.](formats|hits)|" \
+          r"readings[.](server_first|streams)_v4|quic[.](same|late)|generated[.]unv|trust[.]open|logs[.]hints_v4"
 MIDDLE = r"^(?!apart|flat|headers|links|packets|pmtu|teardown|storms|soak|scale|urls|records|evasion|hostacl|dns[.]|" \
-         rf"doors_(ctl|proc)|errors|lists|saved)|^({SAMPLES})"
+         rf"doors_(ctl|proc)|errors|lists|saved|readings|quic|generated|trust|logs|shares|driver)|^({SAMPLES})"
 # The hostile ring is many times as slow: the engine and conntrack, where memory, locks or lifetimes are at stake, and what of
 # the names juggles memory. All with test-all.
 HOSTILE = r"^(nat[.](?!snat_port|hairpin)|refuse[.](?!plain|relearn|ttl|mtu|route|egress|mark|tcp)|attach[.](life|detach)|" \
@@ -79,7 +80,7 @@ def labs(pattern, *kernels, **more):
 
 def endurance():
     """What takes minutes: storms of one each, ten of a household, a million flows."""
-    return labs("^(storms|soak|scale|links.redials|flat.born)", "6.1", ring="endurance", append="long", memory=5120, silence=5400)
+    return labs("^(storms|soak|scale|shares|links.redials|flat.born)", "6.1", ring="endurance", append="long", memory=5120, silence=5400)
 
 
 def driver():
