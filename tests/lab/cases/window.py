@@ -104,6 +104,8 @@ def ends(family, fast):
         port = conn.client.getsockname()[1]
         d = Delta() if fast else None
         here, there = (conn.client, conn.server) if side == "client" else (conn.server, conn.client)
+        # natflow tells conntrack of the last acknowledgement within a tick.
+        wait(lambda: entry(family, port)[1] > 3600, "all is acknowledged")
         out.append(entry(family, port))
         if how == "rst":
             here.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
