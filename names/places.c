@@ -108,34 +108,48 @@ static bool same_entry(const struct natflow_sharer *a, const struct natflow_shar
 }
 
 /*
- * One of those that wait gives way to @place: one of the same entry. If the pool is
- * used up and there is none, the oldest, whoever's it is.
- *
- * Context: RCU read side, BH disabled. Return: false if none does.
+ * Of the oldest that wait, the one that gives way to @place: of the same entry, and of
+ * the address that holds most. If the pool is used up and there is none, the oldest.
  */
-static bool make_room(struct natflow_place *place, bool full)
+static struct natflow_place *find_victim(const struct natflow_place *place, bool full)
 {
-	struct natflow_places *all = place->all;
-	struct natflow_place *other, *oldest = NULL;
+	const struct natflow_share *count = place->all->count[NATFLOW_PLACES_WAITING];
+	struct natflow_place *other, *victim = NULL, *oldest = NULL;
 	unsigned int n = 0;
+	int most = 0;
 
-	spin_lock(&all->lock);
-	list_for_each_entry(other, &all->queue, queue) {
+	lockdep_assert_held(&place->all->lock);
+	list_for_each_entry(other, &place->all->queue, queue) {
+		int held = natflow_share_held(count, &other->who, NATFLOW_SHARE_BY_ADDRESS);
+
 		if (other == place)
 			continue;
-		if (same_entry(&other->who, &place->who))
-			goto found;
 		if (!oldest)
 			oldest = other;
+		if (held > most && same_entry(&other->who, &place->who)) {
+			victim = other;
+			most = held;
+		}
 		if (++n == LOOK_AT)
 			break;
 	}
-	other = full ? oldest : NULL;
+	if (!victim && full)
+		victim = oldest;
+	return victim;
+}
+
+/* One of those that wait gives way. Context: RCU read side, BH disabled. Return: did one? */
+static bool make_room(struct natflow_place *place, bool full)
+{
+	struct natflow_places *all = place->all;
+	struct natflow_place *other;
+
+	spin_lock(&all->lock);
+	other = find_victim(place, full);
 	if (!other) {
 		spin_unlock(&all->lock);
 		return false;
 	}
-found:
 	list_del_init(&other->queue);
 	spin_unlock(&all->lock);
 	all->evict(other);

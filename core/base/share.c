@@ -83,6 +83,21 @@ static void add(struct natflow_share *share, const struct natflow_sharer *who, i
 			atomic_add(units, &share->held[by][row][who->slot[by][row]]);
 }
 
+/**
+ * natflow_share_held() - how much of a pool a client holds
+ * @share: pool
+ * @who: client
+ * @by: by what it is counted
+ *
+ * Context: any. Return: units, at least those that the client holds.
+ */
+int natflow_share_held(const struct natflow_share *share, const struct natflow_sharer *who,
+		       enum natflow_share_by by)
+{
+	return min(atomic_read(&share->held[by][0][who->slot[by][0]]),
+		   atomic_read(&share->held[by][1][who->slot[by][1]]));
+}
+
 static bool is_within(const struct natflow_share *share, const struct natflow_sharer *who,
 		      u32 units)
 {
@@ -91,14 +106,9 @@ static bool is_within(const struct natflow_share *share, const struct natflow_sh
 
 	if (left < 0)
 		return false;
-	for (by = 0; by < NATFLOW_SHARE_BYS; by++) {
-		const u16 *slot = who->slot[by];
-		s64 held = min(atomic_read(&share->held[by][0][slot[0]]),
-			       atomic_read(&share->held[by][1][slot[1]]));
-
-		if (held > shares_of_free[by] * (left + units))
+	for (by = 0; by < NATFLOW_SHARE_BYS; by++)
+		if (natflow_share_held(share, who, by) > shares_of_free[by] * (left + units))
 			return false;
-	}
 	return true;
 }
 

@@ -54,6 +54,8 @@ void natflow_sharer_set(struct natflow_sharer *who, u8 family, const u8 *addr, c
 
 struct natflow_share *natflow_share_alloc(u32 limit);
 bool natflow_share_take(struct natflow_share *share, const struct natflow_sharer *who, u32 units);
+int natflow_share_held(const struct natflow_share *share, const struct natflow_sharer *who,
+		       enum natflow_share_by by);
 void natflow_share_give(struct natflow_share *share, const struct natflow_sharer *who, u32 units);
 
 struct natflow_rate *natflow_rate_alloc(u32 of_address, u32 of_entry, u32 of_all);

@@ -15,7 +15,7 @@ def case_flush_beside_new_flows():
     for name in ("udp_timeout", "udp_timeout_stream"):
         sysctl("r", f"net.netfilter.nf_conntrack_{name}", 3000)
     select()
-    bench.establish(4, FLOWS)
+    bench.establish(4, FLOWS, client=bench.ADDR[4][0])
     d = Delta()
     running = bench.background("in0", 4, FLOWS, 32 * FLOWS, bench.original(4))
     wait(lambda: d["hits"] > FLOWS, "traffic")

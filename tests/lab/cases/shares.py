@@ -16,6 +16,8 @@ from natlab import (ADDR, LONG, Delta, Udp, ctl, drop, equal, frame, inet, ip_pa
 TRIES = 100 if LONG else 2
 ACK, PSH = 16, 8
 HOSTILE, OUTSIDE = "10.0.1.66", "10.0.2.66"
+# Begins like an Initial of QUIC version 1 with a connection ID of eight bytes, and cannot be decrypted.
+INITIAL = (b"\xc3\0\0\0\x01\x08" + b"12345678" + bytes(1200))[:1200]
 PORTS = 10000
 
 
@@ -29,13 +31,13 @@ def tcp_packet(seq, flags, data, src=HOSTILE, dst=ADDR["s", 4]):
 
 
 def udp_packet(src=HOSTILE, dst=ADDR["s", 4], sport=1024, dport=443):
-    return ip_packet(4, src, dst, 17, udp(4, src, dst, sport, dport, b"########", zero=True))
+    return ip_packet(4, src, dst, 17, udp(4, src, dst, sport, dport, INITIAL, zero=True))
 
 
 def forged():
     """Each packet from another /64, all from one MAC."""
     src, dst = "fd00:2323:2323:2323:2323::1", ADDR["s", 6]
-    packet = ip_packet(6, src, dst, 17, udp(6, src, dst, 1024, 443, b"12345678"))
+    packet = ip_packet(6, src, dst, 17, udp(6, src, dst, 1024, 443, INITIAL))
     at = packet.index(inet(6, src))
     return packet[:at + 2] + b"########" + packet[at + 10:]
 
