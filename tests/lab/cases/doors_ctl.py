@@ -336,7 +336,7 @@ def case_ctl_update_magic():
         # Neighbours may talk to each other meanwhile.
         equal({k: v for k, v in d.changed().items() if k not in ("refuse.not-for-us", "refuse.not-ip",
                                                                  "refuse.protocol")},
-              {"refuse.route-changed": 6, "rules_reached": 6}, "counters")
+              {"refuse.route-changed": 6, "rules_reached": 6, "bump.setting": 1}, "counters")
         for flow in some:
             hits(flow)
 
