@@ -165,6 +165,24 @@ static void show_tuple(struct seq_file *m, const union natflow_key *key, u8 fami
 	seq_printf(m, " sport=%u dport=%u", ntohs(tail->ports.sport), ntohs(tail->ports.dport));
 }
 
+/*
+ * Packets and bytes, folded or not. A fold between the two reads would count its
+ * packets twice.
+ */
+static void read_traffic(struct natflow_flow *flow, unsigned int d,
+			 const struct natflow_dir *dir, u64 *packets, u64 *bytes)
+{
+	u64 count;
+
+	do {
+		*packets = atomic64_read_acquire(&flow->packets[d]);
+		*bytes = atomic64_read(&flow->bytes[d]);
+		count = atomic64_read_acquire(&dir->count);
+	} while (*packets != atomic64_read(&flow->packets[d]));
+	*packets += count >> 40;
+	*bytes += count & (BIT_ULL(40) - 1);
+}
+
 /* One direction: its addresses before and after NAT, its devices, its counters. */
 static void show_dir(struct seq_file *m, struct natflow_flow *flow, unsigned int d)
 {
@@ -173,9 +191,10 @@ static void show_dir(struct seq_file *m, struct natflow_flow *flow, unsigned int
 	const struct natflow_egress *eg = rcu_dereference(dir->egress);
 	const struct net_device *in = dev_get_by_index_rcu(flow->nn->net,
 							   READ_ONCE(flow->iif[d]));
-	u64 count = atomic64_read(&dir->count);
 	union natflow_key key;
+	u64 packets, bytes;
 
+	read_traffic(flow, d, dir, &packets, &bytes);
 	seq_puts(m, d ? " reply" : " orig");
 	natflow_ct_key(flow->ct, d, 0, &key);
 	show_tuple(m, &key, family);
@@ -183,9 +202,7 @@ static void show_dir(struct seq_file *m, struct natflow_flow *flow, unsigned int
 	natflow_ct_after(flow->ct, d, &key);
 	show_tuple(m, &key, family);
 	seq_printf(m, " in=%s out=%s packets=%llu bytes=%llu", in ? in->name : "-",
-		   eg && READ_ONCE(eg->alive) ? eg->out->name : "-",
-		   atomic64_read(&flow->packets[d]) + (count >> 40),
-		   atomic64_read(&flow->bytes[d]) + (count & (BIT_ULL(40) - 1)));
+		   eg && READ_ONCE(eg->alive) ? eg->out->name : "-", packets, bytes);
 }
 
 static const char *state_of(const struct natflow_flow *flow)
