@@ -55,8 +55,8 @@ static bool has_no_table(struct status *s)
 	if (rcu_access_pointer(s->nn->flows.table) || c->select == NATFLOW_SELECT_RULES ||
 	    (c->select == NATFLOW_SELECT_AUTO && !c->enabled_once))
 		return false;
-	return say(s, "there was no memory for %u flows; write flow_limit=4096 to /dev/natflow_ctl; "
-		   "then write the setting again", s->limit);
+	return say(s, "there was no memory for %u flows; echo flow_limit=4096 > /dev/natflow_ctl;"
+		   " then the setting", s->limit);
 }
 
 static bool is_not_asked(struct status *s)
