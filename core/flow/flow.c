@@ -413,11 +413,17 @@ int natflow_flow_net_init(struct natflow_net *nn)
 
 /**
  * natflow_flow_net_exit() - free the table of a namespace
- * @nn: namespace without hooks, timers and flows; follow with rcu_barrier()
+ * @nn: namespace without hooks, timers and flows
+ *
+ * Context: process, may sleep.
  */
 void natflow_flow_net_exit(struct natflow_net *nn)
 {
-	natflow_table_replace(nn, NULL);
+	struct natflow_table *old = natflow_table_replace(nn, NULL);
+
+	if (old)
+		synchronize_rcu();
+	natflow_table_free(old);
 	rhashtable_destroy(&nn->flows.by_ct);
 }
 

@@ -53,7 +53,7 @@ struct natflow_table *natflow_table_alloc(u32 limit)
  * natflow_table_free() - free a table
  * @table: table without readers, or NULL
  *
- * Context: process or softirq.
+ * Context: process.
  */
 void natflow_table_free(struct natflow_table *table)
 {
@@ -198,11 +198,6 @@ void natflow_table_remove(struct natflow_net *nn, struct natflow_table *table,
 	}
 }
 
-static void table_free_rcu(struct rcu_head *rcu)
-{
-	natflow_table_free(container_of(rcu, struct natflow_table, rcu));
-}
-
 /**
  * natflow_table_offer() - install a table if there is none
  * @nn: namespace
@@ -231,8 +226,10 @@ bool natflow_table_offer(struct natflow_net *nn, struct natflow_table *table)
  * Flows of the old table are not moved; see natflow_flow_resize().
  *
  * Context: process; natflow_net.lock held or no other user left.
+ * Return: the old table or NULL. After a grace period the caller frees it, not in a
+ * softirq: its pages are freed one by one.
  */
-void natflow_table_replace(struct natflow_net *nn, struct natflow_table *table)
+struct natflow_table *natflow_table_replace(struct natflow_net *nn, struct natflow_table *table)
 {
 	struct natflow_table *old;
 
@@ -240,6 +237,5 @@ void natflow_table_replace(struct natflow_net *nn, struct natflow_table *table)
 	old = rcu_replace_pointer(nn->flows.table, table, lockdep_is_held(&nn->flows.lock));
 	nn->flows.clock_hand = 0;
 	spin_unlock_bh(&nn->flows.lock);
-	if (old)
-		call_rcu(&old->rcu, table_free_rcu);
+	return old;
 }

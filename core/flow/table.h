@@ -22,7 +22,6 @@ struct natflow_table {
 	u32 limit;			/* flows */
 	size_t bytes;			/* of the allocation */
 	u64 seed[4];
-	struct rcu_head rcu;
 	struct natflow_bucket bucket[] ____cacheline_aligned;
 };
 
@@ -82,7 +81,7 @@ static inline struct natflow_table *natflow_table_locked(struct natflow_net *nn)
 struct natflow_table *natflow_table_alloc(u32 limit);
 void natflow_table_free(struct natflow_table *table);
 bool natflow_table_offer(struct natflow_net *nn, struct natflow_table *table);
-void natflow_table_replace(struct natflow_net *nn, struct natflow_table *table);
+struct natflow_table *natflow_table_replace(struct natflow_net *nn, struct natflow_table *table);
 struct natflow_dir *natflow_table_find(struct natflow_net *nn, struct natflow_table *table,
 				       const u64 *key, u8 family);
 bool natflow_table_insert(struct natflow_net *nn, struct natflow_table *table,

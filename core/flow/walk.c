@@ -95,7 +95,11 @@ static bool has_no_place(struct natflow_flow *flow, const void *unused)
  */
 void natflow_flow_resize(struct natflow_net *nn, struct natflow_table *table)
 {
+	struct natflow_table *old;
+
 	lockdep_assert_held(&nn->lock);
-	natflow_table_replace(nn, table);
+	old = natflow_table_replace(nn, table);
 	natflow_flow_flush(nn, NATFLOW_END_DISABLED, has_no_place, NULL);
+	synchronize_rcu();
+	natflow_table_free(old);
 }
