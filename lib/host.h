@@ -50,6 +50,7 @@ typedef __u64 u64;
 #endif
 #define __force
 #define __aligned(n) __attribute__((__aligned__(n)))
+#define BIT_ULL(n) (1ULL << (n))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define prefetch(p) __builtin_prefetch(p)
