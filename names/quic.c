@@ -9,29 +9,25 @@
 #include "../core/base/segment.h"
 #include "../lib/names/name.h"
 #include "../policy/client.h"
+#include "datagrams.h"
 #include "names.h"
 #include "outcome.h"
 #include "quic.h"
 #include "stream.h"
 
-static u32 step_of(const struct natflow_segment *s)
+/* The first bytes of the payload, or NULL. */
+static const u8 *head_of(const struct natflow_segment *s, u8 *buffer)
 {
-	return skb_is_gso(s->skb) ? max_t(u32, skb_shinfo(s->skb)->gso_size, 1) : max(s->len, 1U);
-}
-
-/* The first bytes of the datagram at @at of the payload, or NULL. */
-static const u8 *head_of(const struct natflow_segment *s, u32 at, u8 *buffer)
-{
-	if (s->len - at < NATFLOW_QUIC_HEAD)
+	if (s->len < NATFLOW_QUIC_HEAD)
 		return NULL;
-	return skb_header_pointer(s->skb, s->data + at, NATFLOW_QUIC_HEAD, buffer);
+	return skb_header_pointer(s->skb, s->data, NATFLOW_QUIC_HEAD, buffer);
 }
 
-/* May the datagram of @len bytes at @at hold an Initial that a server accepts? */
-static bool is_long(const struct natflow_segment *s, u32 at, u32 len)
+/* May a datagram hold an Initial that a server accepts? */
+static bool is_long(const struct natflow_segment *s)
 {
 	u8 buffer[NATFLOW_QUIC_HEAD];
-	const u8 *head = len < NATFLOW_QUIC_DATAGRAM_MIN ? NULL : head_of(s, at, buffer);
+	const u8 *head = s->len < NATFLOW_QUIC_DATAGRAM_MIN ? NULL : head_of(s, buffer);
 
 	return head && natflow_quic_is_long(head);
 }
@@ -42,14 +38,16 @@ static bool is_long(const struct natflow_segment *s, u32 at, u32 len)
  */
 bool natflow_quic_is_sought(const struct natflow_segment *s)
 {
-	const u32 step = step_of(s);
-	u32 at;
+	unsigned int i;
 
 	if (s->proto != IPPROTO_UDP || s->dir != IP_CT_DIR_ORIGINAL)
 		return false;
-	for (at = 0; at < s->len; at += step)
-		if (is_long(s, at, min(step, s->len - at)))
+	for (i = 0; i < natflow_datagrams_count(s); i++) {
+		struct natflow_segment one = natflow_datagrams_get(s, i);
+
+		if (is_long(&one))
 			return true;
+	}
 	return false;
 }
 
@@ -63,7 +61,7 @@ bool natflow_quic_is_sought(const struct natflow_segment *s)
 bool natflow_quic_refuses(const struct natflow_segment *s)
 {
 	u8 buffer[NATFLOW_QUIC_HEAD];
-	const u8 *head = head_of(s, 0, buffer);
+	const u8 *head = head_of(s, buffer);
 
 	if (!head || !(head[0] & NATFLOW_QUIC_LONG))
 		return false;
@@ -247,22 +245,21 @@ static enum natflow_reason read_packet(struct natflow_inspection *in,
 				       struct natflow_workspace *w, bool *read)
 {
 	enum natflow_reason reason = NATFLOW_OK;
-	const u32 step = step_of(s);
-	u32 at, len;
+	unsigned int i;
 
 	w->quic.opened = false;
-	for (at = 0; at < s->len && !reason; at += step) {
+	for (i = 0; i < natflow_datagrams_count(s) && !reason; i++) {
+		struct natflow_segment one = natflow_datagrams_get(s, i);
 		const u8 *data = NULL;
 
 		if (w->quic.opened && is_blocked(in))
 			break;
-		len = min(step, s->len - at);
-		if (!is_long(s, at, len))
+		if (!is_long(&one))
 			continue;
-		if (len <= NATFLOW_DATAGRAM_MAX && natflow_client_may(in->ul->trials, s))
-			data = skb_header_pointer(s->skb, s->data + at, len, w->datagram);
+		if (one.len <= NATFLOW_DATAGRAM_MAX && natflow_client_may(in->ul->trials, s))
+			data = skb_header_pointer(s->skb, one.data, one.len, w->datagram);
 		if (data)
-			reason = read_datagram(in, data, len, w, read);
+			reason = read_datagram(in, data, one.len, w, read);
 		else
 			*read = false;
 	}
@@ -296,7 +293,7 @@ enum natflow_reason natflow_quic_seek(struct natflow_inspection *in,
 	enum natflow_reason reason;
 	bool read = true;
 
-	in->packets += DIV_ROUND_UP(s->len, step_of(s));
+	in->packets += s->len ? natflow_datagrams_count(s) : 0;
 	if (!natflow_quic_is_sought(s))
 		return NATFLOW_OK;
 	if (!prepare(in))
