@@ -187,17 +187,6 @@ void natflow_answer_udp(const struct natflow_segment *s, const u8 *data, unsigne
 	send(skb, s);
 }
 
-/* The IP packet ends at @end. */
-static void set_length(struct sk_buff *skb, u8 family, unsigned int end)
-{
-	if (family == NFPROTO_IPV4) {
-		ip_hdr(skb)->tot_len = htons(end);
-		ip_send_check(ip_hdr(skb));
-	} else {
-		ipv6_hdr(skb)->payload_len = htons(end - sizeof(struct ipv6hdr));
-	}
-}
-
 /**
  * natflow_answer_replace() - replace the payload of a forwarded datagram
  * @s: datagram
@@ -216,7 +205,7 @@ bool natflow_answer_replace(struct natflow_segment *s, const u8 *data, unsigned 
 		return false;
 	skb_gso_reset(skb);
 	memcpy(skb->data + s->data, data, len);
-	set_length(skb, s->family, end);
+	natflow_segment_set_end(s, end);
 	skb_set_transport_header(skb, s->l4);
 	uh = udp_hdr(skb);
 	uh->len = htons(sizeof(*uh) + len);
@@ -240,7 +229,7 @@ bool natflow_answer_turn(struct natflow_segment *s)
 		return false;
 	skb_gso_reset(skb);
 	__skb_trim(skb, end);		/* options too */
-	set_length(skb, s->family, end);
+	natflow_segment_set_end(s, end);
 	skb_set_transport_header(skb, s->l4);
 	th = tcp_hdr(skb);
 	th->doff = sizeof(*th) / 4;

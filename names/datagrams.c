@@ -65,14 +65,11 @@ static void set_headers(const struct natflow_segment *s, unsigned int len)
 	skb_set_transport_header(skb, s->l4);
 	uh = udp_hdr(skb);
 	uh->len = htons(l4);
-	if (s->family == NFPROTO_IPV4) {
-		ip_hdr(skb)->tot_len = htons(s->l4 + l4);
-		ip_send_check(ip_hdr(skb));
+	natflow_segment_set_end(s, s->l4 + l4);
+	if (s->family == NFPROTO_IPV4)
 		uh->check = ~udp_v4_check(l4, ip_hdr(skb)->saddr, ip_hdr(skb)->daddr, 0);
-	} else {
-		ipv6_hdr(skb)->payload_len = htons(s->l4 + l4 - sizeof(struct ipv6hdr));
+	else
 		uh->check = ~udp_v6_check(l4, &ipv6_hdr(skb)->saddr, &ipv6_hdr(skb)->daddr, 0);
-	}
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = skb_transport_header(skb) - skb->head;
 	skb->csum_offset = offsetof(struct udphdr, check);

@@ -192,3 +192,18 @@ const u8 *natflow_segment_mac(const struct natflow_segment *s)
 		return NULL;
 	return eth_hdr(skb)->h_source;
 }
+
+/**
+ * natflow_segment_set_end() - write the length of an IP packet whose payload changed
+ * @s: its segment or datagram; the IP header is writable
+ * @end: where the packet ends, counted from its IP header
+ */
+void natflow_segment_set_end(const struct natflow_segment *s, unsigned int end)
+{
+	if (s->family == NFPROTO_IPV4) {
+		ip_hdr(s->skb)->tot_len = htons(end);
+		ip_send_check(ip_hdr(s->skb));
+	} else {
+		ipv6_hdr(s->skb)->payload_len = htons(end - sizeof(struct ipv6hdr));
+	}
+}
