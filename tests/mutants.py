@@ -70,7 +70,7 @@ MUTANTS = (
      "logs.classes"),
     ("core/base/ring.c", "\tif (record->held.lot == FRESH)\n\t\tnatflow_holders_move(", "\tif (!ring)\n\t\tnatflow_holders_move(",
      "logs.clients_v4"),
-    ("core/base/holder.c", "\t     ENTRY_WEIGHT * ", "\t     99999 * ", "logs.forged"),
+    ("core/base/holder.c", "\t    NATFLOW_SHARE_ENTRY_WEIGHT * ", "\t    99999 * ", "logs.forged"),
     ("core/base/holder.c", "->count >\n\t       rb_entry(b", "->count <\n\t       rb_entry(b", "logs.clients_v6"),
     ("names/hints.c", "\told = victim(hints);\n", "\told = find(hints, BY_ADDRESS, &new->by[0].key) ?: victim(hints);\n", "logs.hints_v4"),
     ("names/log.c", "log->ring.open > OPEN_MAX", "log->ring.open > SLOTS", "logs.window"),

@@ -3,8 +3,6 @@
 #include <linux/slab.h>
 #include "holder.h"
 
-#define ENTRY_WEIGHT	3	/* as in share.c */
-
 struct holding {
 	struct rb_node by_count;	/* in natflow_holders.lot[].by_count, unless empty */
 	struct list_head items;		/* natflow_held_link, oldest first */
@@ -184,9 +182,10 @@ struct natflow_held *natflow_holders_victim(const struct natflow_holders *h, u8 
 	for (by = 0; by < NATFLOW_SHARE_BYS; by++)
 		largest[by] = rb_entry(rb_first_cached(&h->lot[lot].by_count[by]), struct holding,
 				       by_count);
-	by = largest[NATFLOW_SHARE_BY_ENTRY]->count >
-	     ENTRY_WEIGHT * largest[NATFLOW_SHARE_BY_ADDRESS]->count ? NATFLOW_SHARE_BY_ENTRY :
-								       NATFLOW_SHARE_BY_ADDRESS;
+	by = NATFLOW_SHARE_BY_ADDRESS;
+	if (largest[NATFLOW_SHARE_BY_ENTRY]->count >
+	    NATFLOW_SHARE_ENTRY_WEIGHT * largest[by]->count)
+		by = NATFLOW_SHARE_BY_ENTRY;
 	link = list_first_entry(&largest[by]->items, struct natflow_held_link, list);
 	return container_of(link - by, struct natflow_held, by[0]);
 }

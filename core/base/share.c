@@ -14,7 +14,7 @@
 
 #define BURST_NS	(NSEC_PER_SEC / 2)	/* events of so much time may come at once */
 
-static const u8 shares_of_free[NATFLOW_SHARE_BYS] = { 1, 3 };
+static const u8 shares_of_free[NATFLOW_SHARE_BYS] = { 1, NATFLOW_SHARE_ENTRY_WEIGHT };
 
 static void set_slots(u16 *slot, u64 hash)
 {
@@ -152,7 +152,7 @@ void natflow_share_give(struct natflow_share *share, const struct natflow_sharer
  * @of_all: of all clients, not 0
  *
  * Context: process, may sleep.
- * Return: the rate, of whole pages, freed with vfree(), or NULL.
+ * Return: the rate, of whole pages, freed with kvfree(), or NULL.
  */
 struct natflow_rate *natflow_rate_alloc(u32 of_address, u32 of_entry, u32 of_all)
 {

@@ -17,6 +17,7 @@
 #include <linux/spinlock.h>
 
 #define NATFLOW_SHARE_SLOTS 512
+#define NATFLOW_SHARE_ENTRY_WEIGHT 3	/* addresses that one entry counts as */
 
 /* By what a client is counted. */
 enum natflow_share_by {
