@@ -58,6 +58,7 @@ static void free_pieces(struct natflow_place *place, struct natflow_gather *g)
 		natflow_stream_give(place, piece,
 				    struct_size(piece, data, piece->done + piece->len));
 	}
+	g->waiting = 0;
 }
 
 /**
@@ -256,7 +257,6 @@ bool natflow_stream_copy(struct natflow_place *place, struct natflow_gather *to,
 void natflow_stream_cut(struct natflow_place *place, struct natflow_gather *g, u32 at)
 {
 	free_pieces(place, g);
-	g->waiting = 0;
 	natflow_stream_give(place, g->last, g->size);
 	g->last = NULL;
 	natflow_gather_cut(g, at);
