@@ -63,6 +63,16 @@ def question(host, kind=1, ident=0x1234, edns=True):
     return struct.pack("!HHHHHH", ident, 0x0120, 1, 0, 0, int(edns)) + name(host) + struct.pack("!HH", kind, 1) + opt
 
 
+def answer(asked, *records, ident=None):
+    """What a server says: each record is (owner, type, data); the owner "" is the name that was asked for."""
+    end = 12 + asked[12:].index(b"\0") + 5
+    out = asked[:2] if ident is None else struct.pack("!H", ident)
+    out += struct.pack("!HHHHH", 0x8180, 1, len(records), 0, 0) + asked[12:end]
+    for owner, kind, data in records:
+        out += (name(owner) if owner else b"\xc0\x0c") + struct.pack("!HHIH", kind, 1, 300, len(data)) + data
+    return out
+
+
 class Log:
     """A reader of the queue; records come as dictionaries."""
 

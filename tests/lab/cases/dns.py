@@ -7,19 +7,10 @@ import struct
 import urls
 from natlab import (ADDR, Delta, Tcp, Udp, both, check, ctl, equal, exchange, inet, mac, modprobe, refuses, rule, run,
                     udp_socket)
-from urls import acl, name, question
+from urls import acl, answer, name, question
 
 A, CNAME, AAAA, HTTPS = 1, 5, 28, 65
 MX, TXT, SVCB, ANY, PRIVATE = 15, 16, 64, 255, 65280
-
-
-def answer(asked, *records):
-    """What a server says: each record is (owner, type, data)."""
-    end = 12 + asked[12:].index(b"\0") + 5
-    out = asked[:2] + struct.pack("!HHHHH", 0x8180, 1, len(records), 0, 0) + asked[12:end]
-    for owner, kind, data in records:
-        out += name(owner) + struct.pack("!HHIH", kind, 1, 300, len(data)) + data
-    return out
 
 
 class Reply:

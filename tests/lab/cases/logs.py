@@ -142,9 +142,7 @@ def hints(family):
         asked = urls.question(host, 1 if family == 4 else 28, edns=False)
         sock.send(asked)
         _, peer = innocent.server.recvfrom(4096)
-        out = asked[:2] + struct.pack("!HHHHH", 0x8180, 1, len(addresses), 0, 0) + asked[12:]
-        for a in addresses:
-            out += struct.pack("!HHHIH", 0xc00c, 1 if family == 4 else 28, 1, 300, len(a)) + a
+        out = urls.answer(asked, *(("", 1 if family == 4 else 28, a) for a in addresses))
         innocent.server.sendto(out, peer)
         equal(sock.recv(4096), out, "answer")
 

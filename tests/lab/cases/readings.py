@@ -6,7 +6,7 @@ import struct
 
 import urls
 from natlab import Delta, Tcp, both, check, ctl, drop, equal, refuses, wait
-from urls import ACK, URG, Victim, connect, get, say
+from urls import ACK, URG, Victim, connect, say
 
 SETTINGS = bytes(3) + b"\4" + bytes(5)
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS

@@ -6,22 +6,14 @@ import struct
 import urls
 from natlab import (ADDR, Delta, Tcp, Udp, both, check, ctl, equal, frame, inet, inject, ip_packet, mac, modprobe, read,
                     refuses, run, udp, wait)
-from urls import ACL, acl, name, question
+from urls import ACL, acl, answer, name, question
 
 A, AAAA, CNAME, OPT = 1, 28, 5, 41
 PUBLIC = "198.51.100.7"
 
 
-def answer(asked, *records, ident=None):
-    """Each record is (type, data), of the name that was asked for."""
-    end = 12 + asked[12:].index(b"\0") + 5
-    head = asked[:2] if ident is None else struct.pack("!H", ident)
-    return head + struct.pack("!HHHHH", 0x8180, 1, len(records), 0, 0) + asked[12:end] + \
-        b"".join(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 300, len(data)) + data for kind, data in records)
-
-
 def address(text):
-    return (AAAA, inet(6, text)) if ":" in text else (A, inet(4, text))
+    return ("", AAAA, inet(6, text)) if ":" in text else ("", A, inet(4, text))
 
 
 def begin(settings="", family=4):
@@ -313,7 +305,7 @@ def case_targets_bound():
     asked = question("many.example")
 
     def chain(n, last="end.example"):
-        return answer(asked, *((CNAME, name(f"n{i}.example")) for i in range(n)), (CNAME, name(last)), address(PUBLIC))
+        return answer(asked, *(("", CNAME, name(f"n{i}.example")) for i in range(n)), ("", CNAME, name(last)), address(PUBLIC))
 
     for n, last, want in ((15, "x.blocked.example", 3), (15, "fine.example", 0), (40, "x.blocked.example", 0)):
         d = Delta()

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """TCP's window: conntrack judges each packet as if it had seen all, and what is nobody's ends or slows nothing."""
-import re
 import socket
 import struct
 
-from natlab import (ADDR, Capture, Delta, Tcp, both, check, conntrack_entry, drop, equal, frame, inject, ip, ip_packet, mac,
-                    published, rule, run, select, stats, tcp, wait)
+from natlab import (ADDR, Delta, Tcp, both, check, conntrack_entry, drop, equal, frame, inject, ip_packet, mac, published, rule,
+                    select, stats, tcp, wait)
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 MEGA = bytes(range(256)) * 4096
