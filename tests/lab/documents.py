@@ -10,6 +10,7 @@ USED = set()            # (file, first line) of the blocks that a test has asked
 NOT_RUN = {
     ("README.md", "ports "): "make demo takes minutes: make test-all compares it",
     ("Documentation/flow-life.md", "selected"): "a picture",
+    ("Documentation/locking.md", "learning"): "two CPUs side by side",
 }
 
 
