@@ -16,7 +16,6 @@
 #include "core/base/share.h"
 #include "core/flow/flow.h"
 #include "lib/text/settings.h"
-#include "names/answer.h"
 #include "names/dns.h"
 #include "names/hints.h"
 #include "names/inspection.h"
@@ -25,6 +24,7 @@
 #include "names/quic.h"
 #include "natflow_urllogger.h"
 #include "policy/acl.h"
+#include "policy/answer.h"
 #include "policy/client.h"
 
 #define TICK		(HZ / 2)

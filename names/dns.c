@@ -12,7 +12,7 @@
 #include "../lib/names/dns_reply.h"
 #include "../lib/names/name.h"
 #include "../policy/acl.h"
-#include "answer.h"
+#include "../policy/answer.h"
 #include "../policy/client.h"
 #include "datagrams.h"
 #include "dns.h"

@@ -8,20 +8,8 @@
 struct natflow_site_client;
 struct net;
 
-#ifndef NATFLOW_WITHOUT_NAMES
 int natflow_sets_init(void);
 void natflow_sets_exit(void);
-#else
-static inline int natflow_sets_init(void)
-{
-	return 0;
-}
-
-static inline void natflow_sets_exit(void)
-{
-}
-#endif
-
 int natflow_set_test(const struct natflow_site_client *client, const char *name);
 void natflow_set_add(struct net *net, const char *name, u8 family, const u8 *addr);
 

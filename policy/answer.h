@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Packets that natflow sends or rewrites in place of the other side's. */
-#ifndef _NATFLOW_NAMES_ANSWER_H
-#define _NATFLOW_NAMES_ANSWER_H
+#ifndef _NATFLOW_POLICY_ANSWER_H
+#define _NATFLOW_POLICY_ANSWER_H
 
 #include "../core/base/segment.h"
 
@@ -12,4 +12,4 @@ void natflow_answer_udp(const struct natflow_segment *s, const u8 *data, unsigne
 bool natflow_answer_replace(struct natflow_segment *s, const u8 *data, unsigned int len);
 void natflow_answer_prohibited(const struct natflow_segment *s);
 
-#endif /* _NATFLOW_NAMES_ANSWER_H */
+#endif /* _NATFLOW_POLICY_ANSWER_H */
