@@ -34,10 +34,17 @@
 #define sha256_ctx sha256_state
 #endif
 
-/* 7.0 has keys of AES for encryption only. */
+/*
+ * 7.0 has keys of AES for encryption only, and its aes_encrypt() uses tables. Older
+ * kernels have the tables in "aes-generic", but no function that uses them without a
+ * transform.
+ */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
 #define aes_enckey crypto_aes_ctx
 #define aes_prepareenckey aes_expandkey
+#define NATFLOW_COMPAT_AES_TABLES IS_ENABLED(CONFIG_CRYPTO_AES)
+#else
+#define NATFLOW_COMPAT_AES_TABLES 0
 #endif
 
 /* 6.11 made what handlers of sysctls get constant... */

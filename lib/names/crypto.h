@@ -53,10 +53,14 @@ static inline void natflow_aes_set(struct natflow_aes *aes, const u8 *key)
 	aes_prepareenckey(&aes->key, key, AES_KEYSIZE_128);
 }
 
+#if NATFLOW_COMPAT_AES_TABLES
+void natflow_aes_encrypt(const struct natflow_aes *aes, u8 *out, const u8 *in);
+#else
 static inline void natflow_aes_encrypt(const struct natflow_aes *aes, u8 *out, const u8 *in)
 {
 	aes_encrypt(&aes->key, out, in);
 }
+#endif
 
 #else /* !__KERNEL__ */
 
