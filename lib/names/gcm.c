@@ -6,25 +6,14 @@
  */
 #include "gcm.h"
 
-/* An element of GF(2^128), bit 0 of the standard being the highest of @hi. */
-struct block {
-	u64 hi, lo;
-};
-
-/* Multiples of the hash key by each 4-bit value, and the hash so far. */
-struct ghash {
-	struct block multiple[16];
-	struct block sum;
-};
+static u32 get32(const u8 *p)
+{
+	return (u32)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
+}
 
 static u64 get64(const u8 *p)
 {
-	u64 v = 0;
-	unsigned int i;
-
-	for (i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return v;
+	return (u64)get32(p) << 32 | get32(p + 4);
 }
 
 static void put64(u8 *p, u64 v)
@@ -35,136 +24,173 @@ static void put64(u8 *p, u64 v)
 		p[i] = v;
 }
 
-static struct block add(struct block a, struct block b)
+static struct natflow_gcm_block add(struct natflow_gcm_block a, struct natflow_gcm_block b)
 {
-	return (struct block){ a.hi ^ b.hi, a.lo ^ b.lo };
+	return (struct natflow_gcm_block){ a.hi ^ b.hi, a.lo ^ b.lo };
 }
 
 /* Multiply by x: shift right by one; a carry adds the polynomial of section 6.3. */
-static struct block times_x(struct block b)
+static struct natflow_gcm_block times_x(struct natflow_gcm_block b)
 {
 	u64 carry = b.lo & 1 ? 0xe1ULL << 56 : 0;
 
-	return (struct block){ b.hi >> 1 ^ carry, b.lo >> 1 | b.hi << 63 };
+	return (struct natflow_gcm_block){ b.hi >> 1 ^ carry, b.lo >> 1 | b.hi << 63 };
 }
 
-static void ghash_init(struct ghash *g, const u8 *key)
+/* Multiples of the hash key by each byte. */
+static void set_hash(struct natflow_gcm *gcm)
 {
-	struct block v = { get64(key), get64(key + 8) };
+	struct natflow_gcm_block v, *m = gcm->multiple;
+	u8 key[NATFLOW_AES_BLOCK] = {};
 	unsigned int i, j;
 
-	memset(g, 0, sizeof(*g));
-	for (i = 8; i; i >>= 1, v = times_x(v))
-		g->multiple[i] = v;
-	for (i = 2; i < 16; i <<= 1)
+	natflow_aes_encrypt(&gcm->aes, key, key);
+	v = (struct natflow_gcm_block){ get64(key), get64(key + 8) };
+	m[0] = (struct natflow_gcm_block){};
+	for (i = 128; i; i >>= 1, v = times_x(v))
+		m[i] = v;
+	for (i = 2; i < 256; i <<= 1)
 		for (j = 1; j < i; j++)
-			g->multiple[i + j] = add(g->multiple[i], g->multiple[j]);
+			m[i + j] = add(m[i], m[j]);
 }
 
-/* Reduction of the four bits shifted out at the low end, for the high 16 bits. */
-static u64 reduce4(unsigned int bits)
+/* Reduce @high * x^128 by the polynomial: what it becomes, above the 64 bits of @low. */
+static u64 reduce(u64 high, u64 *low)
 {
-	static const u16 back[16] = {
-		0x0000, 0x1c20, 0x3840, 0x2460, 0x7080, 0x6ca0, 0x48c0, 0x54e0,
-		0xe100, 0xfd20, 0xd940, 0xc560, 0x9180, 0x8da0, 0xa9c0, 0xb5e0,
-	};
-
-	return (u64)back[bits] << 48;
+	*low ^= high << 63 ^ high << 62 ^ high << 57;
+	return high ^ high >> 1 ^ high >> 2 ^ high >> 7;
 }
 
-/* Multiply by the hash key, four bits at a time, from the last. */
-static struct block multiply(const struct ghash *g, struct block x)
+/*
+ * Multiply by the hash key: the bytes of both halves side by side, from the last, into
+ * a product of 256 bits, which is reduced at the end.
+ */
+static struct natflow_gcm_block multiply(const struct natflow_gcm *gcm, struct natflow_gcm_block x)
 {
-	struct block z = { 0, 0 };
+	u64 a = 0, b = 0, c = 0, d = 0;
 	unsigned int i;
 
-	for (i = 0; i < 32; i++) {
-		unsigned int bits = (i < 16 ? x.lo >> 4 * i : x.hi >> 4 * (i - 16)) & 15;
-		u64 back = i ? reduce4(z.lo & 15) : 0;
+	for (i = 0; i < 64; i += 8) {
+		struct natflow_gcm_block hi = gcm->multiple[x.hi >> i & 255];
+		struct natflow_gcm_block lo = gcm->multiple[x.lo >> i & 255];
 
-		if (i) {
-			z.lo = z.lo >> 4 | z.hi << 60;
-			z.hi = z.hi >> 4 ^ back;
-		}
-		z = add(z, g->multiple[bits]);
+		d = d >> 8 | c << 56;
+		c = (c >> 8 | b << 56) ^ lo.lo;
+		b = (b >> 8 | a << 56) ^ lo.hi ^ hi.lo;
+		a = a >> 8 ^ hi.hi;
 	}
-	return z;
+	b ^= reduce(d, &c);
+	a ^= reduce(c, &b);
+	return (struct natflow_gcm_block){ a, b };
+}
+
+static struct natflow_gcm_block hash_block(const struct natflow_gcm *gcm,
+					   struct natflow_gcm_block sum, const u8 *data)
+{
+	return multiply(gcm, add(sum, (struct natflow_gcm_block){ get64(data), get64(data + 8) }));
 }
 
 /* Hash @len bytes; the last block is padded with zeros. */
-static void ghash_add(struct ghash *g, const u8 *data, size_t len)
+static struct natflow_gcm_block hash(const struct natflow_gcm *gcm, struct natflow_gcm_block sum,
+				     const u8 *data, size_t len)
 {
 	u8 last[NATFLOW_AES_BLOCK] = {};
 
 	for (; len >= sizeof(last); data += sizeof(last), len -= sizeof(last))
-		g->sum = multiply(g, add(g->sum, (struct block){ get64(data), get64(data + 8) }));
+		sum = hash_block(gcm, sum, data);
 	if (len) {
 		memcpy(last, data, len);
-		g->sum = multiply(g, add(g->sum, (struct block){ get64(last), get64(last + 8) }));
+		sum = hash_block(gcm, sum, last);
+	}
+	return sum;
+}
+
+/**
+ * natflow_gcm_set() - prepare a key
+ * @gcm: to set
+ * @key: 16 bytes
+ */
+void natflow_gcm_set(struct natflow_gcm *gcm, const u8 *key)
+{
+	natflow_aes_set(&gcm->aes, key);
+	set_hash(gcm);
+}
+
+/**
+ * natflow_gcm_hash() - hash what the tag authenticates, whatever the nonce
+ * @gcm: key; the hash is kept in it for natflow_gcm_open()
+ * @aad: data that is authenticated but not encrypted
+ * @aad_len: bytes
+ * @sealed: ciphertext, then the tag
+ * @len: bytes of both, at least NATFLOW_GCM_TAG
+ */
+void natflow_gcm_hash(struct natflow_gcm *gcm, const u8 *aad, size_t aad_len, const u8 *sealed,
+		      size_t len)
+{
+	struct natflow_gcm_block sum = {}, bits;
+
+	len -= NATFLOW_GCM_TAG;
+	bits = (struct natflow_gcm_block){ (u64)aad_len * 8, (u64)len * 8 };
+	sum = hash(gcm, sum, aad, aad_len);
+	sum = hash(gcm, sum, sealed, len);
+	sum = multiply(gcm, add(sum, bits));
+	put64(gcm->hash, sum.hi);
+	put64(gcm->hash + 8, sum.lo);
+}
+
+static void xor(u8 *out, const u8 *a, const u8 *b, size_t len)
+{
+	u64 v[2], w[2];
+	size_t i;
+
+	if (len >= sizeof(v)) {
+		memcpy(v, a, sizeof(v));
+		memcpy(w, b, sizeof(w));
+		v[0] ^= w[0];
+		v[1] ^= w[1];
+		memcpy(out, v, sizeof(v));
+	} else {
+		for (i = 0; i < len; i++)
+			out[i] = a[i] ^ b[i];
 	}
 }
 
-static void counter_block(const struct natflow_aes *aes, const u8 *nonce, u32 count, u8 *out)
+/* The key stream's block @count; @counter begins with the nonce. */
+static void stream(const struct natflow_gcm *gcm, u8 *counter, u32 count, u8 *out)
 {
-	u8 in[NATFLOW_AES_BLOCK];
-
-	memcpy(in, nonce, NATFLOW_GCM_NONCE);
-	in[12] = count >> 24;
-	in[13] = count >> 16;
-	in[14] = count >> 8;
-	in[15] = count;
-	natflow_aes_encrypt(aes, out, in);
-}
-
-static bool tag_is_right(const struct natflow_aes *aes, const u8 *nonce, const u8 *aad,
-			 size_t aad_len, const u8 *text, size_t len)
-{
-	u8 hash_key[NATFLOW_AES_BLOCK] = {}, mask[NATFLOW_AES_BLOCK], tag[NATFLOW_GCM_TAG];
-	unsigned int i, wrong = 0;
-	struct ghash g;
-
-	natflow_aes_encrypt(aes, hash_key, hash_key);
-	ghash_init(&g, hash_key);
-	ghash_add(&g, aad, aad_len);
-	ghash_add(&g, text, len);
-	g.sum = multiply(&g, add(g.sum, (struct block){ (u64)aad_len * 8, (u64)len * 8 }));
-	put64(tag, g.sum.hi);
-	put64(tag + 8, g.sum.lo);
-	counter_block(aes, nonce, 1, mask);
-	for (i = 0; i < sizeof(tag); i++)
-		wrong |= tag[i] ^ mask[i] ^ text[len + i];
-	return !wrong;
+	counter[12] = count >> 24;
+	counter[13] = count >> 16;
+	counter[14] = count >> 8;
+	counter[15] = count;
+	natflow_aes_encrypt(&gcm->aes, out, counter);
 }
 
 /**
  * natflow_gcm_open() - check the tag, then decrypt
- * @aes: key
+ * @gcm: key and hash, as natflow_gcm_hash() left them for the same @sealed
  * @nonce: NATFLOW_GCM_NONCE bytes
- * @aad: data that is authenticated but not encrypted
- * @aad_len: bytes
  * @sealed: ciphertext, then the tag
  * @len: bytes of both
  * @plain: @len - NATFLOW_GCM_TAG bytes
  *
- * Return: false, with @plain untouched, if the tag is wrong or missing.
+ * Return: false, with @plain untouched, if the tag is wrong.
  */
-bool natflow_gcm_open(const struct natflow_aes *aes, const u8 *nonce, const u8 *aad, size_t aad_len,
-		      const u8 *sealed, size_t len, u8 *plain)
+bool natflow_gcm_open(const struct natflow_gcm *gcm, const u8 *nonce, const u8 *sealed, size_t len,
+		      u8 *plain)
 {
-	size_t at, i;
-	u32 count = 2;
+	u8 counter[NATFLOW_AES_BLOCK], mask[NATFLOW_AES_BLOCK];
+	u32 count = 1;
+	size_t at;
 
-	if (len < NATFLOW_GCM_TAG)
-		return false;
 	len -= NATFLOW_GCM_TAG;
-	if (!tag_is_right(aes, nonce, aad, aad_len, sealed, len))
+	memcpy(counter, nonce, NATFLOW_GCM_NONCE);
+	stream(gcm, counter, count, mask);
+	xor(mask, mask, gcm->hash, sizeof(mask));
+	if (memcmp(mask, sealed + len, NATFLOW_GCM_TAG))
 		return false;
-	for (at = 0; at < len; at += NATFLOW_AES_BLOCK) {
-		u8 mask[NATFLOW_AES_BLOCK];
-
-		counter_block(aes, nonce, count++, mask);
-		for (i = 0; i < sizeof(mask) && at + i < len; i++)
-			plain[at + i] = sealed[at + i] ^ mask[i];
+	for (at = 0; at < len; at += sizeof(mask)) {
+		stream(gcm, counter, ++count, mask);
+		xor(plain + at, sealed + at, mask, len - at);
 	}
 	return true;
 }

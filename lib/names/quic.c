@@ -155,9 +155,9 @@ static u64 full_number(u64 next, u64 number, unsigned int bits)
 	return number;
 }
 
-/* The key is in @work->aes, the header of @header bytes in @work->header. */
-static bool open_numbered(const struct natflow_quic_conn *keys, u64 number, u32 header,
-			  const u8 *data, u32 end, struct natflow_quic_work *work)
+/* The key and the packet's hash are in @work->gcm. */
+static bool open_numbered(const struct natflow_quic_conn *keys, u64 number, const u8 *sealed,
+			  u32 len, struct natflow_quic_work *work)
 {
 	u8 nonce[NATFLOW_GCM_NONCE];
 	unsigned int i;
@@ -165,8 +165,7 @@ static bool open_numbered(const struct natflow_quic_conn *keys, u64 number, u32 
 	memcpy(nonce, keys->nonce, sizeof(nonce));
 	for (i = 0; i < 8; i++)
 		nonce[sizeof(nonce) - 1 - i] ^= number >> 8 * i;
-	return natflow_gcm_open(&work->aes, nonce, work->header, header, data + header,
-				end - header, work->plain);
+	return natflow_gcm_open(&work->gcm, nonce, sealed, len, work->plain);
 }
 
 /*
@@ -178,14 +177,14 @@ static bool open_numbered(const struct natflow_quic_conn *keys, u64 number, u32 
 static u32 open_with(struct natflow_quic_conn *keys, const u8 *data, const struct packet *p,
 		     struct natflow_quic_work *work)
 {
-	u32 i, bytes, header, body = p->end - p->number_at;
+	u32 i, bytes, header, sealed, body = p->end - p->number_at;
 	u64 number = 0, last, next;
 	u8 mask[NATFLOW_AES_BLOCK];
 
 	if (body < 4 + SAMPLE)
 		return 0;
-	natflow_aes_set(&work->aes, keys->mask_key);
-	natflow_aes_encrypt(&work->aes, mask, data + p->number_at + 4);
+	natflow_aes_set(&work->gcm.aes, keys->mask_key);
+	natflow_aes_encrypt(&work->gcm.aes, mask, data + p->number_at + 4);
 	bytes = ((data[0] ^ mask[0]) & 3) + 1;
 	header = p->number_at + bytes;
 	memcpy(work->header, data, header);
@@ -196,18 +195,20 @@ static u32 open_with(struct natflow_quic_conn *keys, const u8 *data, const struc
 		work->header[p->number_at + i] ^= mask[1 + i];
 		number = number << 8 | work->header[p->number_at + i];
 	}
-	natflow_aes_set(&work->aes, keys->key);
+	sealed = p->end - header;
+	natflow_gcm_set(&work->gcm, keys->key);
+	natflow_gcm_hash(&work->gcm, work->header, header, data + header, sealed);
 	last = full_number(keys->last, number, 8 * bytes);
 	next = full_number(keys->next, number, 8 * bytes);
-	if (!open_numbered(keys, last, header, data, p->end, work)) {
-		if (next == last || !open_numbered(keys, next, header, data, p->end, work))
+	if (!open_numbered(keys, last, data + header, sealed, work)) {
+		if (next == last || !open_numbered(keys, next, data + header, sealed, work))
 			return 0;
 		last = next;
 	}
 	keys->last = last + 1;
 	if (last >= keys->next && last - keys->next < JUMP_MAX)
 		keys->next = last + 1;
-	return p->end - header - NATFLOW_GCM_TAG;
+	return sealed - NATFLOW_GCM_TAG;
 }
 
 static bool has_id(const struct natflow_quic_conn *c, const struct packet *p)

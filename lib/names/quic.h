@@ -44,7 +44,7 @@ struct natflow_quic_work {
 	u32 plain_len, plain_at;	/* of the packet that was opened; what is read of it */
 	struct natflow_quic_conn keys;	/* by the datagram's own destination ID, if derived */
 	struct natflow_quic_conn other;	/* a connection's keys in another version, likewise */
-	struct natflow_aes aes;
+	struct natflow_gcm gcm;
 	u8 header[NATFLOW_QUIC_PACKET_MAX];
 	u8 plain[NATFLOW_QUIC_PACKET_MAX];
 };
