@@ -9,6 +9,7 @@ A case is a function of cases/*.py, or of FILE, whose name begins with case_. Ea
 after it, the kernel log must be clean. natflow is loaded before the first case of a file and must unload after the last
 one; after every case where the file says UNLOAD, on the kernels that look for faults, and after a case that failed.
 """
+import contextlib
 import glob
 import importlib.util
 import os
@@ -59,6 +60,32 @@ def load_modules():
         natlab.insmod("/lab/xt_FLOWOFFLOAD.ko")
 
 
+def words(path):
+    """A file of /proc in one line; empty if its process ended."""
+    with contextlib.suppress(OSError), open(path) as f:
+        return " ".join(f.read().replace("\0", " ").split())
+    return ""
+
+
+def links(pattern):
+    """What the links of a directory of /proc point to."""
+    for path in glob.glob(pattern):
+        with contextlib.suppress(OSError):
+            yield os.readlink(path)
+
+
+def holders():
+    """What may hold the modules or a namespace with rules: modules, closed sockets that still send, processes."""
+    lines = [l.strip() for path, start in (("/proc/modules", ("natflow", "xt_FLOW")), ("/proc/net/sockstat", "TCP:"))
+             for l in open(path) if l.startswith(start)]
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        stack, spaces, files = words(f"/proc/{pid}/stack"), set(links(f"/proc/{pid}/ns/net")), set(links(f"/proc/{pid}/fd/*"))
+        held = [f for f in files if re.search("natflow|hostacl|urllogger|net:", f)]
+        if "cleanup_net" in stack or held or spaces - {os.readlink("/proc/1/ns/net")}:
+            lines.append(f"{pid} {words(f'/proc/{pid}/comm')}, {words(f'/proc/{pid}/cmdline')}: {held} {spaces} {stack}")
+    return "\n".join(lines)
+
+
 def unload_modules():
     """The error if the modules do not unload, or None."""
     def gone():
@@ -68,7 +95,7 @@ def unload_modules():
     try:
         natlab.wait(gone, "modules unload")
     except natlab.Failure as e:
-        return str(e)
+        return f"{e}\n{holders()}"
     return None
 
 
