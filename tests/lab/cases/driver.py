@@ -214,16 +214,20 @@ def is_over(kinds, done, end):
     return time.monotonic() > end + (PATIENCE if idle else 0)
 
 
+def note(diary, now, done):
+    diary.seek(0)
+    diary.write(f"{now}\n{json.dumps(done)}\n")
+    diary.truncate()
+    diary.flush()
+
+
 def work(number, kinds, seed, end):
     dice, done, last = random.Random(f"{seed}.{number}"), collections.Counter(), ""
     with open(f"/tmp/driver.{number}", "w") as diary:
         while not is_over(kinds, done, end):
             state, do = dice.getrandbits(64), dice.choice(kinds)
             where = dice.choice(SPACES) if do in (words, lists, reads, sysctls, rules) else "r"
-            diary.seek(0)
-            diary.write(f"{do.__name__} in {where}, {state:#x}; before: {last}\n{json.dumps(done)}\n")
-            diary.truncate()
-            diary.flush()
+            note(diary, f"{do.__name__} in {where}, {state:#x}; before: {last}", done)
             # Most of it is refused, and things are not where another process has removed them.
             try:
                 with ns(where):
@@ -234,6 +238,7 @@ def work(number, kinds, seed, end):
                 last = repr(e).replace("\n", " ")[:200]
             if do is modules:
                 time.sleep(2)
+        note(diary, f"ended; before: {last}", done)
 
 
 def diaries():
