@@ -333,9 +333,9 @@ def case_ctl_update_magic():
         ctl("update_magic")
         for flow in some:
             hits(flow, 0, 1)
-        # Neighbours may talk to each other meanwhile.
-        equal({k: v for k, v in d.changed().items() if k not in ("refuse.not-for-us", "refuse.not-ip",
-                                                                 "refuse.protocol")},
+        # Neighbours may talk to each other meanwhile; what moved the kernel's clocks before is counted once a second.
+        equal({k: v for k, v in d.changed().items() if k not in ("refuse.not-for-us", "refuse.not-ip", "refuse.protocol",
+                                                                 "bump.kernel-ipv4", "bump.kernel-ipv6")},
               {"refuse.route-changed": 6, "rules_reached": 6, "bump.setting": 1}, "counters")
         for flow in some:
             hits(flow)
