@@ -136,15 +136,22 @@
 #define natflow_compat_rules4(net) \
 	(READ_ONCE((net)->ipv4.fib_has_custom_rules) ? (net)->ipv4.rules_ops : NULL)
 #define natflow_compat_rules4_by_ports(net) READ_ONCE((net)->ipv4.fib_rules_require_fldissect)
+#define natflow_compat_main_table(net) rcu_dereference((net)->ipv4.fib_main)
 #else
 #define natflow_compat_rules4(net) NULL
 #define natflow_compat_rules4_by_ports(net) false
+#define natflow_compat_main_table(net) fib_get_table(net, RT_TABLE_MAIN)
 #endif
 #ifdef CONFIG_IPV6_MULTIPLE_TABLES
 #define natflow_compat_rules6(net) \
 	(READ_ONCE((net)->ipv6.fib6_has_custom_rules) ? (net)->ipv6.fib6_rules_ops : NULL)
 #else
 #define natflow_compat_rules6(net) NULL
+#endif
+#ifdef CONFIG_IPV6_SUBTREES
+#define natflow_compat_subtree(node) rcu_dereference((node)->subtree)
+#else
+#define natflow_compat_subtree(node) NULL
 #endif
 
 #endif /* _NATFLOW_COMPAT_H */
