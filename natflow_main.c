@@ -31,6 +31,7 @@
 #include "natflow_path.h"
 #include "natflow_urllogger.h"
 #include "policy/sets.h"
+#include "policy/zone.h"
 
 unsigned int natflow_net_id __read_mostly;
 
@@ -84,6 +85,7 @@ static const struct room rooms[] = {
 	{ .down[DRAIN] = natflow_egress_exit },
 	{ .init = natflow_flow_net_init, .down[STOP] = flows_stop, .down[DRAIN] = flows_drain,
 	  .down[FREE] = natflow_flow_net_exit },
+	{ .down[STOP] = natflow_zone_net_stop, .down[FREE] = natflow_zone_net_exit },
 #ifndef NATFLOW_WITHOUT_NAMES
 	{ .init = natflow_urllogger_net_init, .down[STOP] = natflow_urllogger_net_stop,
 	  .down[FREE] = natflow_urllogger_net_exit },
@@ -203,9 +205,12 @@ static int __init natflow_init(void)
 	err = natflow_events_init();
 	if (err)
 		goto err_net;
-	err = natflow_proc_init();
+	err = natflow_zone_init();
 	if (err)
 		goto err_events;
+	err = natflow_proc_init();
+	if (err)
+		goto err_zone;
 	err = natflow_ctl_init();
 	if (err)
 		goto err_proc;
@@ -219,6 +224,8 @@ err_ctl:
 	natflow_ctl_exit();
 err_proc:
 	natflow_proc_exit();
+err_zone:
+	natflow_zone_exit();
 err_events:
 	natflow_events_exit();
 err_net:
@@ -238,6 +245,7 @@ static void __exit natflow_exit(void)
 	natflow_queue_exit();
 	natflow_ctl_exit();
 	natflow_proc_exit();
+	natflow_zone_exit();
 	natflow_events_exit();
 	unregister_pernet_subsys(&net_ops);
 	tracepoint_synchronize_unregister();

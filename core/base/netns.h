@@ -23,6 +23,7 @@
 struct ctl_table_header;
 struct mem_cgroup;
 struct natflow_table;
+struct natflow_zones;
 
 enum natflow_select {
 	NATFLOW_SELECT_AUTO,	/* rules while there is one, else all once disabled=0 was written */
@@ -154,6 +155,7 @@ struct natflow_net {
 
 	struct natflow_attached attached[NATFLOW_SLOTS];	/* features, by slot */
 	void *room[NATFLOW_SLOTS];		/* features' own state; each has its accessor */
+	struct natflow_zones *zones;	/* NULL until the first line or question: policy/zone.c */
 
 	struct natflow_log *log;
 	struct natflow_door *door;	/* referenced by open device files */
