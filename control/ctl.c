@@ -20,6 +20,7 @@ static struct natflow_device * const devices[] = {
 #ifndef NATFLOW_WITHOUT_NAMES
 	&natflow_hostacl_device,
 #endif
+	&natflow_zone_device,
 };
 
 struct ctl_file {

@@ -85,13 +85,14 @@ struct natflow_device {
 	unsigned int column;		/* of the help in the usage */
 };
 
-extern struct natflow_device natflow_ctl_device, natflow_hostacl_device;
+extern struct natflow_device natflow_ctl_device, natflow_hostacl_device, natflow_zone_device;
 
 /* The objects of the tables' verbs. */
 #define NATFLOW_VERB_NAME(id)	natflow_verb_##id,
 extern const struct natflow_verb
 	NATFLOW_CTL_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_NAME)
 	NATFLOW_HOSTACL_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_NAME)
+	NATFLOW_ZONE_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_NAME)
 	natflow_verb_commit;
 
 void natflow_device_show(const struct natflow_device *device, struct natflow_net *nn,

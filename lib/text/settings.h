@@ -96,6 +96,15 @@
 	VERB(begin)									\
 	VERB(commit)
 
+#define NATFLOW_ZONE_TABLE(SETTING, VERB)						\
+	VERB(zone_clean)								\
+	VERB(lan_zone)									\
+	VERB(wan_zone)									\
+	VERB(update_match)								\
+	VERB(print_zone)								\
+	VERB(begin)									\
+	VERB(commit)
+
 /* For expansions that want only one kind of row. */
 #define NATFLOW_NO_VERB(id)
 #define NATFLOW_NO_SETTING(id, ...)

@@ -9,6 +9,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct natflow_command cmd;
 	struct natflow_filter *filter = NATFLOW_ARGS(&cmd, struct natflow_filter);
 	struct natflow_list_args *list = NATFLOW_ARGS(&cmd, struct natflow_list_args);
+	struct natflow_zone_args *zone = NATFLOW_ARGS(&cmd, struct natflow_zone_args);
 	size_t i;
 
 	for (i = 0; i < size; i++) {
@@ -19,12 +20,15 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			continue;
 		if (strlen(line.text) >= NATFLOW_LINE_MAX)
 			abort();
-		err = natflow_command_parse(&grammars[data[0] & 1], line.text, &cmd);
+		err = natflow_command_parse(&grammars[data[0] % ARRAY_SIZE(grammars)], line.text, &cmd);
 		if (err && (!cmd.word || !cmd.expected || cmd.word < cmd.text || cmd.word >= cmd.text + sizeof(cmd.text)))
 			abort();
 		if (!err && cmd.verb == &natflow_verb_flush && (filter->src_len > 128 || filter->dport > 65535))
 			abort();
 		if (!err && cmd.verb == &natflow_verb_list && !memchr(list->name, 0, sizeof(list->name)))
+			abort();
+		if (!err && (cmd.verb == &natflow_verb_lan_zone || cmd.verb == &natflow_verb_wan_zone) &&
+		    (zone->line.id > NATFLOW_ZONE_ID_MAX || !memchr(zone->line.name, 0, sizeof(zone->line.name))))
 			abort();
 	}
 	return 0;

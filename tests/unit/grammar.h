@@ -4,6 +4,7 @@
 #include "../../lib/text/original.h"
 #include "../../lib/text/rule.h"
 #include "../../lib/text/settings.h"
+#include "../../lib/text/zone.h"
 #include "../../lib/names/dns_reply.h"
 
 struct natflow_verb_ops {
@@ -38,12 +39,19 @@ TEST_VERB(clear, "clear", natflow_nothing_parse);
 TEST_VERB(add_acl, "add acl=", natflow_rule_parse);
 TEST_VERB(del_acl, "del acl=", natflow_rule_host_parse);
 TEST_VERB(list, "list name=", natflow_list_parse);
+TEST_VERB(zone_clean, "clean", natflow_nothing_parse);
+TEST_VERB(lan_zone, "lan_zone", natflow_lan_zone_parse);
+TEST_VERB(wan_zone, "wan_zone", natflow_wan_zone_parse);
+TEST_VERB(update_match, "update_match", natflow_nothing_parse);
+TEST_VERB(print_zone, "print_zone", natflow_nothing_parse);
 
 #define CTL_ROW(id, ...) &ctl_settings[NATFLOW_SETTING_##id],
 #define ACL_ROW(id, ...) &acl_settings[NATFLOW_SETTING_##id],
 static const struct natflow_verb * const ctl_verbs[] = { NATFLOW_CTL_TABLE(CTL_ROW, NATFLOW_VERB_ROW) NULL };
 static const struct natflow_verb * const acl_verbs[] = { NATFLOW_HOSTACL_TABLE(ACL_ROW, NATFLOW_VERB_ROW) NULL };
+static const struct natflow_verb * const zone_verbs[] = { NATFLOW_ZONE_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_ROW) NULL };
 
 static const struct natflow_grammar grammars[] = {
 	{ ctl_verbs, natflow_original_words, "select=all" }, { acl_verbs, NULL, "add acl=0,2,example.com" },
+	{ zone_verbs, NULL, "lan_zone 0=br-lan" },
 };

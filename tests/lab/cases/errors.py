@@ -9,7 +9,8 @@ from natlab import (CTL, check, ctl, equal, log, netns_add, netns_del, no_memory
 from urls import ACL, QUEUE, acl
 
 SENTENCE = re.compile(r"(\w+) line (\d+): '(.*)': expected (.+), as in: (.+)")
-WRITE = {CTL: ctl, ACL: acl}
+ZONE = "/dev/natflow_zone_ctl"
+WRITE = {CTL: ctl, ACL: acl, ZONE: lambda text: ctl(text, device=ZONE)}
 
 
 def said(call, *numbers):
@@ -38,7 +39,7 @@ def words(device):
 
 def case_words():
     """Each word of each device with a wrong value: the sentence, and its example is accepted."""
-    for device, least in ((CTL, 21), (ACL, 8)):
+    for device, least in ((CTL, 21), (ACL, 8), (ZONE, 7)):
         name = os.path.basename(device)
         every = words(device)
         check(len(every) >= least, f"{every}")

@@ -11,10 +11,10 @@ CTL = "/dev/natflow_ctl"
 NET = "/proc/net/"
 
 
-def ctl(text, where="r"):
-    """Write to natflow_ctl in one write; raises the kernel's OSError."""
+def ctl(text, where="r", device=CTL):
+    """Write to a control device in one write; raises the kernel's OSError."""
     with ns(where):
-        fd = os.open(CTL, os.O_WRONLY)
+        fd = os.open(device, os.O_WRONLY)
     try:
         data = (text if text.endswith("\n") else text + "\n").encode()
         equal(os.write(fd, data), len(data), "bytes written")
