@@ -7,14 +7,42 @@ static bool has(const struct natflow_gather *g, u32 at)
 	return g->have[at / 8] >> (at % 8) & 1;
 }
 
+/* How many of the next 8 bytes at @at, or of the @len, are known to be new together. */
+static u32 count_new(const struct natflow_gather *g, u32 at, u32 len)
+{
+	return at % 8 || len < 8 || g->have[at / 8] ? 0 : 8;
+}
+
 static bool differs(const struct natflow_gather *g, u32 at, const u8 *data, u32 len)
 {
-	u32 i;
+	u32 i = 0, n;
 
-	for (i = 0; i < len; i++)
-		if (has(g, at + i) && g->first[at + i] != data[i])
+	while (i < len) {
+		n = count_new(g, at + i, len - i);
+		if (!n && has(g, at + i) && g->first[at + i] != data[i])
 			return true;
+		i += n ?: 1;
+	}
 	return false;
+}
+
+/* Fill the places that are free. */
+static void fill(struct natflow_gather *g, u32 at, const u8 *data, u32 len)
+{
+	u32 n;
+
+	for (; len; at += n, data += n, len -= n) {
+		n = count_new(g, at, len);
+		if (n) {
+			memcpy(g->first + at, data, 8);
+			g->have[at / 8] = 0xff;
+			continue;
+		}
+		n = 1;
+		if (!has(g, at))
+			g->first[at] = *data;
+		g->have[at / 8] |= 1 << at % 8;
+	}
 }
 
 /**
@@ -30,8 +58,6 @@ static bool differs(const struct natflow_gather *g, u32 at, const u8 *data, u32 
  */
 int natflow_gather_put(struct natflow_gather *g, u32 at, const u8 *data, u32 len)
 {
-	u32 i;
-
 	if (len > ~at || at + len > g->size) {
 		g->want = len > ~at ? ~0U : at + len;
 		return -ENOSPC;
@@ -42,13 +68,9 @@ int natflow_gather_put(struct natflow_gather *g, u32 at, const u8 *data, u32 len
 	}
 	if (g->last)
 		memcpy(g->last + at, data, len);
-	for (i = at; i < at + len; i++) {
-		if (!has(g, i))
-			g->first[i] = data[i - at];
-		g->have[i / 8] |= 1 << i % 8;
-	}
+	fill(g, at, data, len);
 	while (g->prefix < g->size && has(g, g->prefix))
-		g->prefix++;
+		g->prefix += g->prefix % 8 || g->have[g->prefix / 8] != 0xff ? 1 : 8;
 	return 0;
 }
 
