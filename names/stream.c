@@ -5,7 +5,7 @@
 #include "stream.h"
 
 #define STREAM_MIN	256	/* smallest buffer */
-#define WAITING_MAX	32	/* pieces that wait: each piece that comes looks at all */
+#define WAITING_MAX	16	/* pieces that wait: each piece that comes looks at all */
 
 /**
  * natflow_stream_alloc() - allocate memory that counts against a client's share
@@ -207,13 +207,16 @@ static enum natflow_reason wait(struct natflow_place *place, struct natflow_gath
 enum natflow_reason natflow_stream_take(struct natflow_place *place, struct natflow_gather *g,
 					u32 at, const u8 *data, u32 len)
 {
-	enum natflow_reason reason;
+	enum natflow_reason reason = NATFLOW_OK;
 	u32 limit, n;
 
 	if (at > NATFLOW_STREAM_MAX - len)
 		return NATFLOW_NAME_BUDGET;
 	g->arrived += len;
-	reason = drain(place, g);
+	if (!g->ahead && at + len <= g->size)
+		return put(place, g, at, data, len);
+	if (g->ahead)
+		reason = drain(place, g);
 	limit = reach(g);
 	n = at < limit ? min(len, limit - at) : 0;
 	if (!reason && n)
