@@ -62,19 +62,30 @@ static const struct version *find_version(u32 number)
 	return NULL;
 }
 
-/* Variable-length integer, RFC 9000 section 16. Return: false if cut off. */
-static bool get_varint(const u8 *data, u32 len, u32 *at, u64 *value)
+static bool get_long_varint(const u8 *data, u32 len, u32 *at, u64 *value)
 {
-	u32 bytes;
+	u32 i = *at, end;
 
-	if (*at >= len)
+	if (i >= len)
 		return false;
-	bytes = 1 << (data[*at] >> 6);
-	if (len - *at < bytes)
+	end = i + (1 << (data[i] >> 6));
+	if (end > len)
 		return false;
-	*value = data[(*at)++] & 0x3f;
-	while (--bytes)
-		*value = *value << 8 | data[(*at)++];
+	for (*value = data[i] & 0x3f; ++i < end;)
+		*value = *value << 8 | data[i];
+	*at = end;
+	return true;
+}
+
+/*
+ * Variable-length integer, RFC 9000 section 16; most have one byte.
+ * Return: false if cut off.
+ */
+static __always_inline bool get_varint(const u8 *data, u32 len, u32 *at, u64 *value)
+{
+	if (*at >= len || data[*at] >> 6)
+		return get_long_varint(data, len, at, value);
+	*value = data[(*at)++];
 	return true;
 }
 
