@@ -27,6 +27,7 @@
 #include "core/base/netns.h"
 #include "core/base/note.h"
 #include "core/rules.h"
+#include "lib/names/quic.h"
 #include "lib/text/settings.h"
 #include "natflow_path.h"
 #include "natflow_urllogger.h"
@@ -190,6 +191,7 @@ static int __init natflow_init(void)
 {
 	int err;
 
+	natflow_quic_init();
 	err = natflow_note_init();
 	if (err)
 		return err;

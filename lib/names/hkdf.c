@@ -45,23 +45,19 @@ static void end(const struct natflow_hmac *hmac, struct natflow_sha256 *inner, u
 
 /**
  * natflow_hkdf_extract() - RFC 5869 section 2.2
- * @salt: may be empty
- * @salt_len: bytes
+ * @salt: key, as natflow_hmac_set() prepared it; once for all packets
  * @key: input keying material
  * @key_len: bytes
  * @secret: key of natflow_hkdf_expand(), to set
  * @bytes: the same as NATFLOW_SHA256_SIZE bytes
  */
-void natflow_hkdf_extract(const u8 *salt, size_t salt_len, const u8 *key, size_t key_len,
+void natflow_hkdf_extract(const struct natflow_hmac *salt, const u8 *key, size_t key_len,
 			  struct natflow_hmac *secret, u8 *bytes)
 {
-	struct natflow_hmac h;
-	struct natflow_sha256 inner;
+	struct natflow_sha256 inner = salt->inner;
 
-	natflow_hmac_set(&h, salt, salt_len);
-	inner = h.inner;
 	natflow_sha256_add(&inner, key, key_len);
-	end(&h, &inner, bytes);
+	end(salt, &inner, bytes);
 	natflow_hmac_set(secret, bytes, NATFLOW_SHA256_SIZE);
 }
 

@@ -11,7 +11,7 @@ struct natflow_hmac {
 };
 
 void natflow_hmac_set(struct natflow_hmac *hmac, const u8 *key, size_t len);
-void natflow_hkdf_extract(const u8 *salt, size_t salt_len, const u8 *key, size_t key_len,
+void natflow_hkdf_extract(const struct natflow_hmac *salt, const u8 *key, size_t key_len,
 			  struct natflow_hmac *secret, u8 *bytes);
 void natflow_hkdf_expand(const struct natflow_hmac *secret, const u8 *info, size_t info_len,
 			 u8 *out, size_t len);

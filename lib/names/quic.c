@@ -41,6 +41,8 @@ static const struct version versions[] = {
 	  "quic key", "quic iv", "quic hp" },
 };
 
+static struct natflow_hmac salts[ARRAY_SIZE(versions)];	/* read-only behind init */
+
 /* The unprotected part of a long header. */
 struct packet {
 	const struct version *version;
@@ -139,7 +141,7 @@ static void derive(struct natflow_quic_conn *keys, const struct version *version
 	u8 bytes[NATFLOW_SHA256_SIZE];
 	struct natflow_hmac secret;
 
-	natflow_hkdf_extract(version->salt, sizeof(version->salt), id, len, &secret, bytes);
+	natflow_hkdf_extract(&salts[version - versions], id, len, &secret, bytes);
 	natflow_hkdf_label(&secret, "client in", bytes, sizeof(bytes));
 	natflow_hmac_set(&secret, bytes, sizeof(bytes));
 	natflow_hkdf_label(&secret, version->key, keys->key, sizeof(keys->key));
@@ -352,6 +354,19 @@ static enum natflow_parsed take_crypto(struct natflow_quic_crypto *crypto, const
 	crypto->data = data + *at;
 	*at += n;
 	return NATFLOW_PARSED;
+}
+
+/**
+ * natflow_quic_init() - hash the versions' salts, which are the same for every packet
+ *
+ * Context: once, before any other function of this file.
+ */
+void natflow_quic_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(versions); i++)
+		natflow_hmac_set(&salts[i], versions[i].salt, sizeof(versions[i].salt));
 }
 
 /**

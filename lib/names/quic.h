@@ -55,6 +55,13 @@ struct natflow_quic_crypto {
 	const u8 *data;
 };
 
+#ifndef NATFLOW_WITHOUT_NAMES
+void natflow_quic_init(void);
+#else
+static inline void natflow_quic_init(void)
+{
+}
+#endif
 void natflow_quic_begin(struct natflow_quic_work *work, const u8 *data, u32 len);
 enum natflow_parsed natflow_quic_next(struct natflow_quic *quic, struct natflow_quic_work *work);
 enum natflow_parsed natflow_quic_crypto(struct natflow_quic_work *work,

@@ -420,6 +420,7 @@ int main(void)
 	};
 	unsigned int i;
 
+	natflow_quic_init();
 	printf("1..%zu\n", ARRAY_SIZE(t) + 6);
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		t[i].make();

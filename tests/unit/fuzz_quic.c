@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	u8 packet[3400];
 	size_t at, n, len;
 
+	natflow_quic_init();
 	if (size > ROOM)
 		return 0;
 	memset(have, 0, sizeof(have));

@@ -30,11 +30,12 @@ struct seal_keys {
 
 static inline struct seal_keys seal_keys(const struct seal_version *v, const u8 *id, size_t id_len)
 {
-	struct natflow_hmac secret;
+	struct natflow_hmac salt, secret;
 	u8 bytes[32];
 	struct seal_keys k;
 
-	natflow_hkdf_extract(v->salt, 20, id, id_len, &secret, bytes);
+	natflow_hmac_set(&salt, v->salt, 20);
+	natflow_hkdf_extract(&salt, id, id_len, &secret, bytes);
 	natflow_hkdf_label(&secret, "client in", bytes, 32);
 	natflow_hmac_set(&secret, bytes, 32);
 	natflow_hkdf_label(&secret, v->key, k.key, 16);

@@ -53,10 +53,11 @@ static void test_hkdf(void **state)
 
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		size_t key, salt, info, len = strlen(t[i].out) / 2;
-		struct natflow_hmac hmac;
+		struct natflow_hmac hmac, by_salt;
 		u8 secret[32], out[128], *k = hex(t[i].key, &key), *s = hex(t[i].salt, &salt);
 
-		natflow_hkdf_extract(s, salt, k, key, &hmac, secret);
+		natflow_hmac_set(&by_salt, s, salt);
+		natflow_hkdf_extract(&by_salt, k, key, &hmac, secret);
 		same(secret, t[i].secret);
 		k = hex(t[i].info, &info);
 		natflow_hkdf_expand(&hmac, k, info, out, len);
@@ -68,11 +69,12 @@ static void test_hkdf(void **state)
 static void test_hmac_long_key(void **state)
 {
 	static const char text[] = "Test Using Larger Than Block-Size Key - Hash Key First";
-	struct natflow_hmac hmac;
+	struct natflow_hmac hmac, by_key;
 	u8 key[131], mac[32];
 
 	memset(key, 0xaa, sizeof(key));
-	natflow_hkdf_extract(key, sizeof(key), (const u8 *)text, strlen(text), &hmac, mac);
+	natflow_hmac_set(&by_key, key, sizeof(key));
+	natflow_hkdf_extract(&by_key, (const u8 *)text, strlen(text), &hmac, mac);
 	same(mac, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
@@ -581,5 +583,6 @@ int main(void)
 		cmocka_unit_test(test_decoys), cmocka_unit_test(test_connections), cmocka_unit_test(test_others),
 	};
 
+	natflow_quic_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
