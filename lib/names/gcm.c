@@ -38,7 +38,7 @@ static struct natflow_gcm_block times_x(struct natflow_gcm_block b)
 }
 
 /* Multiples of the hash key by each byte. */
-static void set_hash(struct natflow_gcm *gcm)
+static void multiply_key(struct natflow_gcm *gcm)
 {
 	struct natflow_gcm_block v, *m = gcm->multiple;
 	u8 key[NATFLOW_AES_BLOCK] = {};
@@ -106,19 +106,8 @@ static struct natflow_gcm_block hash(const struct natflow_gcm *gcm, struct natfl
 }
 
 /**
- * natflow_gcm_set() - prepare a key
- * @gcm: to set
- * @key: 16 bytes
- */
-void natflow_gcm_set(struct natflow_gcm *gcm, const u8 *key)
-{
-	natflow_aes_set(&gcm->aes, key);
-	set_hash(gcm);
-}
-
-/**
  * natflow_gcm_hash() - hash what the tag authenticates, whatever the nonce
- * @gcm: key; the hash is kept in it for natflow_gcm_open()
+ * @gcm: with @gcm->aes set; the hash is kept in it for natflow_gcm_open()
  * @aad: data that is authenticated but not encrypted
  * @aad_len: bytes
  * @sealed: ciphertext, then the tag
@@ -129,6 +118,7 @@ void natflow_gcm_hash(struct natflow_gcm *gcm, const u8 *aad, size_t aad_len, co
 {
 	struct natflow_gcm_block sum = {}, bits;
 
+	multiply_key(gcm);
 	len -= NATFLOW_GCM_TAG;
 	bits = (struct natflow_gcm_block){ (u64)aad_len * 8, (u64)len * 8 };
 	sum = hash(gcm, sum, aad, aad_len);
@@ -163,6 +153,24 @@ static void stream(const struct natflow_gcm *gcm, u8 *counter, u32 count, u8 *ou
 	counter[14] = count >> 8;
 	counter[15] = count;
 	natflow_aes_encrypt(&gcm->aes, out, counter);
+}
+
+/**
+ * natflow_gcm_peek() - decrypt the first block, whatever the tag
+ * @gcm: with @gcm->aes set
+ * @nonce: NATFLOW_GCM_NONCE bytes
+ * @sealed: ciphertext
+ * @plain: as many bytes, at most NATFLOW_AES_BLOCK
+ * @len: bytes of ciphertext
+ */
+void natflow_gcm_peek(const struct natflow_gcm *gcm, const u8 *nonce, const u8 *sealed, u8 *plain,
+		      size_t len)
+{
+	u8 counter[NATFLOW_AES_BLOCK], mask[NATFLOW_AES_BLOCK];
+
+	memcpy(counter, nonce, NATFLOW_GCM_NONCE);
+	stream(gcm, counter, 2, mask);
+	xor(plain, sealed, mask, len);
 }
 
 /**

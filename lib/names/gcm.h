@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* AES-128-GCM (NIST SP 800-38D) with 96-bit nonces: decryption only; the tag is always checked. */
+/* AES-128-GCM (NIST SP 800-38D) with 96-bit nonces: decryption only. */
 #ifndef _NATFLOW_LIB_NAMES_GCM_H
 #define _NATFLOW_LIB_NAMES_GCM_H
 
@@ -20,8 +20,9 @@ struct natflow_gcm {
 	u8 hash[NATFLOW_GCM_TAG];
 };
 
-void natflow_gcm_set(struct natflow_gcm *gcm, const u8 *key);
 void natflow_gcm_hash(struct natflow_gcm *gcm, const u8 *aad, size_t aad_len, const u8 *sealed,
+		      size_t len);
+void natflow_gcm_peek(const struct natflow_gcm *gcm, const u8 *nonce, const u8 *sealed, u8 *plain,
 		      size_t len);
 bool natflow_gcm_open(const struct natflow_gcm *gcm, const u8 *nonce, const u8 *sealed, size_t len,
 		      u8 *plain);

@@ -18,6 +18,14 @@
 /* Initials per datagram that are tried; clients send one or two. */
 #define TRIES_MAX 4
 
+/*
+ * A datagram can be made so that many keys seem to fit. Its cost is bound by the keys that
+ * are tried, and by the bytes that are hashed in vain, in lengths of the datagram. Others
+ * need at most four connections' keys and one for the first Initial, one for each later.
+ */
+#define KEY_TRIES_MAX 8
+#define VAIN_MAX 2
+
 /* RFC 9000 section 12.4: the frames that an Initial may carry */
 enum { FRAME_PADDING, FRAME_PING, FRAME_ACK, FRAME_ACK_ECN, FRAME_CRYPTO = 6, FRAME_CLOSE = 0x1c };
 
@@ -168,33 +176,96 @@ static u64 full_number(u64 next, u64 number, unsigned int bits)
 	return number;
 }
 
+static void set_nonce(u8 *nonce, const struct natflow_quic_conn *keys, u64 number)
+{
+	unsigned int i;
+
+	memcpy(nonce, keys->nonce, NATFLOW_GCM_NONCE);
+	for (i = 0; i < 8; i++)
+		nonce[NATFLOW_GCM_NONCE - 1 - i] ^= number >> 8 * i;
+}
+
+/*
+ * By a key that does not fit, one packet in 40 begins with the type of a frame. The key is
+ * in @work->gcm.
+ */
+static bool is_likely(const struct natflow_quic_conn *keys, u64 number, const u8 *sealed, u32 len,
+		      struct natflow_quic_work *work)
+{
+	u8 nonce[NATFLOW_GCM_NONCE];
+	u32 at = 0;
+	u64 kind;
+
+	set_nonce(nonce, keys, number);
+	len -= NATFLOW_GCM_TAG;
+	if (len > NATFLOW_AES_BLOCK)
+		len = NATFLOW_AES_BLOCK;
+	natflow_gcm_peek(&work->gcm, nonce, sealed, work->plain, len);
+	return get_varint(work->plain, len, &at, &kind) &&
+	       (kind <= FRAME_ACK_ECN || kind == FRAME_CRYPTO || kind == FRAME_CLOSE);
+}
+
 /* The key and the packet's hash are in @work->gcm. */
 static bool open_numbered(const struct natflow_quic_conn *keys, u64 number, const u8 *sealed,
 			  u32 len, struct natflow_quic_work *work)
 {
 	u8 nonce[NATFLOW_GCM_NONCE];
-	unsigned int i;
 
-	memcpy(nonce, keys->nonce, sizeof(nonce));
-	for (i = 0; i < 8; i++)
-		nonce[sizeof(nonce) - 1 - i] ^= number >> 8 * i;
+	set_nonce(nonce, keys, number);
 	return natflow_gcm_open(&work->gcm, nonce, sealed, len, work->plain);
 }
 
 /*
- * RFC 9001 sections 5.3, 5.4. A packet that did not reach the server may have had any
- * number, so a number is also read as if that packet had not been.
- *
- * Return: bytes in @work->plain; 0 if these keys do not fit.
+ * A packet that did not reach the server may have had any number, so a number is also
+ * read as if that packet had not been. The number's @bytes end the header of
+ * @header bytes in @work->header. Return: is the packet open?
+ */
+static bool open_body(struct natflow_quic_conn *keys, const u8 *data, u32 header, u32 end,
+		      u32 bytes, struct natflow_quic_work *work)
+{
+	const u8 *sealed = data + header;
+	u64 number = 0, last, next;
+	u32 i, len = end - header;
+
+	for (i = header - bytes; i < header; i++)
+		number = number << 8 | work->header[i];
+	last = full_number(keys->last, number, 8 * bytes);
+	next = full_number(keys->next, number, 8 * bytes);
+	natflow_aes_set(&work->gcm.aes, keys->key);
+	if (!is_likely(keys, last, sealed, len, work) &&
+	    (next == last || !is_likely(keys, next, sealed, len, work)))
+		return false;
+	work->spent = len > work->vain;
+	if (work->spent)
+		return false;
+	natflow_gcm_hash(&work->gcm, work->header, header, sealed, len);
+	if (!open_numbered(keys, last, sealed, len, work)) {
+		if (next == last || !open_numbered(keys, next, sealed, len, work)) {
+			work->vain -= len;
+			return false;
+		}
+		last = next;
+	}
+	keys->last = last + 1;
+	if (last >= keys->next && last - keys->next < JUMP_MAX)
+		keys->next = last + 1;
+	return true;
+}
+
+/*
+ * RFC 9001 sections 5.3, 5.4.
+ * Return: bytes in @work->plain; 0 if these keys do not fit, or @work->spent.
  */
 static u32 open_with(struct natflow_quic_conn *keys, const u8 *data, const struct packet *p,
 		     struct natflow_quic_work *work)
 {
-	u32 i, bytes, header, sealed, body = p->end - p->number_at;
-	u64 number = 0, last, next;
+	u32 i, bytes, header, body = p->end - p->number_at;
 	u8 mask[NATFLOW_AES_BLOCK];
 
-	if (body < 4 + SAMPLE)
+	if (body < 4 + SAMPLE || work->spent)
+		return 0;
+	work->spent = work->key_tries++ >= KEY_TRIES_MAX;
+	if (work->spent)
 		return 0;
 	natflow_aes_set(&work->gcm.aes, keys->mask_key);
 	natflow_aes_encrypt(&work->gcm.aes, mask, data + p->number_at + 4);
@@ -204,24 +275,11 @@ static u32 open_with(struct natflow_quic_conn *keys, const u8 *data, const struc
 	work->header[0] ^= mask[0] & 0x0f;
 	if (work->header[0] & RESERVED)
 		return 0;
-	for (i = 0; i < bytes; i++) {
+	for (i = 0; i < bytes; i++)
 		work->header[p->number_at + i] ^= mask[1 + i];
-		number = number << 8 | work->header[p->number_at + i];
-	}
-	sealed = p->end - header;
-	natflow_gcm_set(&work->gcm, keys->key);
-	natflow_gcm_hash(&work->gcm, work->header, header, data + header, sealed);
-	last = full_number(keys->last, number, 8 * bytes);
-	next = full_number(keys->next, number, 8 * bytes);
-	if (!open_numbered(keys, last, data + header, sealed, work)) {
-		if (next == last || !open_numbered(keys, next, data + header, sealed, work))
-			return 0;
-		last = next;
-	}
-	keys->last = last + 1;
-	if (last >= keys->next && last - keys->next < JUMP_MAX)
-		keys->next = last + 1;
-	return sealed - NATFLOW_GCM_TAG;
+	if (!open_body(keys, data, header, p->end, bytes, work))
+		return 0;
+	return p->end - header - NATFLOW_GCM_TAG;
 }
 
 static bool has_id(const struct natflow_quic_conn *c, const struct packet *p)
@@ -275,7 +333,7 @@ static u32 open_known(struct natflow_quic *quic, const u8 *data, const struct pa
 	unsigned int i;
 	u32 len = 0;
 
-	for (i = 0; i < NATFLOW_QUIC_CONNS && !len; i++) {
+	for (i = 0; i < NATFLOW_QUIC_CONNS && !len && !work->spent; i++) {
 		struct natflow_quic_conn *c = &quic->conn[i];
 
 		if (!c->version || (work->opened && work->conn != i))
@@ -304,7 +362,7 @@ static u32 open_packet(struct natflow_quic *quic, const u8 *data, const struct p
 	u32 len = open_known(quic, data, p, work, &known);
 
 	/* RFC 9000 section 7.2; after a Retry the server chose the ID. */
-	if (!len && !known && (p->id_len >= ID_MIN || p->has_token)) {
+	if (!len && !known && !work->spent && (p->id_len >= ID_MIN || p->has_token)) {
 		if (!work->keys.version)
 			derive(&work->keys, p->version, p->id, p->id_len);
 		else if (!has_id(&work->keys, p) || work->keys.version != p->version->number)
@@ -380,6 +438,9 @@ void natflow_quic_begin(struct natflow_quic_work *work, const u8 *data, u32 len)
 	work->data = data;
 	work->len = len < NATFLOW_QUIC_DATAGRAM_MIN ? 0 : len;
 	work->tries = 0;
+	work->key_tries = 0;
+	work->spent = false;
+	work->vain = VAIN_MAX * len;
 	work->opened = false;
 	work->fresh = false;
 	work->keys.version = 0;
@@ -392,7 +453,8 @@ void natflow_quic_begin(struct natflow_quic_work *work, const u8 *data, u32 len)
  * @work: as natflow_quic_begin() set it; @work->conn is the packet's connection
  *
  * Return: NATFLOW_PARSED if it is open; NATFLOW_PARSE_UNTRUSTED if no keys open it;
- * NATFLOW_PARSE_MALFORMED, also if it is longer than NATFLOW_QUIC_PACKET_MAX;
+ * NATFLOW_PARSE_MALFORMED, also if it is longer than NATFLOW_QUIC_PACKET_MAX, or if the
+ * datagram has cost too much;
  * NATFLOW_PARSE_OTHER if there is none any more.
  */
 enum natflow_parsed natflow_quic_next(struct natflow_quic *quic, struct natflow_quic_work *work)
@@ -419,6 +481,8 @@ enum natflow_parsed natflow_quic_next(struct natflow_quic *quic, struct natflow_
 		work->retry = p.has_token;
 		work->plain_at = 0;
 		work->plain_len = open_packet(quic, data, &p, work);
+		if (work->spent)
+			return NATFLOW_PARSE_MALFORMED;
 		return work->plain_len ? NATFLOW_PARSED : NATFLOW_PARSE_UNTRUSTED;
 	}
 	return NATFLOW_PARSE_OTHER;

@@ -37,6 +37,9 @@ struct natflow_quic_work {
 	const u8 *data;			/* what is not read yet */
 	u32 len;
 	u8 tries;			/* Initial packets that were tried */
+	u8 key_tries;			/* with keys of connections, all together */
+	bool spent;			/* no more is tried: see open_with() */
+	u32 vain;			/* bytes that may be hashed in vain */
 	bool opened;			/* one of them belongs to the connection @conn */
 	bool fresh;			/* which took a place, maybe from another connection */
 	bool retry;			/* the packet has a token: it may follow a Retry */

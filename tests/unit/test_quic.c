@@ -117,7 +117,7 @@ static void test_gcm(void **state)
 		u8 *sealed = hex(t[i].sealed, &len), plain[128] = { 0x55 };
 		struct natflow_gcm gcm;
 
-		natflow_gcm_set(&gcm, k);
+		natflow_aes_set(&gcm.aes, k);
 		natflow_gcm_hash(&gcm, a, aad, sealed, len);
 		assert_true(natflow_gcm_open(&gcm, n, sealed, len, plain));
 		same(plain, t[i].plain);
@@ -142,7 +142,7 @@ static void test_gcm_lengths(void **state)
 
 	for (len = 0; len < sizeof(text); len++)
 		text[len] = len * 37;
-	natflow_gcm_set(&gcm, key);
+	natflow_aes_set(&gcm.aes, key);
 	gcm_aes128_set_key(&other, key);
 	for (len = 0; len < sizeof(text); len++) {
 		for (aad = 0; aad < 40; aad++) {
@@ -371,7 +371,7 @@ static void test_frames(void **state)
 		{ "0600c0000000000000ff0000000000000000000000", NATFLOW_PARSE_MALFORMED, 0 },
 		{ "06c0000001000000000100000000000000000000", NATFLOW_PARSE_MALFORMED, 0 },
 		{ "0680004000010000000000000000000000000000", NATFLOW_PARSE_ROOM, 0 },
-		{ "0800000000000000000000000000000000000000", NATFLOW_PARSE_MALFORMED, 0 },
+		{ "0800000000000000000000000000000000000000", NATFLOW_PARSE_UNTRUSTED, 0 },
 		{ "02ffffffffffffffffffffffffffffffffffffff", NATFLOW_PARSE_MALFORMED, 0 },
 		{ "020000bfffffff00000000000000000000000000", NATFLOW_PARSE_MALFORMED, 0 },
 	};
@@ -560,6 +560,42 @@ static void test_connections(void **state)
 	assert_int_equal(conn_of(f, &p[3], &fresh), -1);
 }
 
+/* Beside four connections: eight trials of keys, hashes in vain of twice the datagram, then no more. */
+static void test_costs(void **state)
+{
+	static const u8 ids[5][9] = { "client 1", "client 2", "client 3", "client 4", "client 5" };
+	struct seal_packet p = sealer(0);
+	struct flow *f = new_flow();
+	u8 data[4096] = {};
+	size_t n = 0, len = 0;
+	bool fresh;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		p.id = ids[i];
+		p.keys = seal_keys(p.version, ids[i], 8);
+		if (i < 4)
+			assert_int_equal(conn_of(f, &p, &fresh), i);
+	}
+	for (i = 0; i < 3; i++) {
+		len = one_frame(&p, 0, ids[0], 8, data + n);
+		data[n + len - 1] ^= i < 2;
+		n += len;
+	}
+	natflow_quic_begin(&f->work, data, 1200);
+	assert_int_equal(natflow_quic_next(&f->quic, &f->work), NATFLOW_PARSE_UNTRUSTED);
+	assert_int_equal(f->work.key_tries, 5);
+	assert_int_equal(natflow_quic_next(&f->quic, &f->work), NATFLOW_PARSE_MALFORMED);
+	assert_int_equal(natflow_quic_next(&f->quic, &f->work), NATFLOW_PARSE_MALFORMED);
+	natflow_quic_begin(&f->work, data + n - len, 1200);
+	f->work.vain = len / 2;
+	assert_int_equal(natflow_quic_next(&f->quic, &f->work), NATFLOW_PARSE_MALFORMED);
+	natflow_quic_begin(&f->work, data + n - len, 1200);
+	assert_int_equal(f->work.vain, 2400);
+	assert_int_equal(natflow_quic_next(&f->quic, &f->work), NATFLOW_PARSED);
+	assert_int_equal(f->work.vain, 2400);
+}
+
 static void test_others(void **state)
 {
 	static const u8 t[][16] = {
@@ -580,7 +616,8 @@ int main(void)
 		cmocka_unit_test(test_vectors), cmocka_unit_test(test_many_datagrams),
 		cmocka_unit_test(test_coalesced), cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_forged), cmocka_unit_test(test_begins_again),
-		cmocka_unit_test(test_decoys), cmocka_unit_test(test_connections), cmocka_unit_test(test_others),
+		cmocka_unit_test(test_decoys), cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_costs), cmocka_unit_test(test_others),
 	};
 
 	natflow_quic_init();
