@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * AES-128 by the kernel's tables, where aes_encrypt() computes each column: a third of
+ * AES-128 by the kernel's tables, where aes_encrypt() computes each column: half
  * the instructions. The keys of Initial packets are public, so that time may depend on
  * them.
  */
