@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Which zone a device is in. Packets ask often, so answers are kept, by ifindex and the
- * generation in which they were true. New lines begin a generation. Device events and a
- * worker compare the kept answers with the truth, and begin one if an answer changed.
- * The worker runs within a tick of the first question, and not at all without questions.
+ * generation in which they were true. New lines, device events and a worker compare the
+ * kept answers with the truth, and begin a generation if one changed. The worker runs a
+ * tick after a question, and not at all without questions.
  */
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 #include "../core/base/charge.h"
 #include "../core/base/log.h"
 #include "../core/base/netns.h"
@@ -17,7 +18,6 @@
 #include "zone.h"
 
 #define TICK		(HZ / 8)
-#define KNOWN_SLOTS	256	/* devices whose answer is kept; a power of two */
 #define MASQUERADING_MAX 32
 #define MASTERS_MAX	8	/* a port of a bond that is a port of a bridge, and so on */
 
@@ -28,8 +28,7 @@ struct natflow_zones {
 	u32 reviewed;			/* jiffies of the last comparison of all answers */
 	bool asked;			/* since then */
 	struct delayed_work review;
-	/* By ifindex: ifindex << 32 | low 24 bits of generation << 8 | lan << 7 | id. */
-	atomic64_t known[KNOWN_SLOTS];
+	struct xarray known;		/* by ifindex, see pack(); written with its lock, BH off */
 	int masquerading[MASQUERADING_MAX];	/* ifindexes, 0: free; cmpxchg() */
 };
 
@@ -98,61 +97,68 @@ static void judge(struct natflow_zones *z, const struct net_device *dev, struct 
 	v->zone.lan = !v->why;
 }
 
-static u64 pack(int ifindex, u32 generation, struct natflow_zone zone)
+/* An answer as a value of the xarray, which has 31 bits or more. */
+static void *pack(u32 generation, struct natflow_zone zone)
 {
-	return (u64)ifindex << 32 | (generation & 0xffffff) << 8 | zone.lan << 7 | zone.id;
+	return xa_mk_value((generation & 0x7fffff) << 8 | zone.lan << 7 | zone.id);
 }
 
-static struct natflow_zone unpack(u64 known)
+static struct natflow_zone unpack(const void *known)
 {
-	return (struct natflow_zone) { .id = known & 0x7f, .lan = known >> 7 & 1 };
+	const unsigned long value = xa_to_value(known);
+
+	return (struct natflow_zone) { .id = value & 0x7f, .lan = value >> 7 & 1 };
 }
 
-/* Is it an answer of this generation about that device? */
-static bool answers(u64 known, int ifindex, u32 generation)
+static bool is_of(const void *known, u32 generation)
 {
-	return known >> 8 == pack(ifindex, generation, (struct natflow_zone) {}) >> 8;
+	return known && xa_to_value(known) >> 8 == (generation & 0x7fffff);
 }
 
 /*
- * Compare one kept answer with the truth. The answer about a device that is gone is
- * dropped. Return: it is not true any more.
+ * Compare the kept answer about a device with the truth. The answer about a device that
+ * is gone is dropped. Return: it is not true any more.
  */
-static bool is_outdated(struct natflow_zones *z, atomic64_t *slot)
+static bool is_outdated(struct natflow_zones *z, int ifindex)
 {
-	u64 known = atomic64_read(slot);
-	const int ifindex = known >> 32;
+	const void *known = xa_load(&z->known, ifindex);
+	const u32 generation = atomic_read(&z->generation);
 	const struct net_device *dev;
 	struct verdict v;
 	bool outdated = false;
 
-	if (!answers(known, ifindex, atomic_read(&z->generation)) || !ifindex)
+	if (!known)
 		return false;
 	rcu_read_lock();
 	dev = dev_get_by_index_rcu(z->nn->net, ifindex);
-	if (dev) {
+	if (!dev) {
+		xa_erase_bh(&z->known, ifindex);
+	} else if (is_of(known, generation)) {
 		judge(z, dev, &v);
-		outdated = (known & 0xff) != (pack(0, 0, v.zone) & 0xff);
-	} else {
-		atomic64_cmpxchg(slot, known, 0);
+		outdated = known != pack(generation, v.zone);
 	}
 	rcu_read_unlock();
 	return outdated;
 }
 
-static atomic64_t *slot_of(struct natflow_zones *z, int ifindex)
+static void compare(struct natflow_zones *z, int ifindex)
 {
-	return &z->known[ifindex % KNOWN_SLOTS];
+	if (is_outdated(z, ifindex))
+		begin_generation(z);
 }
 
+/* Context: process. */
 static void compare_all(struct natflow_zones *z)
 {
 	const u32 now = jiffies;
+	unsigned long ifindex;
 	bool outdated = false;
-	unsigned int i;
+	void *known;
 
-	for (i = 0; i < KNOWN_SLOTS; i++)
-		outdated |= is_outdated(z, &z->known[i]);
+	xa_for_each(&z->known, ifindex, known) {
+		outdated |= is_outdated(z, ifindex);
+		cond_resched();
+	}
 	if (outdated)
 		begin_generation(z);
 	WRITE_ONCE(z->reviewed, now);
@@ -177,6 +183,7 @@ static struct natflow_zones *make(struct natflow_net *nn, gfp_t gfp)
 	z->reviewed = jiffies;
 	atomic_set(&z->generation, 1);
 	INIT_DELAYED_WORK(&z->review, review);
+	xa_init_flags(&z->known, XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	other = cmpxchg(&nn->zones, NULL, z);
 	if (!other)
 		return z;
@@ -184,7 +191,7 @@ static struct natflow_zones *make(struct natflow_net *nn, gfp_t gfp)
 	return other;
 }
 
-/* Context: any; a packet's memory is the payer's. */
+/* Context: process or softirq; the memory is the payer's. */
 static struct natflow_zones *make_for_packet(struct natflow_net *nn)
 {
 	struct mem_cgroup *before = natflow_charge_begin(nn);
@@ -192,6 +199,15 @@ static struct natflow_zones *make_for_packet(struct natflow_net *nn)
 
 	natflow_charge_end(before);
 	return z;
+}
+
+/* Without memory the next packet tries again. */
+static void keep(struct natflow_zones *z, int ifindex, void *known)
+{
+	struct mem_cgroup *before = natflow_charge_begin(z->nn);
+
+	xa_store_bh(&z->known, ifindex, known, NATFLOW_GFP_PACKET);
+	natflow_charge_end(before);
 }
 
 static void ask(struct natflow_zones *z)
@@ -207,28 +223,32 @@ static void ask(struct natflow_zones *z)
  * @nn: namespace
  * @dev: any device of it
  *
- * Cheap, as long as the answer is kept. A change of lines or of the device itself counts
- * from now on; one of default routes, or of the device above, at the latest a tick later.
+ * A change of lines or of the device itself counts from now on; one of default routes, or
+ * of the device above, at the latest a tick later.
  *
- * Context: RCU read side.
+ * Context: RCU read side, process or softirq, interrupts on.
  */
 struct natflow_zone natflow_zone_of(const struct natflow_net *nn, const struct net_device *dev)
 {
 	struct natflow_zones *z = zones(nn) ?: make_for_packet(natflow_net(nn->net));
-	const u32 generation = z ? atomic_read_acquire(&z->generation) : 0;
 	struct verdict v;
-	u64 known;
+	u32 generation;
+	void *known;
 
-	if (z) {
-		ask(z);
-		known = atomic64_read(slot_of(z, dev->ifindex));
-		if (likely(answers(known, dev->ifindex, generation)) &&
-		    (u32)jiffies - READ_ONCE(z->reviewed) <= 2 * TICK)
-			return unpack(known);
+	if (!z) {
+		judge(z, dev, &v);
+		return v.zone;
 	}
+	ask(z);
+	generation = atomic_read_acquire(&z->generation);
+	known = xa_load(&z->known, dev->ifindex);
+	if (likely(is_of(known, generation)) &&
+	    (u32)jiffies - READ_ONCE(z->reviewed) <= 2 * TICK)
+		return unpack(known);
 	judge(z, dev, &v);
-	if (z)
-		atomic64_set(slot_of(z, dev->ifindex), pack(dev->ifindex, generation, v.zone));
+	if (is_of(known, generation) && known != pack(generation, v.zone))
+		begin_generation(z);	/* nobody asked for long; it changed meanwhile */
+	keep(z, dev->ifindex, pack(generation, v.zone));
 	return v.zone;
 }
 
@@ -254,11 +274,11 @@ u32 natflow_zone_generation(const struct natflow_net *nn)
 /**
  * natflow_zone_masqueraded() - a packet leaves, and got the address of its device
  * @nn: namespace
- * @dev: device by which it leaves; natflow_ct_masquerades() compares it
+ * @dev: device by which it leaves
  *
- * Remembered until the device goes, or lines or update_match are written.
+ * Remembered until the device goes. A line for the device has more weight.
  *
- * Context: RCU read side, BH disabled.
+ * Context: RCU read side, process or softirq, interrupts on.
  */
 void natflow_zone_masqueraded(struct natflow_net *nn, const struct net_device *dev)
 {
@@ -270,8 +290,7 @@ void natflow_zone_masqueraded(struct natflow_net *nn, const struct net_device *d
 	for (i = 0; i < MASQUERADING_MAX; i++) {
 		if (cmpxchg(&z->masquerading[i], 0, dev->ifindex))
 			continue;
-		if (is_outdated(z, slot_of(z, dev->ifindex)))
-			begin_generation(z);
+		compare(z, dev->ifindex);
 		return;
 	}
 	natflow_log_once(nn, NATFLOW_LOG_WARN,
@@ -305,14 +324,6 @@ const struct natflow_zone_lines *natflow_zone_lines(const struct natflow_net *nn
 	return z ? rcu_dereference_protected(z->lines, true) : NULL;
 }
 
-static void forget_masquerading(struct natflow_zones *z)
-{
-	unsigned int i;
-
-	for (i = 0; i < MASQUERADING_MAX; i++)
-		WRITE_ONCE(z->masquerading[i], 0);
-}
-
 /**
  * natflow_zone_set_lines() - replace the lines
  * @nn: namespace for which natflow_zone_start() had memory
@@ -327,9 +338,9 @@ void natflow_zone_set_lines(struct natflow_net *nn, struct natflow_zone_lines *l
 	struct natflow_zones *z = zones(nn);
 
 	lines = rcu_replace_pointer(z->lines, lines, true);
-	natflow_zone_update(nn);
-	synchronize_rcu();
+	synchronize_rcu();	/* answers by the old lines have been kept */
 	kfree(lines);
+	compare_all(z);
 }
 
 /**
@@ -342,10 +353,8 @@ void natflow_zone_update(struct natflow_net *nn)
 {
 	struct natflow_zones *z = zones(nn);
 
-	if (!z)
-		return;
-	forget_masquerading(z);
-	begin_generation(z);
+	if (z)
+		compare_all(z);
 }
 
 static void print(struct natflow_net *nn, const struct net_device *dev)
@@ -403,8 +412,7 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 	case NETDEV_REGISTER:
 	case NETDEV_CHANGENAME:
 	case NETDEV_CHANGEUPPER:
-		if (is_outdated(z, slot_of(z, dev->ifindex)))
-			begin_generation(z);
+		compare(z, dev->ifindex);
 		break;
 	}
 	return NOTIFY_DONE;
@@ -449,7 +457,9 @@ void natflow_zone_net_stop(struct natflow_net *nn)
  */
 void natflow_zone_net_exit(struct natflow_net *nn)
 {
-	if (nn->zones)
-		kfree(rcu_dereference_protected(nn->zones->lines, true));
+	if (!nn->zones)
+		return;
+	xa_destroy(&nn->zones->known);
+	kfree(rcu_dereference_protected(nn->zones->lines, true));
 	kfree(nn->zones);
 }
