@@ -110,21 +110,24 @@ static bool same_entry(const struct natflow_sharer *a, const struct natflow_shar
 /*
  * Of the oldest that wait, the one that gives way to @place: of the same entry, and of
  * the address that holds most. If the pool is used up and there is none, the oldest.
+ * Never one whose address holds less than that of @place: what others had is free only
+ * after a grace period, so that a client may take in vain until it has no other place.
  */
-static struct natflow_place *find_victim(const struct natflow_place *place, bool full)
+static struct natflow_place *find_victim(const struct natflow_place *place,
+					 const struct natflow_share *share, bool full)
 {
-	const struct natflow_share *count = place->all->count[NATFLOW_PLACES_WAITING];
+	const int own = natflow_share_held(share, &place->who, NATFLOW_SHARE_BY_ADDRESS);
 	struct natflow_place *other, *victim = NULL, *oldest = NULL;
 	unsigned int n = 0;
-	int most = 0;
+	int most = own - 1;
 
 	lockdep_assert_held(&place->all->lock);
 	list_for_each_entry(other, &place->all->queue, queue) {
-		int held = natflow_share_held(count, &other->who, NATFLOW_SHARE_BY_ADDRESS);
+		int held = natflow_share_held(share, &other->who, NATFLOW_SHARE_BY_ADDRESS);
 
 		if (other == place)
 			continue;
-		if (!oldest)
+		if (!oldest && held >= own)
 			oldest = other;
 		if (held > most && same_entry(&other->who, &place->who)) {
 			victim = other;
@@ -139,13 +142,13 @@ static struct natflow_place *find_victim(const struct natflow_place *place, bool
 }
 
 /* One of those that wait gives way. Context: RCU read side, BH disabled. Return: did one? */
-static bool make_room(struct natflow_place *place, bool full)
+static bool make_room(struct natflow_place *place, const struct natflow_share *share, bool full)
 {
 	struct natflow_places *all = place->all;
 	struct natflow_place *other;
 
 	spin_lock(&all->lock);
-	other = find_victim(place, full);
+	other = find_victim(place, share, full);
 	if (!other) {
 		spin_unlock(&all->lock);
 		return false;
@@ -165,7 +168,7 @@ static bool take(struct natflow_place *place, struct natflow_share *share, u32 u
 		bool full = atomic_read(&share->used) + units > READ_ONCE(share->limit);
 
 		if (place->pool != NATFLOW_PLACES_WAITING || n == EVICT_AT_ONCE ||
-		    !make_room(place, full))
+		    !make_room(place, share, full))
 			return false;
 	}
 	return true;
