@@ -6,7 +6,8 @@ import re
 import select as polling
 import threading
 
-from natlab import PATIENCE, check, ctl, equal, ip, log, netns_add, netns_del, no_memory, ns, opened, read, refuses, sh
+from natlab import (AT_END, PATIENCE, check, ctl, equal, insmod, ip, log, netns_add, netns_del, no_memory, ns, opened, read,
+                    refuses, rmmod, sh, wait)
 
 ZONE = "/dev/natflow_zone_ctl"
 NEITHER = "lan 0: no default route, not masqueraded"
@@ -207,3 +208,69 @@ def case_namespaces():
         netns_del("x")
         equal(poll.poll(1000 * PATIENCE), [(fd, polling.POLLHUP | polling.POLLERR)], "the namespace is gone")
         refuses(lambda: os.write(fd, b"zone 3=z\ncommit\n"), errno.ENODEV)
+
+
+def asked():
+    """What packets are told: the generation, and the zone of each device."""
+    first, *rest = read("/proc/natlab_zone").splitlines()
+    return int(first.split()[1]), dict(line.split(" ", 1) for line in rest)
+
+
+def grows(change, dev, want, by=1):
+    """The change is told when it returns, by a new generation; one that changes no answer begins none."""
+    before = asked()[0]
+    change()
+    generation, have = asked()
+    equal((have.get(dev), generation - before), (want, by), dev)
+
+
+def masquerades(dev):
+    with ns("r"), open("/proc/natlab_zone", "w") as f:
+        f.write(dev + "\n")
+
+
+def case_packets():
+    """Packets are told what print_zone says, from a kept answer: at once after lines and device events, else a tick later."""
+    if not os.path.exists("/proc/natlab_fail"):
+        return                              # without kprobes
+    with ns("r"):
+        insmod("/lab/natzone.ko")
+    AT_END.append(lambda: rmmod("natzone"))
+    # Before anything was kept the generation is 0; the first question begins one.
+    equal(asked()[1], {"lo": "wan 0", "r0": "lan 0", "r1": "lan 0"}, "without lines")
+    grows(lambda: zone("wan_zone 3=r1"), "r1", "wan 3")
+    grows(lambda: zone("wan_zone 3=r1\nupdate_match\nlan_zone 4=none"), "r1", "wan 3", 0)
+    grows(lambda: zone("begin\nclean\nlan_zone 1=in+\nlan_zone 3=br0\nwan_zone 2=out\ncommit"), "r1", "lan 0")
+    ip("r", "link add d0 index 900 type dummy\nlink add br0 type bridge")
+    grows(lambda: None, "d0", "lan 0", 0)
+    grows(lambda: ip("r", "link set d0 name in7"), "in7", "lan 1")
+    grows(lambda: ip("r", "link set in7 name out"), "out", "wan 2")
+    grows(lambda: ip("r", "link set out name d1"), "d1", "lan 0")
+    grows(lambda: ip("r", "link set d1 master br0"), "d1", "lan 3")
+    grows(lambda: ip("r", "link set d1 nomaster"), "d1", "lan 0")
+    # Another device with the number of one that was asked about.
+    grows(lambda: ip("r", "link del d1\nlink add out index 900 type dummy"), "out", "wan 2", 0)
+    # Routes, and the name of the bridge above, are compared by a worker while somebody asks.
+    ip("r", "link set out name d2\nlink set d2 master br0")
+    equal(asked()[1]["d2"], "lan 3", "port")
+    before = asked()[0]
+    ip("r", "link set br0 name br1\nroute add default via 10.0.2.2")
+    wait(lambda: (asked()[1]["d2"], asked()[1]["r1"]) == ("lan 0", "wan 0"), "the worker saw both")
+    wait(lambda: asked()[0] > before, "a new generation tells it")
+    ip("r", "route del default")
+    wait(lambda: asked()[1]["r1"] == "lan 0", "the route is gone")
+    # Masquerading, as the hook of users reports it, until the device goes.
+    grows(lambda: masquerades("r1"), "r1", "wan 0")
+    grows(lambda: masquerades("r1"), "r1", "wan 0", 0)
+    has("r1", "wan 0: masqueraded")
+    grows(lambda: zone("update_match"), "r1", "wan 0", 0)
+    grows(lambda: zone("lan_zone 9=r1"), "r1", "lan 9")
+    grows(lambda: zone("clean"), "r1", "wan 0")
+    ip("r", "link set d2 nomaster")
+    grows(lambda: masquerades("d2"), "d2", "wan 0")
+    grows(lambda: ip("r", "link del d2\nlink add d2 index 900 type dummy"), "d2", "lan 0", 0)
+    dummy(*(f"m{i}" for i in range(32)))
+    for i in range(32):
+        masquerades(f"m{i}")
+    equal([asked()[1][f"m{i}"] for i in range(32)], ["wan 0"] * 31 + ["lan 0"], "32 devices masquerade, r1 is one")
+    check("more than 32 devices masquerade: name the others with wan_zone" in log(), "log")
