@@ -34,6 +34,7 @@ struct ctx {
 	struct natflow_dir *dir;
 	struct natflow_egress *egress;
 	u32 mark, priority;	/* as the packet leaves */
+	u64 extra;		/* of a super-packet, as in natflow_flow.extra */
 	bool new_tick;		/* first hit of this direction in this tick */
 	enum natflow_reason reason;	/* beside NATFLOW_REFUSE */
 	struct natflow_pkt pkt;
@@ -107,12 +108,23 @@ static __always_inline enum natflow_reason find(struct ctx *c, const u8 family)
 #define GSO_TYPES (SKB_GSO_TCPV4 | SKB_GSO_TCPV6 | SKB_GSO_TCP_ECN | SKB_GSO_TCP_FIXEDID | \
 		   SKB_GSO_DODGY | SKB_GSO_UDP_L4 | SKB_GSO_FRAGLIST | NATFLOW_COMPAT_GSO_ACCECN)
 
+/* What the wire has and the super-packet has not: more packets, a header each. */
+static __always_inline u64 further_packets(const struct sk_buff *skb, u32 len, u32 header)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+	/* An untrusted sender does not say how many (SKB_GSO_DODGY). */
+	u32 n = info->gso_segs ?: DIV_ROUND_UP(len - header, info->gso_size);
+
+	return n ? (n - 1) * (BIT_ULL(40) | header) : 0;
+}
+
 /* Check the size of each packet on the wire, and the start of an unfinished checksum. */
 static __always_inline enum natflow_reason check_size(struct ctx *c)
 {
 	const struct sk_buff *skb = c->skb;
 	u32 len = c->pkt.len;
 
+	c->extra = 0;
 	if (skb_is_gso(skb)) {
 		if (unlikely(!skb_shinfo(skb)->gso_type || skb_shinfo(skb)->gso_type & ~GSO_TYPES))
 			return NATFLOW_GSO_TYPE;
@@ -120,6 +132,7 @@ static __always_inline enum natflow_reason check_size(struct ctx *c)
 			return NATFLOW_IP_LENGTH;
 		if (c->pkt.proto == IPPROTO_UDP && READ_ONCE(c->nn->quic))
 			c->pkt.look |= NATFLOW_LOOK_QUIC;
+		c->extra = further_packets(skb, len, c->pkt.payload);
 		len = c->pkt.payload + skb_shinfo(skb)->gso_size;
 	}
 	/* A killed egress has MTU 0. */
@@ -337,6 +350,9 @@ static __always_inline void count(struct ctx *c, const u8 family)
 {
 	unsigned int len = c->skb->len;
 
+	if (c->extra)
+		atomic64_add(c->extra, &natflow_dir_flow(c->dir, family)->extra
+				       [c->dir->flags & NATFLOW_DIR_REPLY]);
 	atomic64_add(BIT_ULL(40) | len, &c->dir->count);
 	natflow_stats_hit(c->nn->pcpu, len);
 	if (unlikely(c->new_tick))

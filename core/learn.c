@@ -260,6 +260,7 @@ static struct natflow_port *port_of(const struct ctx *c)
 static enum natflow_reason check_ports(struct ctx *c)
 {
 	struct natflow_port *in = port_of(c);
+	const struct natflow_way *way;
 
 	if (!in)
 		return NATFLOW_LEARN_IN_DEVICE;
@@ -267,8 +268,10 @@ static enum natflow_reason check_ports(struct ctx *c)
 		return NATFLOW_LEARN_OUT_DEVICE;
 	if (group_excludes(c->nn, in, natflow_port_find(c->nn, c->out->ifindex)))
 		return NATFLOW_LEARN_GROUP;
+	way = natflow_way_learn(c->nn, c->skb, in);
 	c->lesson.iif = in->ifindex;
-	natflow_ct_key(c->ct, c->dir, natflow_way_learn(c->nn, c->skb, in)->id, &c->lesson.key);
+	c->lesson.l3 = way->l3_ifindex;
+	natflow_ct_key(c->ct, c->dir, way->id, &c->lesson.key);
 	return NATFLOW_OK;
 }
 

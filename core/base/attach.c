@@ -100,13 +100,12 @@ void natflow_attach_bind(struct natflow_net *nn, struct natflow_flow *flow, u64 
  * @flow: the flow; published, or on its way to be freed
  * @number: its number
  * @dir: direction, IP_CT_DIR_*
- * @packets: how many skbs
- * @bytes: L3 bytes
+ * @f: the hits
  *
  * Context: any but hard irq.
  */
 void natflow_attach_fold(struct natflow_net *nn, struct natflow_flow *flow, u64 number,
-			 unsigned int dir, u64 packets, u64 bytes)
+			 unsigned int dir, const struct natflow_folded *f)
 {
 	unsigned int slot;
 
@@ -118,7 +117,7 @@ void natflow_attach_fold(struct natflow_net *nn, struct natflow_flow *flow, u64 
 		const struct natflow_attach *ops = owner_of(nn, slot, number);
 
 		if (ops && ops->fold)
-			ops->fold(nn, flow, dir, packets, bytes);
+			ops->fold(nn, flow, dir, f);
 	}
 	rcu_read_unlock();
 	local_bh_enable();
@@ -148,6 +147,32 @@ void natflow_attach_end(struct natflow_net *nn, struct natflow_flow *flow, u64 n
 			ops->end(nn, flow, reason);
 	}
 	rcu_read_unlock();
+}
+
+/**
+ * natflow_attach_gone() - a flow that was published is about to be freed
+ * @nn: namespace
+ * @flow: the flow, folded for the last time
+ * @number: its number
+ *
+ * Context: process.
+ */
+void natflow_attach_gone(struct natflow_net *nn, struct natflow_flow *flow, u64 number)
+{
+	unsigned int slot;
+
+	if (!static_branch_unlikely(&attached))
+		return;
+	local_bh_disable();
+	rcu_read_lock();
+	for (slot = 0; slot < NATFLOW_SLOTS; slot++) {
+		const struct natflow_attach *ops = owner_of(nn, slot, number);
+
+		if (ops && ops->gone)
+			ops->gone(nn, flow);
+	}
+	rcu_read_unlock();
+	local_bh_enable();
 }
 
 /**

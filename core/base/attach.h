@@ -14,9 +14,10 @@ enum natflow_reason natflow_attach_check(struct natflow_net *nn, const struct nf
 enum natflow_reason natflow_attach_recheck(struct natflow_net *nn, struct natflow_flow *flow);
 void natflow_attach_bind(struct natflow_net *nn, struct natflow_flow *flow, u64 number);
 void natflow_attach_fold(struct natflow_net *nn, struct natflow_flow *flow, u64 number,
-			 unsigned int dir, u64 packets, u64 bytes);
+			 unsigned int dir, const struct natflow_folded *f);
 void natflow_attach_end(struct natflow_net *nn, struct natflow_flow *flow, u64 number,
 			enum natflow_reason reason);
+void natflow_attach_gone(struct natflow_net *nn, struct natflow_flow *flow, u64 number);
 void natflow_attach_egress_changed(struct natflow_net *nn, struct natflow_egress *eg);
 void natflow_attach_doubt(struct natflow_net *nn, unsigned int what,
 			  const struct net_device *dev);

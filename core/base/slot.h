@@ -8,7 +8,7 @@
  *     except in doubt().
  *   - They are called in the order of the slots.
  *   - natflow_attach_remove() returns when no CPU is in a call any more.
- *   - Flow calls (bind, fold, end) concern flows that were selected after the
+ *   - Flow calls (bind, fold, end, gone) concern flows that were selected after the
  *     feature attached. A feature that must see all flows calls
  *     natflow_flow_flush() once it is attached.
  *   - The hit path makes none of these calls. While no feature is attached in
@@ -72,6 +72,15 @@ enum natflow_cause {
 	NATFLOW_CAUSES
 };
 
+/*
+ * Hits of one direction. Bytes are of L3. A super-packet is one skb, and on the wire
+ * several packets with a header each.
+ */
+struct natflow_folded {
+	u64 packets, bytes;		/* skbs, as conntrack counts */
+	u64 wire_packets, wire_bytes;
+};
+
 /* A feature's calls, all optional. Constant while attached. */
 struct natflow_attach {
 	/*
@@ -89,13 +98,13 @@ struct natflow_attach {
 	 */
 	void (*bind)(struct natflow_net *nn, struct natflow_flow *flow);
 	/*
-	 * Hits were moved from the hot line: @packets skbs, @bytes of L3. Calls
-	 * for one flow may run concurrently. Packets in flight when the flow
-	 * ended are folded up to a grace period after end().
+	 * Hits were moved from the hot line. Calls for one flow may run
+	 * concurrently. Packets in flight when the flow ended are folded after
+	 * end(), and before gone().
 	 * Locks: none.
 	 */
 	void (*fold)(struct natflow_net *nn, struct natflow_flow *flow, unsigned int dir,
-		     u64 packets, u64 bytes);
+		     const struct natflow_folded *f);
 	/*
 	 * @flow, which was published, was unlinked: no packet finds it. The
 	 * call precedes the return of the command or event that ended the flow.
@@ -104,6 +113,12 @@ struct natflow_attach {
 	 */
 	void (*end)(struct natflow_net *nn, struct natflow_flow *flow,
 		    enum natflow_reason reason);
+	/*
+	 * @flow, which was published, is about to be freed: no other call of it
+	 * follows. What bind() took for it is given back.
+	 * Locks: none.
+	 */
+	void (*gone)(struct natflow_net *nn, struct natflow_flow *flow);
 	/*
 	 * Once a tick and direction, at a hit: does the feature still agree to
 	 * the flow? Its generation of rules is compared here. A refuse reason

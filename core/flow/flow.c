@@ -48,8 +48,10 @@ static void flow_free(struct natflow_flow *flow)
 	unsigned int i;
 
 	natflow_flow_fold(flow);
-	if (test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits))
+	if (test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits)) {
+		natflow_attach_gone(flow->nn, flow, flow->number);
 		natflow_ct_merge(flow->ct, &flow->window);
+	}
 	for (i = 0; i < 2; i++) {
 		struct natflow_dir *dir = natflow_flow_dir(flow, i, family);
 		struct natflow_egress *eg = rcu_dereference_protected(dir->egress, true);
@@ -198,14 +200,20 @@ void natflow_flow_fold(struct natflow_flow *flow)
 	for (i = 0; i < 2; i++) {
 		struct natflow_dir *dir = natflow_flow_dir(flow, i, family);
 		u64 count = atomic64_read(&dir->count) ? atomic64_xchg(&dir->count, 0) : 0;
-		u64 packets = count >> 40, bytes = count & (BIT_ULL(40) - 1);
+		struct natflow_folded f = {
+			.packets = count >> 40, .bytes = count & (BIT_ULL(40) - 1),
+		};
 
 		if (!count)
 			continue;
-		atomic64_add(packets, &flow->packets[i]);
-		atomic64_add(bytes, &flow->bytes[i]);
-		natflow_ct_account(flow->ct, i, packets, bytes);
-		natflow_attach_fold(flow->nn, flow, flow->number, i, packets, bytes);
+		atomic64_add(f.packets, &flow->packets[i]);
+		atomic64_add(f.bytes, &flow->bytes[i]);
+		natflow_ct_account(flow->ct, i, f.packets, f.bytes);
+		/* The packet path adds to ->count last: what is missing here comes next time. */
+		count = atomic64_read(&flow->extra[i]) ? atomic64_xchg(&flow->extra[i], 0) : 0;
+		f.wire_packets = f.packets + (count >> 40);
+		f.wire_bytes = f.bytes + (count & (BIT_ULL(40) - 1));
+		natflow_attach_fold(flow->nn, flow, flow->number, i, &f);
 		WRITE_ONCE(flow->used, jiffies);
 	}
 }

@@ -14,7 +14,7 @@
  * reachable holds natflow_net.flows.lock. The key and the rewrite of a published
  * direction never change; learning writes the other fields, see write_dir().
  *
- * Memory (v4, 64-bit): 192 cold + 64 for TCP + 2 * 64 hot + its share of the table.
+ * Memory (v4, 64-bit): 256 cold + 64 for TCP + 2 * 64 hot + its share of the table.
  */
 #ifndef _NATFLOW_CORE_FLOW_OBJECT_H
 #define _NATFLOW_CORE_FLOW_OBJECT_H
@@ -78,6 +78,10 @@ struct natflow_flow {
 		u8 watched:1;		/* natflow_watch.on; never of replies */
 	} meta[2];
 	int iif[2];			/* ingress ifindex, for display */
+	int l3[2];			/* ifindex of the L3 device that received the packets */
+	/* Of super-packets since the last fold: the wire's further packets << 40 | headers. */
+	atomic64_t extra[2];
+	void *user[2];			/* of NATFLOW_SLOT_USER, see struct natflow_attach */
 	/* TCP only. Right before the directions, whose packets use it. */
 	struct natflow_window window ____cacheline_aligned;
 } ____cacheline_aligned;
@@ -94,7 +98,7 @@ struct natflow_lesson {
 	bool strict;			/* natflow_net.strict */
 	struct natflow_watch watch;
 	u32 clock, edition;
-	int iif;
+	int iif, l3;
 };
 
 static inline u8 natflow_flow_family(const struct natflow_flow *flow)

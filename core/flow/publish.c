@@ -56,6 +56,7 @@ static struct natflow_egress *write_dir(struct natflow_flow *flow, unsigned int 
 		write_rewrite(natflow_dir_rewrite(dir, family), l, family);
 	}
 	flow->iif[d] = l->iif;
+	flow->l3[d] = l->l3;
 	note_edition(flow, d, l->edition);
 	natflow_seen_write(flow, d, l);
 	old = rcu_replace_pointer(dir->egress, l->egress, lockdep_is_held(&flow->nn->flows.lock));

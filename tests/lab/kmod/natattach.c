@@ -17,11 +17,13 @@
 #include "control/api.h"
 
 enum counter { CHECK, BIND, END, RECHECK, EGRESS, REASON, PACKETS, BYTES = PACKETS + 2,
-	       COUNTERS = BYTES + 2 };
+	       WIRE_PACKETS = BYTES + 2, WIRE_BYTES = WIRE_PACKETS + 2, GONE = WIRE_BYTES + 2,
+	       COUNTERS };
 
 static const char * const names[COUNTERS] = {
 	"check", "bind", "end", "recheck", "egress", "reason",
 	"packets0", "packets1", "bytes0", "bytes1",
+	"wire_packets0", "wire_packets1", "wire_bytes0", "wire_bytes1", "gone",
 };
 
 struct feature {
@@ -40,10 +42,12 @@ static enum natflow_reason answer(struct feature *f, enum counter which)
 	return READ_ONCE(f->refuse[which]);
 }
 
-static void fold(struct feature *f, unsigned int dir, u64 packets, u64 bytes)
+static void fold(struct feature *f, unsigned int dir, const struct natflow_folded *hits)
 {
-	atomic64_add(packets, &f->counter[PACKETS + dir]);
-	atomic64_add(bytes, &f->counter[BYTES + dir]);
+	atomic64_add(hits->packets, &f->counter[PACKETS + dir]);
+	atomic64_add(hits->bytes, &f->counter[BYTES + dir]);
+	atomic64_add(hits->wire_packets, &f->counter[WIRE_PACKETS + dir]);
+	atomic64_add(hits->wire_bytes, &f->counter[WIRE_BYTES + dir]);
 }
 
 /* A call has no argument that tells features apart: each has functions of its own. */
@@ -63,15 +67,19 @@ static void f##_bind(struct natflow_net *nn, struct natflow_flow *flow)				\
 	atomic64_inc(&f.counter[BIND]);								\
 }												\
 static void f##_fold(struct natflow_net *nn, struct natflow_flow *flow, unsigned int dir,	\
-			   u64 packets, u64 bytes)						\
+			   const struct natflow_folded *hits)					\
 {												\
-	fold(&f, dir, packets, bytes);								\
+	fold(&f, dir, hits);									\
 }												\
 static void f##_end(struct natflow_net *nn, struct natflow_flow *flow,				\
 			  enum natflow_reason reason)						\
 {												\
 	atomic64_inc(&f.counter[END]);								\
 	atomic64_set(&f.counter[REASON], reason);						\
+}												\
+static void f##_gone(struct natflow_net *nn, struct natflow_flow *flow)				\
+{												\
+	atomic64_inc(&f.counter[GONE]);								\
 }												\
 static void f##_egress(struct natflow_net *nn, struct natflow_egress *eg)			\
 {												\
@@ -82,6 +90,7 @@ static struct feature f = {									\
 	.ops = {										\
 		.check = f##_check, .recheck = f##_recheck,					\
 		.bind = f##_bind, .fold = f##_fold, .end = f##_end,				\
+		.gone = f##_gone,								\
 		.egress_changed = f##_egress,							\
 	},											\
 };												\
