@@ -86,6 +86,15 @@
 #define natflow_compat_is_ipvs(skb) false
 #endif
 
+/* The largest fragment of a packet that bridge netfilter has joined, or 0. */
+#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
+#include <linux/netfilter_bridge.h>
+#define natflow_compat_bridged_fragment(skb) \
+	(nf_bridge_info_get(skb) ? nf_bridge_info_get(skb)->frag_max_size : 0)
+#else
+#define natflow_compat_bridged_fragment(skb) 0
+#endif
+
 /* 6.17 has devices that forward IPv6 though the namespace does not. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #define natflow_compat_force_forwarding(conf) false
