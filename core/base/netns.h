@@ -58,7 +58,7 @@ struct natflow_config {
 	u8 group_type;		/* enum natflow_group_type */
 	u32 mark, mark_mask;	/* for NATFLOW_SELECT_MARK */
 	u32 delay_pkts;
-	u32 flow_limit;
+	u32 flow_limit, user_limit;
 	u32 debug;		/* which messages the log keeps: 1 errors, 2 warnings, 4 facts */
 };
 
