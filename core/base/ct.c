@@ -500,6 +500,20 @@ bool natflow_ct_confirmed(const struct nf_conn *ct)
 }
 
 /**
+ * natflow_ct_hides() - is it the first packet of a connection whose source is translated
+ * @skb: packet
+ *
+ * Context: RCU read side.
+ */
+bool natflow_ct_hides(const struct sk_buff *skb)
+{
+	enum ip_conntrack_info info;
+	const struct nf_conn *ct = nf_ct_get(skb, &info);
+
+	return ct && info == IP_CT_NEW && test_bit(IPS_SRC_NAT_BIT, &ct->status);
+}
+
+/**
  * natflow_ct_get_first() - the confirmed conntrack of datagrams received in one batch
  * @ct: of a datagram
  *

@@ -31,6 +31,7 @@ void natflow_ct_close(struct nf_conn *ct);
 void natflow_ct_set_mark(struct nf_conn *ct, u32 mark, u32 mask);
 bool natflow_ct_serves(const struct nf_conn *ct, u16 port);
 bool natflow_ct_confirmed(const struct nf_conn *ct);
+bool natflow_ct_hides(const struct sk_buff *skb);
 struct nf_conn *natflow_ct_get_first(const struct nf_conn *ct);
 
 static inline u8 natflow_ct_family(const struct nf_conn *ct)
