@@ -17,6 +17,7 @@
 #include "control/settings.h"
 #include "control/store.h"
 #include "control/urls.h"
+#include "control/users.h"
 #include "core/ageing.h"
 #include "core/base/charge.h"
 #include "core/topo/egress.h"
@@ -31,6 +32,7 @@
 #include "lib/text/settings.h"
 #include "natflow_path.h"
 #include "natflow_urllogger.h"
+#include "natflow_user.h"
 #include "policy/sets.h"
 #include "policy/zone.h"
 
@@ -42,6 +44,7 @@ static void net_setup(struct natflow_net *nn, struct net *net)
 	nn->ingress = natflow_path_ingress;
 	nn->arrival = natflow_path_arrival;
 	nn->config.flow_limit = NATFLOW_DEFAULT_flow_limit;
+	nn->config.user_limit = NATFLOW_DEFAULT_user_limit;
 	nn->config.debug = NATFLOW_DEFAULT_debug;
 	mutex_init(&nn->lock);
 	spin_lock_init(&nn->topo.egress_lock);
@@ -91,9 +94,12 @@ static const struct room rooms[] = {
 	{ .init = natflow_urllogger_net_init, .down[STOP] = natflow_urllogger_net_stop,
 	  .down[FREE] = natflow_urllogger_net_exit },
 #endif
+	{ .init = natflow_user_net_init, .down[STOP] = natflow_user_net_stop,
+	  .down[FREE] = natflow_user_net_exit },
 	{ .down[CLOSE] = natflow_hooks_exit },		/* waits for packets in the hooks */
 	{ .init = natflow_door_net_init, .down[CLOSE] = natflow_door_net_exit },
 	{ .init = natflow_proc_net_init, .down[CLOSE] = natflow_proc_net_exit },
+	{ .init = natflow_users_net_init, .down[CLOSE] = natflow_users_net_exit },
 #ifndef NATFLOW_WITHOUT_NAMES
 	{ .init = natflow_queue_net_init, .down[CLOSE] = natflow_queue_net_exit },
 	{ .init = natflow_store_net_init, .down[CLOSE] = natflow_store_net_exit },
@@ -198,9 +204,12 @@ static int __init natflow_init(void)
 	err = natflow_flow_init();
 	if (err)
 		goto err_note;
-	err = natflow_sets_init();
+	err = natflow_users_cache_init();
 	if (err)
 		goto err_flow;
+	err = natflow_sets_init();
+	if (err)
+		goto err_users;
 	err = register_pernet_subsys(&net_ops);
 	if (err)
 		goto err_sets;
@@ -234,8 +243,10 @@ err_net:
 	unregister_pernet_subsys(&net_ops);
 err_sets:
 	natflow_sets_exit();
-err_flow:
+err_users:
 	rcu_barrier();
+	natflow_users_cache_exit();
+err_flow:
 	natflow_flow_exit();
 err_note:
 	natflow_note_exit();
@@ -253,6 +264,7 @@ static void __exit natflow_exit(void)
 	tracepoint_synchronize_unregister();
 	natflow_sets_exit();
 	rcu_barrier();
+	natflow_users_cache_exit();
 	natflow_flow_exit();
 	natflow_note_exit();
 }

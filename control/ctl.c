@@ -21,6 +21,7 @@ static struct natflow_device * const devices[] = {
 	&natflow_hostacl_device,
 #endif
 	&natflow_zone_device,
+	&natflow_userinfo_device,
 };
 
 struct ctl_file {
@@ -254,6 +255,45 @@ static ssize_t ctl_write(struct file *filp, const char __user *user, size_t len,
 	return err ?: done;
 }
 
+/**
+ * natflow_ctl_enter() - take the lock of a device's file that is being read
+ * @m: argument of natflow_device.list
+ *
+ * Context: process, may sleep. The caller must call natflow_ctl_leave(), also if the
+ * namespace is gone.
+ * Return: the namespace, alive until natflow_ctl_leave(), or NULL if it is gone.
+ */
+struct natflow_net *natflow_ctl_enter(struct seq_file *m)
+{
+	struct ctl_file *file = m->private;
+
+	return natflow_file_enter(&file->file);
+}
+
+/**
+ * natflow_ctl_net() - the namespace between natflow_ctl_enter() and natflow_ctl_leave()
+ * @m: argument of natflow_device.list
+ *
+ * Context: process.
+ */
+struct natflow_net *natflow_ctl_net(const struct seq_file *m)
+{
+	const struct ctl_file *file = m->private;
+
+	return file->file.door->nn;
+}
+
+/**
+ * natflow_ctl_leave() - release the lock
+ * @m: argument of natflow_device.list
+ */
+void natflow_ctl_leave(struct seq_file *m)
+{
+	struct ctl_file *file = m->private;
+
+	natflow_file_leave(&file->file);
+}
+
 static int ctl_show(struct seq_file *m, void *v)
 {
 	struct ctl_file *file = m->private;
@@ -291,9 +331,12 @@ static int ctl_open(struct inode *inode, struct file *filp)
 	/* misc_open() stores the miscdevice there; single_open() expects NULL or a seq_file. */
 	file->device = container_of(filp->private_data, struct natflow_device, misc);
 	filp->private_data = NULL;
-	err = single_open(filp, ctl_show, file);
+	err = file->device->list ? seq_open(filp, file->device->list) :
+				   single_open(filp, ctl_show, file);
 	if (err)
 		natflow_file_free(&file->file);
+	else
+		((struct seq_file *)filp->private_data)->private = file;
 	return err;
 }
 
@@ -316,6 +359,10 @@ static int ctl_release(struct inode *inode, struct file *filp)
 		file->body->ops->cut(file->body, file->nn);
 	natflow_file_leave(&file->file);
 	drop_body(file);
+	if (file->device->list) {
+		natflow_file_free(&file->file);
+		return seq_release(inode, filp);
+	}
 	natflow_file_free(&file->file);
 	return single_release(inode, filp);
 }

@@ -5,9 +5,15 @@
 
 #include <linux/fs.h>
 
+struct natflow_net;
+struct seq_file;
+
 /* Of every struct natflow_device's misc. */
 extern const struct file_operations natflow_ctl_fops;
 
+struct natflow_net *natflow_ctl_enter(struct seq_file *m);
+struct natflow_net *natflow_ctl_net(const struct seq_file *m);
+void natflow_ctl_leave(struct seq_file *m);
 int natflow_ctl_init(void);
 void natflow_ctl_exit(void);
 

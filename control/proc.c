@@ -9,6 +9,7 @@
 #include "settings.h"
 #include "status.h"
 #include "urls.h"
+#include "users.h"
 #include "../core/base/ct.h"
 #include "../core/topo/egress.h"
 #include "../core/flow/flow.h"
@@ -62,6 +63,7 @@ static int show_summary(struct seq_file *m, void *v)
 	natflow_status_bumps(nn, sum, m);
 	seq_printf(m, "hits %llu\n", sum->hits);
 	seq_printf(m, "bytes %llu\n", sum->bytes);
+	natflow_users_summary(nn, m);
 	natflow_urls_summary(nn, m);
 	for (i = 1; i <= NATFLOW_REASON_MAX; i++)
 		seq_printf(m, "%s.%s %llu\n", natflow_reason_group(i), natflow_reason_key(i),
@@ -282,6 +284,7 @@ static const struct {
 	{ "natflow", "self/net/natflow" },
 	{ "natflow_flows", "self/net/natflow_flows" },
 	{ "natflow_log", "self/net/natflow_log" },
+	{ "natflow_users", "self/net/natflow_users" },
 #ifndef NATFLOW_WITHOUT_NAMES
 	{ "natflow_urls", "self/net/natflow_urls" },
 #endif

@@ -5,6 +5,7 @@
 #include "ctl.h"
 #include "settings.h"
 #include "verb.h"
+#include "../core/base/log.h"
 #include "../core/base/netns.h"
 #include "../core/doubt.h"
 #include "../core/flow/flow.h"
@@ -13,6 +14,7 @@
 #include "../lib/text/original.h"
 #include "../lib/text/settings.h"
 #include "../natflow_urllogger.h"
+#include "../natflow_user.h"
 
 /* A setting whose value is a member of natflow_net.config, and a change has no other effect. */
 #define CONFIG(id)								\
@@ -53,6 +55,7 @@ NAMES(log_answers, NATFLOW_NAMES_ANSWERS);
 #endif
 
 CONFIG(delay_pkts);
+CONFIG(user_limit);
 CONFIG(debug);
 
 static void commit_disabled(struct natflow_net *nn, const struct natflow_command *cmd)
@@ -226,6 +229,28 @@ static void commit_revalidate(struct natflow_net *nn, const struct natflow_comma
 static const struct natflow_verb_ops ops_revalidate = {
 	.get = get_revalidate,
 	.commit = commit_revalidate,
+};
+
+static u32 get_users(struct natflow_net *nn)
+{
+	return natflow_user_enabled(nn);
+}
+
+static int prepare_users(struct natflow_net *nn, void *draft, struct natflow_command *cmd)
+{
+	return cmd->value ? natflow_user_start(nn) : 0;
+}
+
+static void commit_users(struct natflow_net *nn, const struct natflow_command *cmd)
+{
+	if (natflow_user_enable(nn, cmd->value))
+		natflow_log(nn, NATFLOW_LOG_ERROR, "users=1: no memory for hooks; write it again");
+}
+
+static const struct natflow_verb_ops ops_users = {
+	.get = get_users,
+	.prepare = prepare_users,
+	.commit = commit_users,
 };
 
 static const struct natflow_verb settings[] = {

@@ -83,9 +83,12 @@ struct natflow_device {
 	struct natflow_grammar grammar;
 	const char *head, *foot;	/* comments around the usage */
 	unsigned int column;		/* of the help in the usage */
+	/* What a read shows instead of usage and settings; see natflow_ctl_enter(). */
+	const struct seq_operations *list;
 };
 
-extern struct natflow_device natflow_ctl_device, natflow_hostacl_device, natflow_zone_device;
+extern struct natflow_device natflow_ctl_device, natflow_hostacl_device, natflow_zone_device,
+			     natflow_userinfo_device;
 
 /* The objects of the tables' verbs. */
 #define NATFLOW_VERB_NAME(id)	natflow_verb_##id,
@@ -93,6 +96,7 @@ extern const struct natflow_verb
 	NATFLOW_CTL_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_NAME)
 	NATFLOW_HOSTACL_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_NAME)
 	NATFLOW_ZONE_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_NAME)
+	NATFLOW_USERINFO_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_NAME)
 	natflow_verb_commit;
 
 void natflow_device_show(const struct natflow_device *device, struct natflow_net *nn,

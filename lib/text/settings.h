@@ -58,6 +58,10 @@
 		"2 keeps warnings, 4 facts in natflow_log; errors always")		\
 	SETTING(revalidate, number, 0, 1, 0, NULL, "0|1", "0 or 1", "1",		\
 		"1: every flow passes a changed firewall once more")			\
+	SETTING(users, number, 0, 1, 0, NULL, "0|1", "0 or 1", "1",			\
+		"1: count what each address in the LAN sends and receives")		\
+	SETTING(user_limit, number, 16, 1048576, 65536, NULL, "N", "16 to 1048576",	\
+		"65536", "addresses; those without flows give way to new ones")		\
 	NATFLOW_NAMES_TABLE(SETTING, VERB)						\
 	VERB(update_magic)								\
 	VERB(flush)									\
@@ -104,6 +108,10 @@
 	VERB(print_zone)								\
 	VERB(begin)									\
 	VERB(commit)
+
+#define NATFLOW_USERINFO_TABLE(SETTING, VERB)						\
+	VERB(kick)									\
+	VERB(kickall)
 
 /* For expansions that want only one kind of row. */
 #define NATFLOW_NO_VERB(id)

@@ -108,6 +108,7 @@
 	X(end, END_INSPECT, "inspect", "the client sent a new request, which the stack inspects") \
 	X(end, END_IPVS, "ipvs", "IPVS took over the flow") \
 	X(end, END_CT_STATE, "conntrack-state", "the conntrack left ESTABLISHED, got a helper or was offloaded") \
+	X(end, END_KICK, "kick", "its user was kicked") \
 	X(name, NAME_KNOWN, "named", "the client sent a name") \
 	X(name, NAME_NONE, "no-name", "the protocol or the client sends no name") \
 	X(name, NAME_BUDGET, "budget", "no name within the allowed packets, bytes and seconds") \

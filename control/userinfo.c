@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /dev/natflow_userinfo_ctl: one line a user when read, as of the original natflow; and verbs. */
+#include <linux/err.h>
+#include <linux/netdevice.h>
+#include <linux/seq_file.h>
+#include <linux/timekeeping.h>
+#include "../lib/text/original.h"
+#include "../lib/text/settings.h"
+#include "../natflow_user.h"
+#include "ctl.h"
+#include "verb.h"
+
+/* -- the lines */
+
+static struct natflow_user *user_from(struct seq_file *m, loff_t *pos)
+{
+	struct natflow_net *nn = natflow_ctl_net(m);
+	struct natflow_users *users = natflow_user_table(nn);
+	unsigned long id = *pos;
+	struct natflow_user *user;
+
+	if (!users || *pos > U32_MAX)
+		return NULL;
+	user = natflow_users_from(users, &id);
+	*pos = id;
+	return user;
+}
+
+/* The file's lock is held from start to stop, so that the namespace stays. */
+static void *list_start(struct seq_file *m, loff_t *pos)
+{
+	struct natflow_net *nn = natflow_ctl_enter(m);
+
+	rcu_read_lock();
+	return nn ? user_from(m, pos) : ERR_PTR(-ENODEV);
+}
+
+static void *list_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return user_from(m, pos);
+}
+
+static void list_stop(struct seq_file *m, void *v)
+{
+	rcu_read_unlock();
+	natflow_ctl_leave(m);
+}
+
+static void show_pair(struct seq_file *m, struct natflow_user_sum sum)
+{
+	seq_printf(m, ",%llu:%llu", sum.packets, sum.bytes);
+}
+
+static int list_show(struct seq_file *m, void *v)
+{
+	const struct natflow_users *users = natflow_user_table(natflow_ctl_net(m));
+	const struct natflow_user *user = v;
+	const struct net_device *dev =
+		dev_get_by_index_rcu(natflow_ctl_net(m)->net, READ_ONCE(user->ifindex));
+
+	if (user->key.family == NFPROTO_IPV4)
+		seq_printf(m, "%pI4", &user->key.addr.ip);
+	else
+		seq_printf(m, "%pI6", &user->key.addr.in6);
+	seq_printf(m, ",%pM,0x%x,0x%x,%u,%u", user->mac, READ_ONCE(user->access.type),
+		   READ_ONCE(user->access.status), READ_ONCE(user->access.rule),
+		   (u32)ktime_get_boottime_seconds() - READ_ONCE(user->last));
+	show_pair(m, natflow_user_sum(user, NATFLOW_USER_RX));
+	show_pair(m, natflow_user_sum(user, NATFLOW_USER_TX));
+	show_pair(m, natflow_user_long_rate(users, user, NATFLOW_USER_RX));
+	show_pair(m, natflow_user_long_rate(users, user, NATFLOW_USER_TX));
+	seq_printf(m, ",%s\n", dev ? dev->name : "");
+	return 0;
+}
+
+static const struct seq_operations list_ops = {
+	.start = list_start,
+	.next = list_next,
+	.stop = list_stop,
+	.show = list_show,
+};
+
+/* -- the verbs */
+
+static int prepare_kick(struct natflow_net *nn, void *draft, struct natflow_command *cmd)
+{
+	const struct natflow_address_args *args =
+		NATFLOW_ARGS(cmd, const struct natflow_address_args);
+
+	return natflow_user_known(nn, args->family, args->addr) ? 0 :
+	       natflow_command_refuse(cmd, "an address in the list", "kick 192.168.1.7",
+				      -ENOENT);
+}
+
+static void commit_kick(struct natflow_net *nn, const struct natflow_command *cmd)
+{
+	const struct natflow_address_args *args =
+		NATFLOW_ARGS(cmd, const struct natflow_address_args);
+
+	natflow_user_kick(nn, args->family, args->addr);
+}
+
+static const struct natflow_verb_ops kick_ops = {
+	.prepare = prepare_kick,
+	.commit = commit_kick,
+};
+
+const struct natflow_verb natflow_verb_kick = {
+	.word = "kick",
+	.values = " ADDR",
+	.parse = natflow_address_parse,
+	.expected = "an address",
+	.example = "kick 192.168.1.7",
+	.ops = &kick_ops,
+};
+
+static void commit_kickall(struct natflow_net *nn, const struct natflow_command *cmd)
+{
+	natflow_user_kick(nn, NFPROTO_UNSPEC, NULL);
+}
+
+static const struct natflow_verb_ops kickall_ops = { .commit = commit_kickall };
+
+const struct natflow_verb natflow_verb_kickall = {
+	.word = "kickall",
+	.values = "",
+	.parse = natflow_nothing_parse,
+	.expected = "nothing behind it",
+	.example = "kickall",
+	.ops = &kickall_ops,
+};
+
+static const struct natflow_verb * const verbs[] = {
+	NATFLOW_USERINFO_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_ROW) NULL
+};
+
+struct natflow_device natflow_userinfo_device = {
+	.misc = { .minor = MISC_DYNAMIC_MINOR, .name = "natflow_userinfo_ctl",
+		  .fops = &natflow_ctl_fops, .mode = 0600 },
+	.grammar = { .verbs = verbs, .absent = natflow_original_words, .example = "kickall" },
+	.list = &list_ops,
+};

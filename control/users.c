@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /proc/natflow_users: who uses the line, one address a line, for people and tools. */
+#include <linux/netdevice.h>
+#include <linux/proc_fs.h>
+#include <linux/seq_file_net.h>
+#include <linux/timekeeping.h>
+#include "../natflow_user.h"
+#include "users.h"
+
+/* By id: records that come and go meanwhile do not disturb a read in pieces. */
+static struct natflow_user *user_from(const struct natflow_net *nn, loff_t *pos)
+{
+	struct natflow_users *users = natflow_user_table(nn);
+	unsigned long id = *pos;
+	struct natflow_user *user;
+
+	if (!users || *pos > U32_MAX)
+		return NULL;
+	user = natflow_users_from(users, &id);
+	*pos = id;
+	return user;
+}
+
+static u32 idle_of(const struct natflow_user *user)
+{
+	return (u32)ktime_get_boottime_seconds() - READ_ONCE(user->last);
+}
+
+static void *users_start(struct seq_file *m, loff_t *pos)
+	__acquires(RCU)
+{
+	rcu_read_lock();
+	return user_from(natflow_net(seq_file_net(m)), pos);
+}
+
+static void *users_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return user_from(natflow_net(seq_file_net(m)), pos);
+}
+
+static void users_stop(struct seq_file *m, void *v)
+	__releases(RCU)
+{
+	rcu_read_unlock();
+}
+
+/* @prefix: of the words, "" or "lan_" */
+static void show_traffic(struct seq_file *m, const struct natflow_user *user,
+			 enum natflow_user_far far, const char *prefix)
+{
+	static const char * const words[] = { "rx", "tx" };
+	unsigned int dir;
+
+	for (dir = 0; dir < NATFLOW_USER_DIRS; dir++)
+		seq_printf(m, " %s%s_packets=%lld %s%s_bytes=%lld", prefix, words[dir],
+			   (s64)atomic64_read(&user->traffic[far][dir].packets), prefix, words[dir],
+			   (s64)atomic64_read(&user->traffic[far][dir].bytes));
+}
+
+static void show_rates(struct seq_file *m, const struct natflow_user *user)
+{
+	const struct natflow_users *users =
+		natflow_user_table(natflow_net(seq_file_net((struct seq_file *)m)));
+
+	seq_printf(m, " rx_rate=%llu tx_rate=%llu rx_rate8=%llu tx_rate8=%llu",
+		   natflow_user_short_rate(user, NATFLOW_USER_RX).bytes,
+		   natflow_user_short_rate(user, NATFLOW_USER_TX).bytes,
+		   natflow_user_long_rate(users, user, NATFLOW_USER_RX).bytes,
+		   natflow_user_long_rate(users, user, NATFLOW_USER_TX).bytes);
+}
+
+static const char *device_of(const struct seq_file *m, const struct natflow_user *user)
+{
+	const struct net_device *dev =
+		dev_get_by_index_rcu(seq_file_net((struct seq_file *)m), READ_ONCE(user->ifindex));
+
+	return dev ? dev->name : "-";
+}
+
+static int users_show(struct seq_file *m, void *v)
+{
+	const struct natflow_user *user = v;
+
+	if (user->key.family == NFPROTO_IPV4)
+		seq_printf(m, "addr=%pI4", &user->key.addr.ip);
+	else
+		seq_printf(m, "addr=%pI6c", &user->key.addr.in6);
+	seq_printf(m, " mac=%pM zone=%u in=%s since=%u idle=%u flows=%u", user->mac, user->key.zone,
+		   device_of(m, user), (u32)ktime_get_boottime_seconds() - user->first,
+		   idle_of(user), READ_ONCE(user->flows));
+	show_traffic(m, user, NATFLOW_USER_WAN, "");
+	show_traffic(m, user, NATFLOW_USER_LAN, "lan_");
+	show_rates(m, user);
+	seq_putc(m, '\n');
+	return 0;
+}
+
+static const struct seq_operations users_ops = {
+	.start	= users_start,
+	.next	= users_next,
+	.stop	= users_stop,
+	.show	= users_show,
+};
+
+/**
+ * natflow_users_summary() - the lines of /proc/natflow about users
+ * @nn: namespace
+ * @m: where to
+ *
+ * Records now, their bytes; records that gave way to others, that were idle; packets
+ * without a record, because the table was full; changes of a user's MAC.
+ *
+ * Context: process.
+ */
+void natflow_users_summary(const struct natflow_net *nn, struct seq_file *m)
+{
+	struct natflow_users *users = natflow_user_table(nn);
+
+	seq_printf(m, "users %u\n", users ? READ_ONCE(users->count) : 0);
+	seq_printf(m, "users_bytes %zu\n", users ? natflow_users_bytes(users) : 0);
+	seq_printf(m, "users_evicted %llu\n", users ? READ_ONCE(users->evicted) : 0);
+	seq_printf(m, "users_idle %llu\n", users ? READ_ONCE(users->idle) : 0);
+	seq_printf(m, "users_refused %lld\n", users ? (s64)atomic64_read(&users->refused) : 0);
+	seq_printf(m, "users_moved %llu\n", users ? READ_ONCE(users->moved) : 0);
+}
+
+/**
+ * natflow_users_net_init() - natflow_users in /proc/net of a namespace
+ * @nn: namespace
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int natflow_users_net_init(struct natflow_net *nn)
+{
+	return proc_create_net("natflow_users", 0440, nn->net->proc_net, &users_ops,
+			       sizeof(struct seq_net_private)) ? 0 : -ENOMEM;
+}
+
+/**
+ * natflow_users_net_exit() - the reverse; waits for readers
+ * @nn: namespace
+ */
+void natflow_users_net_exit(struct natflow_net *nn)
+{
+	remove_proc_entry("natflow_users", nn->net->proc_net);
+}
