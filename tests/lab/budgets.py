@@ -6,7 +6,7 @@ import re
 import sys
 
 ROWS = 139
-BUDGET = {("nat-udp-v4", "natflow"): 1020, ("memory-v4", "natflow"): 448}
+BUDGET = {("nat-udp-v4", "natflow"): 1020, ("memory-v4", "natflow"): 480}
 UNIT = {"memory": "bytes/flow", "nat": "instructions/packet", "named": "instructions/packet", "decided": "instructions/packet",
         "question": "instructions/packet", "link": "instructions/packet", "sqm": "instructions/packet", "tcp": "instructions/kB",
         "birth": "instructions/flow", "quic": "instructions/packet",

@@ -6,6 +6,7 @@ from documents import TOP, block, command
 from terminal import Terminal, check
 
 NAMES = "echo 1 > /proc/sys"
+USERS = "echo users=1"
 SITES = "echo list name="
 LOOK = "cat /proc/natflow "
 KEPT = "iptables -I"
@@ -108,6 +109,20 @@ def visited(shell):
     shell.type(VISIT.format("www.example.net"))
 
 
+def used(shell):
+    """README and Documentation/users.md: who uses the line."""
+    for line in block("README.md", USERS):
+        output = shell.type(command(line))
+        if "users=1" in line:
+            shell.type("ip netns exec c iperf3 -c 10.0.2.2 -t 1")
+        elif "natflow_users" in line:
+            check("addr=10.0.1.2 " in output, output)
+        elif line.startswith("cat /dev"):
+            check(re.search(r"^10\.0\.1\.2,", output, re.M), output)
+    for line in block("Documentation/users.md", "sed "):
+        check(re.search(r"^\d+ addr=", shell.type(line), re.M), line)
+
+
 def listed(shell):
     """Documentation/names.md: lists, as text and compiled."""
     shell.type("cd /tmp; echo clear > /dev/hostacl_ctl")
@@ -137,6 +152,7 @@ def points(tap):
             tap.point("shell: what the banner says", lambda: fast_by(shell))
             tap.point("shell: man, iptables-save, iptables-restore, natflow-list", lambda: tools(shell))
             tap.point("shell: README, what to look at", lambda: looked_at(shell))
+            tap.point("shell: README, who uses the line", lambda: used(shell))
             tap.point("shell: README, a rule for all but some", lambda: kept(shell))
             tap.point("shell: README, a changed firewall", lambda: changed(shell))
             tap.point("shell: what is said of a refused line", lambda: refused(shell))

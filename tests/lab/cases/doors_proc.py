@@ -203,6 +203,7 @@ def case_proc_summary():
     head = ["status", "version", "disabled", "select", "rules", "rules_reached", "learning", "hooked", "flows", "flows_half", "flows_peak",
             "flow_limit", "table_bytes", "percpu_bytes", "flow_bytes_ipv4", "flow_bytes_ipv6", "missed_event",
             "route_confirmed", *(f"bump.{cause}" for cause in BUMPS), "hits", "bytes",
+            "users", "users_bytes", "users_evicted", "users_idle", "users_refused", "users_moved",
             "names_bytes", "answers_refused", "decryptions_refused", "names_produced", "names_merged", "names_limited",
             "names_unread", "names_early",
             "names_hints", "names_hints_gone"]

@@ -14,7 +14,7 @@ CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 ROOT = "/sys/fs/cgroup"
 GROUP = f"{ROOT}/tenant"
 NOBODY = 65534
-FILES = 4 * 256             # the kernel charges entries of /proc to nobody (fs/proc/inode.c:proc_init_kmemcache())
+FILES = 5 * 256             # the kernel charges entries of /proc to nobody (fs/proc/inode.c:proc_init_kmemcache())
 MEMORY = ("table_bytes", "percpu_bytes", "names_bytes")
 
 

@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Users: what each address in the LAN sends and receives, to the byte, as a counter at its own device has it."""
+import contextlib
+import errno
+import os
+import re
+import socket
+import struct
+
+import links
+from natlab import (ADDR, Delta, Failure, Tcp, Udp, bare, check, ctl, equal, ip, learned, mac, modprobe, netns_del, ns, read, rule,
+                    run, select, stats, wait)
+
+INFO, ZONES = "/dev/natflow_userinfo_ctl", "/dev/natflow_zone_ctl"
+SO_RCVBUFFORCE, PACKET_STATISTICS, ETH_P_ALL = 33, 6, 3
+
+
+class Meter:
+    """Packets and L3 bytes that a host's device has sent and received, its offloads off: a tap behind the segmentation."""
+
+    def __init__(self, where, dev):
+        run(where, f"ethtool -K {dev} tso off gso off gro off", ok=False)
+        with ns(where):
+            self.tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+            self.tap.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 28)
+            self.tap.bind((dev, ETH_P_ALL))
+        self.tap.setblocking(False)
+        self.sums = {f"{way}{family}": (0, 0) for way in ("rx", "tx") for family in (4, 6)}
+
+    def count(self, data, kind):
+        """kind 4: it left. What is from nobody, or to a group, is nobody's."""
+        family = data[0] >> 4
+        size = struct.unpack_from("!H", data, 2)[0] if family == 4 else 40 + struct.unpack_from("!H", data, 4)[0]
+        source, to = (data[12:16], data[16:20]) if family == 4 else (data[8:24], data[24:40])
+        group = to[0] >= 0xe0 if family == 4 else to[0] == 0xff
+        if kind == 4 and any(source) or kind != 4 and not group:
+            key = f"{'tx' if kind == 4 else 'rx'}{family}"
+            self.sums[key] = self.sums[key][0] + 1, self.sums[key][1] + size
+
+    def read(self):
+        try:
+            while True:
+                data, (_, protocol, kind, *_) = self.tap.recvfrom(2048)
+                if protocol in (0x0800, 0x86dd):
+                    self.count(data, kind)
+        except BlockingIOError:
+            lost = struct.unpack("II", self.tap.getsockopt(263, PACKET_STATISTICS, 8))[1]       # SOL_PACKET
+            equal(lost, 0, "packets that the tap has lost")
+            return dict(self.sums)
+
+
+def put(path, text, where="r"):
+    with ns(where):
+        fd = os.open(path, os.O_WRONLY)
+    try:
+        equal(os.write(fd, text.encode()), len(text), "bytes written")
+    finally:
+        os.close(fd)
+
+
+def users(where="r"):
+    """The lines of /proc/natflow_users, by address."""
+    rows = (dict(word.split("=", 1) for word in line.split()) for line in read("/proc/net/natflow_users", where).splitlines())
+    return {row["addr"]: row for row in rows}
+
+
+def accounted(where="r", dev=None):
+    """The same as Meter.read(), of all users behind a device."""
+    out = {}
+    for key in ("rx4", "rx6", "tx4", "tx6"):
+        rows = [u for a, u in users(where).items() if (":" in a) == (key[2] == "6") and dev in (None, u["in"])]
+        out[key] = tuple(sum(int(u[f"{far}{key[:2]}_{what}"]) for u in rows for far in ("", "lan_")) for what in ("packets", "bytes"))
+    return out
+
+
+def begin(meter, wan="r1", where="r", dev=None):
+    """Both counts from now on."""
+    put(ZONES, f"wan_zone 1={wan}\n")
+    ctl("users=1")
+    base = meter.read(), accounted(where, dev)
+    return lambda: [{k: (now[k][0] - before[k][0], now[k][1] - before[k][1]) for k in now}
+                    for now, before in zip((meter.read(), accounted(where, dev)), base)]
+
+
+def same(both, least):
+    """Wait until nothing is on its way, then: no difference."""
+    def settled():
+        real, counted = both()
+        return real == counted
+    with contextlib.suppress(Failure):
+        wait(settled, "the counters are equal", 3)
+    real, counted = both()
+    equal(counted, real, "what users have, and what their device had")
+    check(sum(n for n, _ in real.values()) >= least, f"hardly any traffic: {real}")
+    return real
+
+
+def traffic(family, client="c", server="s", to=None):
+    """A bit of everything: TCP both ways, UDP, ICMP, fragments both ways."""
+    address = to or ADDR["s", family]
+    tcp = Tcp(family, client=client, server=server, to=(address, 5001) if to else None, dport=5001)
+    data = bytes(range(256)) * 4096
+    tcp.pass_data(tcp.client, tcp.server, data)
+    tcp.pass_data(tcp.server, tcp.client, data)
+    tcp.settle()
+    run(client, f"ping -{family} -c 3 -i 0.01 -q {address}")
+    run(client, f"ping -{family} -c 3 -i 0.01 -q -s 4000 {address}")
+    tcp.close()
+    udp = Udp(family, client=client, server=server, to=(address, 5002) if to else None, dport=5002)
+    for size in (10, 1000, 3000, 9000):
+        udp.send(bytes(size))
+        udp.reply(bytes(size))
+    udp.close()
+
+
+def exact(family, fast=True):
+    rule(4, "-A POSTROUTING -o r1 -j MASQUERADE", table="nat")
+    run("r", "ethtool -K r0 tso off gso off")
+    meter = Meter("c", "c0")
+    both = begin(meter)
+    if fast:
+        select()
+    d = Delta()
+    traffic(family)
+    real = same(both, 1000)
+    check(real[f"rx{family}"][1] > 1 << 20 < real[f"tx{family}"][1], f"{real}")
+    check((d["hits"] > 100) == fast, f"fast path: {d.changed()}")
+
+
+def case_nat_v4():
+    """Masqueraded, GRO on, accelerated: no difference."""
+    exact(4)
+
+
+def case_nat_v6():
+    """The same, routed."""
+    exact(6)
+
+
+def case_slow_v4():
+    """Without acceleration: the same."""
+    exact(4, fast=False)
+
+
+def case_slow_v6():
+    """The same."""
+    exact(6, fast=False)
+
+
+def over(kind, family, netfilter=False):
+    """The LAN side is such a link; the client's traffic, halfway without acceleration."""
+    links.gateway()
+    lan, wan = links.make(kind, "c", 1, 1), links.make(links.eth, "s", 2, 1)
+    if netfilter:
+        modprobe("br_netfilter")
+    run("r", f"ethtool -K {lan.g} tso off gso off")
+    meter = Meter("c", lan.host_dev)
+    both = begin(meter, wan.dev)
+    select()
+    d = Delta()
+    traffic(family, to=wan.address(family, 2))
+    ctl("disabled=1")
+    traffic(family, to=wan.address(family, 2))
+    ctl("disabled=0")
+    traffic(family, to=wan.address(family, 2))
+    same(both, 1000)
+    check(d["hits"] > 50, f"{d.changed()}")
+
+
+@bare
+def case_vlan_v4():
+    """A VLAN, whose device natflow skips."""
+    over(links.vlan, 4)
+
+
+@bare
+def case_vlan_v6():
+    """The same."""
+    over(links.vlan, 6)
+
+
+@bare
+def case_bridge_v4():
+    """A port of a bridge."""
+    over(links.bridge, 4)
+
+
+@bare
+def case_bridge_v6():
+    """The same."""
+    over(links.bridge, 6)
+
+
+@bare
+def case_bridge_netfilter_v4():
+    """A bridge whose packets pass IP's hooks, too."""
+    over(links.bridge, 4, netfilter=True)
+
+
+@bare
+def case_bridge_netfilter_v6():
+    """The same."""
+    over(links.bridge, 6, netfilter=True)
+
+
+@bare
+def case_pppoe_v4():
+    """The LAN's host is behind PPPoE."""
+    over(links.pppoe, 4)
+
+
+def case_to_gateway():
+    """Packets for the gateway and by it; to a group; ESP, which no rule knows."""
+    both = begin(Meter("c", "c0"))
+    for family in (4, 6):
+        run("c", f"ping -{family} -c 3 -i 0.01 -q -s 4000 {ADDR['r0', family]}")
+        run("r", f"ping -{family} -c 3 -i 0.01 -q -s 4000 {ADDR['c', family]}")
+        with ns("c"), socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_RAW, 50) as esp:
+            for size in (100, 1400, 3000):
+                esp.sendto(bytes(size), (ADDR["s", family], 0))
+    with ns("c"), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as group:
+        group.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(ADDR["c", 4]))
+        for size in (100, 3000):
+            group.sendto(bytes(size), ("239.1.2.3", 5000))
+    real = same(both, 30)
+    rows = users()
+    equal(rows[ADDR["c", 4]]["mac"], mac("c", "c0"), "MAC")
+    check(int(rows[ADDR["c", 4]]["lan_tx_packets"]) > int(rows[ADDR["c", 4]]["tx_packets"]) > 0, f"{rows} {real}")
+
+
+def bridged(netfilter):
+    """Client and server are ports of one bridge."""
+    if netfilter:
+        modprobe("br_netfilter")
+    else:
+        run(None, "rmmod br_netfilter", ok=False)
+    ip("r", """link add br0 type bridge mcast_snooping 0
+        link set r0 master br0
+        link set r1 master br0
+        link set br0 up
+        addr add 10.0.9.1/24 dev br0""")
+    for n, net in (("c", 2), ("s", 1)):
+        for family, prefix in ((4, f"10.0.{net}.0/24"), (6, f"fd00:{net}::/64")):
+            ip(n, f"route replace {prefix} dev {n}0", family)
+    run("r", "ethtool -K r0 tso off gso off")
+    for family in (4, 6):
+        Udp(family).learn().close()
+    both = begin(Meter("c", "c0"))
+    for family in (4, 6):
+        traffic(family)
+    same(both, 2000)
+    row = users()[ADDR["c", 4]]
+    check(int(row["lan_rx_bytes"]) > 1 << 20 and row["rx_bytes"] == "0", f"{row}")
+
+
+def case_bridged():
+    """From port to port: LAN to LAN."""
+    bridged(False)
+
+
+def case_bridged_netfilter():
+    """The same, where IP's hooks see the packets, too."""
+    bridged(True)
+
+
+def sums(address, *words):
+    row = users()[address]
+    return [int(row[word]) for word in words]
+
+
+def case_listing():
+    """Rates, flows, and the original's lines."""
+    both = begin(Meter("c", "c0"))
+    select()
+    flow = learned(Udp())
+    for _ in range(50):
+        flow.send(bytes(1000))
+        flow.reply(bytes(500))
+    same(both, 100)
+    wait(lambda: all(sums(ADDR["c", 4], "tx_rate8", "rx_rate8")), "rates")
+    row = users()[ADDR["c", 4]]
+    check(50 * 1028 < int(row["tx_bytes"]) and 50 * 528 < int(row["rx_bytes"]), f"{row}")
+    equal(row["flows"], "1", "flows")
+    line = {l.split(",")[0]: l for l in read(INFO).splitlines()}[ADDR["c", 4]].split(",")
+    rx, tx = (":".join(str(sum(sums(ADDR["c", 4], f"{way}_{what}", f"lan_{way}_{what}"))) for what in ("packets", "bytes"))
+              for way in ("rx", "tx"))
+    equal(line[1:5] + line[6:8] + line[10:],
+          [mac("c", "c0"), "0x0", "0x0", "255", rx, tx, "r0"], "the original's line")
+    check(re.fullmatch(r"\d+,\d+:\d+,\d+:\d+,\d+:\d+,\d+:\d+", ",".join(line[5:10])), f"{line}")
+
+
+def case_kick():
+    """An address, all of them, words that are wrong; nothing is counted once users=0."""
+    put(ZONES, "wan_zone 1=r1\n")
+    ctl("users=1")
+    select()
+    flow, d = learned(Udp()), Delta()
+    put(INFO, f"kick {ADDR['c', 4]}\n")
+    equal(d["end.kick"], 1, "flows ended by kick")
+    learned(flow)
+    put(INFO, "kickall\n")
+    equal(d["end.kick"], 2, "flows ended by kickall")
+    for text, error in (("kick 10.9.9.9\n", errno.ENOENT), ("kick x\n", errno.EINVAL), ("kickall now\n", errno.EINVAL),
+                        ("begin\n", errno.EINVAL), ("set-token-ctrl 10.0.1.2 1 1\n", errno.EOPNOTSUPP)):
+        try:
+            put(INFO, text)
+        except OSError as e:
+            equal(e.errno, error, text)
+        else:
+            check(False, f"accepted: {text}")
+    ctl("users=0")
+    before = sums(ADDR["c", 4], "tx_packets")
+    learned(flow)
+    equal(sums(ADDR["c", 4], "tx_packets"), before, "packets while users=0")
+    ctl("users=1")
+    learned(flow)
+    wait(lambda: sums(ADDR["c", 4], "tx_packets") > before, "packets are counted again")
+
+
+def case_limit():
+    """A full table: those without flows give way to new ones, never those with flows; traffic goes on."""
+    put(ZONES, "wan_zone 1=r1\n")
+    ctl("users=1\nuser_limit=16")
+    select()
+    flow = learned(Udp())
+    with ns("c"):
+        for n in range(100, 160):
+            ip("c", f"addr add 10.0.1.{n}/24 dev c0")
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.bind((f"10.0.1.{n}", 0))
+                sock.sendto(b"x", (ADDR["s", 4], 9))
+    now = stats()
+    equal(now["users"], 16, "users")
+    check(now["users_evicted"] >= 45, f"{now}")
+    check(ADDR["c", 4] in users() and "10.0.1.159" in users(), f"{sorted(users())}")
+    d = Delta()
+    flow.send()
+    equal(d["hits"], 1, "hits of the flow")
+
+
+def case_netns():
+    """A namespace goes while users, flows and readers are there."""
+    put(ZONES, "wan_zone 1=r1\n")
+    ctl("users=1")
+    select()
+    flow = learned(Udp())
+    with ns("r"):
+        reader = open(INFO)
+    check(reader.readline().startswith("10.0."), "a line")
+    for name in "csr":
+        netns_del(name)
+    wait(lambda: gone(reader), "the namespace is gone")
+    flow.close()
+
+
+def gone(reader):
+    try:
+        reader.seek(0)
+        reader.readline()
+    except OSError as e:
+        return e.errno == errno.ENODEV
+    return False
