@@ -12,10 +12,11 @@ import select as polling
 from natlab import (CTL, Delta, LIBC, Tcp, Udp, check, ctl, equal, hits, ip, log, netns_add, no_memory, ns, opened, published,
                     reachable, read, refuses, select, settings, sh, start, stats, sysctl, wait)
 
-DEFAULTS = ["select=auto", "delay_pkts=0", "flow_limit=65536", "ifname_group_type=0", "debug=3", "revalidate=0",
+USERS = ["users=0", "user_limit=65536"]
+DEFAULTS = ["select=auto", "delay_pkts=0", "flow_limit=65536", "ifname_group_type=0", "debug=3", "revalidate=0", *USERS,
             "inspect_packets=64", "inspect_fail=open", "log_level=url", "log_query=0",
             "log_answers=1", "log_skip_clear", "ifname_group_clear"]
-NAMES = DEFAULTS[6:12]
+NAMES = DEFAULTS[8:14]
 
 BAD = (
     ("disabled=2", errno.ERANGE, "'2': expected 0 or 1"),
@@ -91,7 +92,7 @@ def case_ctl_lines():
     """However a text is cut into writes, it means the same."""
     text = b"\r\n\n  # comment\n\tdelay_pkts=7 \t\r\nselect=mark:0xff/0xff\n   flow_limit=1000\ndebug=1   \n#\n \n"
     want = ["select=mark:0xff/0xff", "delay_pkts=7", "flow_limit=1000", "ifname_group_type=0", "debug=1",
-            "revalidate=0", *NAMES, "ifname_group_clear"]
+            "revalidate=0", *USERS, *NAMES, "ifname_group_clear"]
     rnd = random.Random(1)
     for cut in (1, 2, 3, 255, 256, 257, 4096, None):
         ctl("\n".join(DEFAULTS))
@@ -214,7 +215,7 @@ def case_ctl_identity():
 def case_ctl_transaction():
     """begin ... commit: all lines or none; nobody sees a part; what is not committed never was."""
     good = "begin\ndelay_pkts=9\nifname_group_add=a\nflow_limit=777\nselect=all\n"
-    new = ["select=all", "delay_pkts=9", "flow_limit=777", "ifname_group_type=0", "debug=3", "revalidate=0", *NAMES,
+    new = ["select=all", "delay_pkts=9", "flow_limit=777", "ifname_group_type=0", "debug=3", "revalidate=0", *USERS, *NAMES,
            "ifname_group_clear", "ifname_group_add=a"]
     with opened() as fd:
         os.write(fd, good.encode())
