@@ -122,6 +122,34 @@ static u32 read_ip(struct natflow_segment *s)
 	return whole ? min(len, skb->len) : 0;
 }
 
+static bool parse(struct natflow_segment *s)
+{
+	u32 end = read_ip(s);
+
+	if (!end)
+		return false;
+	if (s->proto == IPPROTO_TCP)
+		return read_tcp(s, end);
+	return s->proto == IPPROTO_UDP && read_udp(s, end);
+}
+
+/**
+ * natflow_segment_parse() - parse a packet that may have no conntrack
+ * @s: the result; ->ct is NULL, and ->dir the original one
+ * @skb: packet; skb->data is the IP header
+ * @family: NFPROTO_IPV4 or NFPROTO_IPV6
+ *
+ * Return: false if it is not whole and TCP or UDP.
+ */
+bool natflow_segment_parse(struct natflow_segment *s, struct sk_buff *skb, u8 family)
+{
+	s->skb = skb;
+	s->family = family;
+	s->ct = NULL;
+	s->dir = IP_CT_DIR_ORIGINAL;
+	return parse(s);
+}
+
 /**
  * natflow_segment_read() - parse a packet in a netfilter hook
  * @s: the result
@@ -133,7 +161,6 @@ static u32 read_ip(struct natflow_segment *s)
 bool natflow_segment_read(struct natflow_segment *s, struct sk_buff *skb, u8 family)
 {
 	enum ip_conntrack_info info;
-	u32 end;
 
 	s->skb = skb;
 	s->family = family;
@@ -141,12 +168,7 @@ bool natflow_segment_read(struct natflow_segment *s, struct sk_buff *skb, u8 fam
 	if (!s->ct || nf_ct_is_template(s->ct) || info % IP_CT_IS_REPLY == IP_CT_RELATED)
 		return false;
 	s->dir = CTINFO2DIR(info);
-	end = read_ip(s);
-	if (!end || s->proto != nf_ct_protonum(s->ct))
-		return false;
-	if (s->proto == IPPROTO_TCP)
-		return read_tcp(s, end);
-	return s->proto == IPPROTO_UDP && read_udp(s, end);
+	return parse(s) && s->proto == nf_ct_protonum(s->ct);
 }
 
 /**

@@ -33,6 +33,7 @@ struct natflow_segment {
 #define NATFLOW_TCP_ACK 0x10
 #define NATFLOW_TCP_URG 0x20
 
+bool natflow_segment_parse(struct natflow_segment *s, struct sk_buff *skb, u8 family);
 bool natflow_segment_read(struct natflow_segment *s, struct sk_buff *skb, u8 family);
 bool natflow_segment_sound(const struct natflow_segment *s);
 void natflow_segment_set_end(const struct natflow_segment *s, unsigned int end);
