@@ -62,7 +62,7 @@ static void put_ip6(struct sk_buff *skb, const struct sk_buff *old, u8 proto, un
 }
 
 static void put_tcp(struct sk_buff *skb, const struct natflow_segment *s, u8 flags,
-		    const char *text, unsigned int len)
+		    const void *text, unsigned int len)
 {
 	struct tcphdr *th;
 	u32 ends = s->seq + s->len + !!(s->flags & (NATFLOW_TCP_SYN | NATFLOW_TCP_FIN));
@@ -162,6 +162,33 @@ bool natflow_answer_tcp(const struct natflow_segment *s, u8 flags, const char *t
 }
 
 /**
+ * natflow_answer_syn() - accept a connection in place of its server
+ * @s: the client's SYN, routed
+ * @seq: sequence number of the answer
+ *
+ * Context: a netfilter hook, BH disabled.
+ */
+void natflow_answer_syn(const struct natflow_segment *s, u32 seq)
+{
+	/* What Ethernet carries: the client's own MTU and its routers make it less. */
+	const u16 mss = s->family == NFPROTO_IPV4 ? 1460 : 1440;
+	const u8 option[] = { TCPOPT_MSS, TCPOLEN_MSS, mss >> 8, mss & 0xff };
+	struct sk_buff *skb = begin(s, sizeof(struct tcphdr) + sizeof(option));
+	struct tcphdr *th;
+
+	if (!skb)
+		return;
+	put_tcp(skb, s, NATFLOW_TCP_SYN | NATFLOW_TCP_ACK, option, sizeof(option));
+	th = tcp_hdr(skb);
+	th->seq = htonl(seq);
+	th->ack_seq = htonl(s->seq + 1);	/* the client sends data again that came with it */
+	th->doff += sizeof(option) / 4;
+	th->window = htons(U16_MAX);
+	sum(skb, s->family, IPPROTO_TCP, &th->check);
+	send(skb, s);
+}
+
+/**
  * natflow_answer_udp() - send a datagram back to a sender
  * @s: its datagram
  * @data: payload
@@ -241,8 +268,25 @@ bool natflow_answer_turn(struct natflow_segment *s)
 }
 
 /**
- * natflow_answer_prohibited() - send ICMP "administratively prohibited"
- * @s: datagram that is dropped; it is trimmed. RFC 1812 section 5.2.7.1, RFC 4443 section 3.1
+ * natflow_answer_forbidden() - send ICMP "administratively prohibited"
+ * @s: packet of any protocol that is dropped; only ->skb and ->family need to be set
+ *
+ * RFC 1812 section 5.2.7.1, RFC 4443 section 3.1. The message may be larger than the
+ * packet, by its headers at most.
+ *
+ * Context: a netfilter hook, BH disabled.
+ */
+void natflow_answer_forbidden(const struct natflow_segment *s)
+{
+	if (s->family == NFPROTO_IPV4)
+		icmp_send(s->skb, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, 0);
+	else
+		icmpv6_send(s->skb, ICMPV6_DEST_UNREACH, ICMPV6_ADM_PROHIBITED, 0);
+}
+
+/**
+ * natflow_answer_prohibited() - the same, where the source may be forged
+ * @s: datagram that is dropped; it is trimmed
  *
  * The message quotes so much less of the datagram that it is not larger. A datagram
  * too small for that is not answered.
@@ -257,8 +301,5 @@ void natflow_answer_prohibited(const struct natflow_segment *s)
 
 	if (s->skb->len < s->data + head || pskb_trim(s->skb, s->skb->len - head))
 		return;
-	if (s->family == NFPROTO_IPV4)
-		icmp_send(s->skb, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, 0);
-	else
-		icmpv6_send(s->skb, ICMPV6_DEST_UNREACH, ICMPV6_ADM_PROHIBITED, 0);
+	natflow_answer_forbidden(s);
 }

@@ -10,6 +10,8 @@ bool natflow_answer_tcp(const struct natflow_segment *s, u8 flags, const char *t
 bool natflow_answer_turn(struct natflow_segment *s);
 void natflow_answer_udp(const struct natflow_segment *s, const u8 *data, unsigned int len);
 bool natflow_answer_replace(struct natflow_segment *s, const u8 *data, unsigned int len);
+void natflow_answer_syn(const struct natflow_segment *s, u32 seq);
+void natflow_answer_forbidden(const struct natflow_segment *s);
 void natflow_answer_prohibited(const struct natflow_segment *s);
 
 #endif /* _NATFLOW_POLICY_ANSWER_H */
