@@ -113,6 +113,31 @@
 	VERB(kick)									\
 	VERB(kickall)
 
+#define NATFLOW_AUTH_TABLE(SETTING, VERB)						\
+	VERB(auth_clean)								\
+	SETTING(redirect_ip, auth_portal4, 0, 0, 0x0a0a0a0a, NULL, "A.B.C.D",		\
+		"an IPv4 address", "10.10.10.10", "the portal")				\
+	SETTING(redirect_ip6, auth_portal6, 0, 0, 0, NULL, "ADDR",			\
+		"an IPv6 address", "fd00::1", "and for IPv6; ::, they are sent to the other") \
+	SETTING(no_flow_timeout, number, 1, 31536000, 1800, NULL, "SECONDS",		\
+		"1 to 31536000", "86400", "without traffic, until set-status is forgotten") \
+	SETTING(dst_bypasslist_name, auth_set, 0, 0, 0, NULL, "[IPSET]",		\
+		"the name of an ipset or nothing", "free_servers",			\
+		"servers that everybody may use")					\
+	SETTING(src_bypasslist_name, auth_set, 0, 0, 0, NULL, "[IPSET]",		\
+		"the name of an ipset or nothing", "free_clients",			\
+		"clients that no rule is for")						\
+	SETTING(https_redirect_en, auth_https, 0, 1, 0, NULL, "0",			\
+		"0", "0", "HTTPS is refused, not redirected")				\
+	SETTING(https_redirect_port, number, 0, 65535, 443, NULL, "N",			\
+		"0 to 65535", "443", "kept, no effect")					\
+	VERB(auth_weixin)								\
+	VERB(auth)									\
+	VERB(auth_disabled)								\
+	VERB(auth_update)								\
+	VERB(begin)									\
+	VERB(commit)
+
 /* For expansions that want only one kind of row. */
 #define NATFLOW_NO_VERB(id)
 #define NATFLOW_NO_SETTING(id, ...)
@@ -123,6 +148,10 @@ enum natflow_default {
 	NATFLOW_CTL_TABLE(NATFLOW_DEFAULT_ROW, NATFLOW_NO_VERB)
 };
 
+enum natflow_auth_default {
+	NATFLOW_AUTH_TABLE(NATFLOW_DEFAULT_ROW, NATFLOW_NO_VERB)
+};
+
 /* An array of the verbs of settings is indexed by NATFLOW_SETTING_word. */
 #define NATFLOW_SETTING_ID(id, ...)	NATFLOW_SETTING_##id,
 enum natflow_ctl_setting {
@@ -131,6 +160,10 @@ enum natflow_ctl_setting {
 
 enum natflow_hostacl_setting {
 	NATFLOW_HOSTACL_TABLE(NATFLOW_SETTING_ID, NATFLOW_NO_VERB)
+};
+
+enum natflow_auth_setting {
+	NATFLOW_AUTH_TABLE(NATFLOW_SETTING_ID, NATFLOW_NO_VERB)
 };
 
 /* An element of such an array. The operations of the verb are ops_WORD. */

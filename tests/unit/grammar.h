@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The grammars of the control devices without what their verbs do: settings by their table, verbs by their parsers. */
+#include "../../lib/text/auth.h"
 #include "../../lib/text/filter.h"
 #include "../../lib/text/original.h"
 #include "../../lib/text/rule.h"
@@ -14,8 +15,10 @@ struct natflow_verb_ops {
 #define OPS(id, ...) static const struct natflow_verb_ops ops_##id;
 NATFLOW_CTL_TABLE(OPS, NATFLOW_NO_VERB)
 NATFLOW_HOSTACL_TABLE(OPS, NATFLOW_NO_VERB)
+NATFLOW_AUTH_TABLE(OPS, NATFLOW_NO_VERB)
 static const struct natflow_verb ctl_settings[] = { NATFLOW_CTL_TABLE(NATFLOW_SETTING_VERB, NATFLOW_NO_VERB) };
 static const struct natflow_verb acl_settings[] = { NATFLOW_HOSTACL_TABLE(NATFLOW_SETTING_VERB, NATFLOW_NO_VERB) };
+static const struct natflow_verb auth_settings[] = { NATFLOW_AUTH_TABLE(NATFLOW_SETTING_VERB, NATFLOW_NO_VERB) };
 
 static int parse_skip(char *value, const struct natflow_verb *verb, struct natflow_command *cmd)
 {
@@ -44,14 +47,21 @@ TEST_VERB(lan_zone, "lan_zone", natflow_lan_zone_parse);
 TEST_VERB(wan_zone, "wan_zone", natflow_wan_zone_parse);
 TEST_VERB(update_match, "update_match", natflow_nothing_parse);
 TEST_VERB(print_zone, "print_zone", natflow_nothing_parse);
+TEST_VERB(auth_clean, "clean", natflow_nothing_parse);
+TEST_VERB(auth, "auth", natflow_auth_parse);
+TEST_VERB(auth_weixin, "auth_open_weixin_reply=", natflow_number_parse);
+TEST_VERB(auth_disabled, "disabled=", natflow_number_parse);
+TEST_VERB(auth_update, "update_magic", natflow_nothing_parse);
 
 #define CTL_ROW(id, ...) &ctl_settings[NATFLOW_SETTING_##id],
 #define ACL_ROW(id, ...) &acl_settings[NATFLOW_SETTING_##id],
+#define AUTH_ROW(id, ...) &auth_settings[NATFLOW_SETTING_##id],
 static const struct natflow_verb * const ctl_verbs[] = { NATFLOW_CTL_TABLE(CTL_ROW, NATFLOW_VERB_ROW) NULL };
 static const struct natflow_verb * const acl_verbs[] = { NATFLOW_HOSTACL_TABLE(ACL_ROW, NATFLOW_VERB_ROW) NULL };
 static const struct natflow_verb * const zone_verbs[] = { NATFLOW_ZONE_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_ROW) NULL };
+static const struct natflow_verb * const auth_verbs[] = { NATFLOW_AUTH_TABLE(AUTH_ROW, NATFLOW_VERB_ROW) NULL };
 
 static const struct natflow_grammar grammars[] = {
 	{ ctl_verbs, natflow_original_words, "select=all" }, { acl_verbs, NULL, "add acl=0,2,example.com" },
-	{ zone_verbs, NULL, "lan_zone 0=br-lan" },
+	{ zone_verbs, NULL, "lan_zone 0=br-lan" }, { auth_verbs, NULL, "auth id=0,szone=0,type=web,sipgrp=guests" },
 };
