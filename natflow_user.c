@@ -145,6 +145,23 @@ static void count(struct natflow_user *user, enum natflow_user_far far, enum nat
 		natflow_user_count(user, far, dir, wire.packets, wire.bytes);
 }
 
+/**
+ * natflow_user_at() - the user at one end of a routed packet
+ * @nn: namespace in which users are counted
+ * @skb: packet in FORWARD
+ * @family: NFPROTO_*
+ * @dev: the device at that end
+ * @source: the end that sent it
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: the record, made if there is room for it, or NULL: @dev does not lead to users.
+ */
+struct natflow_user *natflow_user_at(struct natflow_net *nn, const struct sk_buff *skb, u8 family,
+				     const struct net_device *dev, bool source)
+{
+	return source ? sender(nn, dev, skb, family) : receiver(nn, dev, skb, family);
+}
+
 /* -- packets of the stack */
 
 static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
@@ -352,9 +369,18 @@ void natflow_user_cut(struct natflow_net *nn, const struct natflow_user *user,
 	natflow_flow_flush(nn, reason, is_of, user);
 }
 
-/* The next record with an address, in whichever zone; @zone moves behind its zone. */
-static struct natflow_user *next_of(struct natflow_net *nn, u8 family, const void *addr,
-				    unsigned int *zone)
+/**
+ * natflow_user_next() - the next record of an address, in whichever zone
+ * @nn: namespace
+ * @family: NFPROTO_IPV4 or NFPROTO_IPV6
+ * @addr: 4 or 16 bytes
+ * @zone: where to begin; moves behind the zone of the result
+ *
+ * Context: RCU read side.
+ * Return: NULL if there is none any more.
+ */
+struct natflow_user *natflow_user_next(struct natflow_net *nn, u8 family, const void *addr,
+				       unsigned int *zone)
 {
 	struct natflow_users *users = natflow_user_table(nn);
 	struct natflow_user *user = NULL;
@@ -382,7 +408,7 @@ bool natflow_user_known(struct natflow_net *nn, u8 family, const void *addr)
 	bool known;
 
 	rcu_read_lock();
-	known = next_of(nn, family, addr, &zone);
+	known = natflow_user_next(nn, family, addr, &zone);
 	rcu_read_unlock();
 	return known;
 }
@@ -413,7 +439,7 @@ void natflow_user_kick(struct natflow_net *nn, u8 family, const void *addr)
 	}
 	do {
 		rcu_read_lock();
-		user = next_of(nn, family, addr, &zone);
+		user = natflow_user_next(nn, family, addr, &zone);
 		rcu_read_unlock();
 		/* Only the address of a record is compared, which may be freed meanwhile. */
 		if (user)

@@ -4,6 +4,7 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include "../core/base/charge.h"
+#include "../lib/text/auth.h"
 #include "users.h"
 
 #define SEEN_SECONDS	8	/* so long a record keeps its place among those that give way */
@@ -243,7 +244,7 @@ static struct natflow_user *create(struct natflow_users *users,
 	user->ifindex = seen->ifindex;
 	user->first = now();
 	user->last = user->first;
-	user->access.rule = U8_MAX;
+	user->access.rule = NATFLOW_AUTH_NO_RULE;
 	user->heard = seen->sends;
 	if (seen->mac)
 		memcpy(user->mac, seen->mac, ETH_ALEN);
@@ -328,6 +329,7 @@ struct natflow_user *natflow_users_see(struct natflow_users *users,
 		if (!is_zero_ether_addr(user->mac))
 			users->moved++;
 		memcpy(user->mac, seen->mac, ETH_ALEN);
+		WRITE_ONCE(user->access.edition, 0);	/* sets may know the MAC */
 	}
 	return user;
 }

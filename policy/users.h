@@ -72,9 +72,11 @@ struct natflow_user {
 	bool heard;				/* it has sent something; the same */
 	bool is_held;				/* @held is valid; the same */
 	struct {
-		u8 type, status, rule;
-		u32 edition;
-	} access;				/* see natflow_user.h */
+		u8 type, status;
+		bool given;			/* @status was set by hand */
+		u16 rule;
+		u32 edition, judged;		/* of the rules; seconds since boot */
+	} access;				/* policy/access.c */
 	struct natflow_user_traffic traffic[NATFLOW_USER_FARS][NATFLOW_USER_DIRS];
 	struct natflow_user_traffic dropped;	/* by natflow's rules, in both directions */
 	/* Only the tick writes these. */
