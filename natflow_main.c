@@ -30,6 +30,7 @@
 #include "core/rules.h"
 #include "lib/names/quic.h"
 #include "lib/text/settings.h"
+#include "natflow_access.h"
 #include "natflow_path.h"
 #include "natflow_urllogger.h"
 #include "natflow_user.h"
@@ -96,6 +97,8 @@ static const struct room rooms[] = {
 #endif
 	{ .init = natflow_user_net_init, .down[STOP] = natflow_user_net_stop,
 	  .down[FREE] = natflow_user_net_exit },
+	{ .init = natflow_access_net_init, .down[STOP] = natflow_access_net_stop,
+	  .down[FREE] = natflow_access_net_exit },
 	{ .down[CLOSE] = natflow_hooks_exit },		/* waits for packets in the hooks */
 	{ .init = natflow_door_net_init, .down[CLOSE] = natflow_door_net_exit },
 	{ .init = natflow_proc_net_init, .down[CLOSE] = natflow_proc_net_exit },

@@ -26,6 +26,7 @@
 #include "core/base/ct.h"
 #include "core/flow/flow.h"
 #include "natflow_user.h"
+#include "policy/access.h"
 #include "policy/wire.h"
 #include "policy/zone.h"
 
@@ -346,8 +347,19 @@ static void gone(struct natflow_net *nn, struct natflow_flow *flow)
 	}
 }
 
+static enum natflow_reason recheck(struct natflow_net *nn, struct natflow_flow *flow)
+{
+	enum natflow_reason reason = NATFLOW_OK;
+	unsigned int d;
+
+	for (d = 0; d < 2 && !reason; d++)
+		if (flow->user[d])
+			reason = natflow_access_recheck(nn, flow->user[d]);
+	return reason;
+}
+
 static const struct natflow_attach attachment = {
-	.bind = bind, .end = end, .fold = fold, .gone = gone,
+	.bind = bind, .end = end, .fold = fold, .gone = gone, .recheck = recheck,
 };
 
 static bool is_of(struct natflow_flow *flow, const void *user)
@@ -463,7 +475,7 @@ static void tick(struct work_struct *work)
 {
 	struct room *room = container_of(to_delayed_work(work), struct room, tick);
 
-	natflow_users_age(room->users, IDLE);
+	natflow_users_age(room->users, max_t(u32, IDLE, natflow_access_idle(room->nn)));
 	review_zones(room);
 	schedule_delayed_work(&room->tick, HZ);
 }

@@ -22,6 +22,7 @@ static struct natflow_device * const devices[] = {
 #endif
 	&natflow_zone_device,
 	&natflow_userinfo_device,
+	&natflow_user_device,
 };
 
 struct ctl_file {

@@ -5,6 +5,7 @@
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include "access.h"
 #include "proc.h"
 #include "settings.h"
 #include "status.h"
@@ -65,6 +66,7 @@ static int show_summary(struct seq_file *m, void *v)
 	seq_printf(m, "bytes %llu\n", sum->bytes);
 	natflow_users_summary(nn, m);
 	natflow_urls_summary(nn, m);
+	natflow_access_summary(nn, m);
 	for (i = 1; i <= NATFLOW_REASON_MAX; i++)
 		seq_printf(m, "%s.%s %llu\n", natflow_reason_group(i), natflow_reason_key(i),
 			   sum->reason[i]);

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Internet access: the hook that refuses packets, on and off.
+ *
+ * The hook comes right before the firewall's rules: what is refused is refused whatever
+ * they say, and what passes still has to pass them. Accelerated flows do not come here.
+ * Those of a user who is refused end, and the user slot lets none begin.
+ *
+ * Locks: natflow_net.lock for hooks; the door's lock for rules.
+ */
+#include <linux/netfilter_ipv4.h>
+#include <linux/slab.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include "core/base/charge.h"
+#include "core/base/ct.h"
+#include "core/doubt.h"
+#include "lib/text/settings.h"
+#include "natflow_access.h"
+#include "natflow_user.h"
+#include "policy/portal.h"
+#include "policy/wire.h"
+#include "policy/zone.h"
+
+/* A second and address. An entry (MAC or device) has twice as many, all have 8 times. */
+#define ANSWERS		1000	/* packets that natflow generates */
+
+/* One end of a packet. */
+struct end {
+	bool inside;			/* it is a user's */
+	struct natflow_user_key key;
+	struct natflow_user *user;	/* NULL: there is no room for a record */
+	u8 mac[ETH_ALEN];
+	u8 status;			/* enum natflow_access_status */
+	u16 rule;
+};
+
+static void set_key(struct natflow_user_key *key, const struct sk_buff *skb, u8 family,
+		    bool source)
+{
+	key->family = family;
+	if (family == NFPROTO_IPV4)
+		key->addr.ip = source ? ip_hdr(skb)->saddr : ip_hdr(skb)->daddr;
+	else
+		key->addr.in6 = source ? ipv6_hdr(skb)->saddr : ipv6_hdr(skb)->daddr;
+}
+
+/* Find the user at one end, and its status. */
+static void look_at(struct natflow_access *access, struct end *e, const struct sk_buff *skb,
+		    u8 family, const struct net_device *dev, bool source)
+{
+	const struct natflow_zone zone = natflow_zone_of(access->nn, dev);
+	const u8 *mac = NULL;
+
+	memset(e, 0, sizeof(*e));
+	e->inside = zone.lan;
+	if (!zone.lan)
+		return;
+	e->user = natflow_user_at(access->nn, skb, family, dev, source);
+	if (e->user) {
+		e->status = natflow_access_judge(access, e->user);
+		e->rule = READ_ONCE(e->user->access.rule);
+		e->key = e->user->key;
+		memcpy(e->mac, e->user->mac, sizeof(e->mac));
+		return;
+	}
+	set_key(&e->key, skb, family, source);
+	e->key.zone = zone.id;
+	if (source)
+		mac = natflow_segment_mac(&(const struct natflow_segment){ .skb = (void *)skb });
+	if (mac)
+		memcpy(e->mac, mac, sizeof(e->mac));
+	e->status = natflow_access_judge_stranger(access, &e->key, mac, dev->name, &e->rule);
+}
+
+static void count(struct natflow_user *user, struct natflow_wire wire)
+{
+	atomic64_add(wire.packets, &user->dropped.packets);
+	atomic64_add(wire.bytes, &user->dropped.bytes);
+}
+
+/* Out of line: rare. Return: true if the packet of a refused user does not pass as it is. */
+static noinline bool refuse(struct natflow_access *access, struct sk_buff *skb, u8 family,
+			    const struct end *e, const struct end *other, bool sent,
+			    unsigned int *verdict)
+{
+	struct natflow_portal_packet p = {
+		.sent = sent, .status = e->status, .rule = e->rule, .user = &e->key,
+		.mac = e->mac,
+		.inside = other->inside && !natflow_access_refuses(other->status),
+	};
+
+	natflow_portal_read(&p, skb, family);
+	if (natflow_portal_passes(access, &p))
+		return false;
+	if (e->user)
+		count(e->user, sent ? natflow_wire_arrived(skb, family) :
+				      natflow_wire_leaving(skb, family));
+	*verdict = natflow_portal_refuse(access, &p);
+	return true;
+}
+
+static unsigned int look(struct natflow_access *access, struct sk_buff *skb,
+			 const struct nf_hook_state *state)
+{
+	unsigned int verdict = NF_ACCEPT;
+	struct end from, to;
+
+	look_at(access, &from, skb, state->pf, state->in, true);
+	look_at(access, &to, skb, state->pf, state->out, false);
+	if (natflow_access_refuses(from.status) &&
+	    refuse(access, skb, state->pf, &from, &to, true, &verdict))
+		return verdict;
+	if (natflow_access_refuses(to.status))
+		refuse(access, skb, state->pf, &to, &from, false, &verdict);
+	return verdict;
+}
+
+/* FORWARD, right before the firewall's rules, both families. */
+static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	struct natflow_access *access = priv;
+	struct mem_cgroup *before;
+	unsigned int verdict;
+
+	/* Bridge netfilter shows packets that are not routed, too. */
+	if (rcu_dereference(access->rules)->disabled ||
+	    (skb_dst(skb) && skb_dst(skb)->flags & DST_FAKE_RTABLE))
+		return NF_ACCEPT;
+	local_bh_disable();
+	before = natflow_charge_begin(access->nn);
+	verdict = look(access, skb, state);
+	natflow_charge_end(before);
+	local_bh_enable();
+	return verdict;
+}
+
+/* -- on and off */
+
+static int hook(struct natflow_access *access)
+{
+	static const u8 family[NATFLOW_FAMILIES] = { NFPROTO_IPV4, NFPROTO_IPV6 };
+	unsigned int i;
+
+	for (i = 0; i < NATFLOW_FAMILIES; i++) {
+		access->ops[i].hook = forward;
+		access->ops[i].priv = access;
+		access->ops[i].pf = family[i];
+		access->ops[i].hooknum = NF_INET_FORWARD;
+		access->ops[i].priority = NF_IP_PRI_FILTER - 1;
+	}
+	return nf_register_net_hooks(access->nn->net, access->ops, NATFLOW_FAMILIES);
+}
+
+static int switch_on(struct natflow_access *access)
+{
+	struct natflow_net *nn = access->nn;
+	int err;
+
+	if (nn->dead)
+		return -ENODEV;
+	if (!access->answers)
+		smp_store_release(&access->answers,	/* pairs with READ_ONCE() */
+				  natflow_rate_alloc(ANSWERS, 2 * ANSWERS, 8 * ANSWERS));
+	if (!access->answers)
+		return -ENOMEM;
+	err = natflow_ct_track(nn->net);
+	if (err)
+		return err;
+	err = hook(access);
+	if (err)
+		natflow_ct_untrack(nn->net);
+	else
+		access->hooked = true;
+	return err;
+}
+
+static void switch_off(struct natflow_access *access)
+{
+	struct natflow_net *nn = access->nn;
+
+	mutex_lock(&nn->lock);
+	if (access->hooked) {
+		nf_unregister_net_hooks(nn->net, access->ops, NATFLOW_FAMILIES);
+		natflow_ct_untrack(nn->net);
+		synchronize_net();	/* no packet is in the hook any more */
+	}
+	access->hooked = false;
+	mutex_unlock(&nn->lock);
+}
+
+static struct natflow_access_rules *rules_of(const struct natflow_net *nn)
+{
+	return rcu_dereference_protected(nn->access->rules, true);
+}
+
+/**
+ * natflow_access_rules() - rules and settings in force
+ * @nn: namespace
+ *
+ * Context: the lock that excludes writers. Return: never NULL.
+ */
+const struct natflow_access_rules *natflow_access_rules(const struct natflow_net *nn)
+{
+	return rules_of(nn);
+}
+
+/**
+ * natflow_access_prepare() - do everything that can fail of a change
+ * @nn: namespace
+ * @rules: that natflow_access_set_rules() will put in force
+ *
+ * Context: process, may sleep, neither natflow_net.lock nor RTNL held.
+ * Return: 0 or an errno. Then, or if the change is given up, natflow_access_abandon()
+ * takes it back.
+ */
+int natflow_access_prepare(struct natflow_net *nn, const struct natflow_access_rules *rules)
+{
+	struct natflow_access *access = nn->access;
+	int err;
+
+	if (rules->disabled)
+		return 0;
+	err = natflow_user_start(nn) ?: natflow_user_enable(nn, true);
+	if (err)
+		return err;
+	mutex_lock(&nn->lock);
+	if (!access->hooked)
+		err = switch_on(access);
+	mutex_unlock(&nn->lock);
+	return err;
+}
+
+/**
+ * natflow_access_abandon() - a change is given up
+ * @nn: namespace
+ *
+ * Context: as of natflow_access_prepare().
+ */
+void natflow_access_abandon(struct natflow_net *nn)
+{
+	if (rules_of(nn)->disabled)
+		switch_off(nn->access);
+}
+
+/**
+ * natflow_access_set_rules() - replace rules and settings
+ * @nn: namespace
+ * @rules: prepared; taken over
+ *
+ * They are in force for the next packet of every flow, accelerated ones too.
+ *
+ * Context: process, may sleep; writers exclude each other.
+ */
+void natflow_access_set_rules(struct natflow_net *nn, struct natflow_access_rules *rules)
+{
+	struct natflow_access *access = nn->access;
+	struct natflow_access_rules *old = rules_of(nn);
+
+	access->edition += 1 + (access->edition == U32_MAX);
+	rules->edition = access->edition;
+	rcu_assign_pointer(access->rules, rules);
+	synchronize_rcu();	/* no packet is judged by the old rules any more */
+	if (rules->disabled)
+		switch_off(access);
+	else
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_SETTING);
+	kvfree(old);
+}
+
+/* Return: must the user's flows end? */
+static bool give(struct natflow_access *access, struct natflow_user *user, u8 status)
+{
+	natflow_access_give(access, user, status);
+	if (rcu_dereference(access->rules)->disabled)
+		return false;
+	local_bh_disable();
+	status = natflow_access_judge(access, user);
+	local_bh_enable();
+	return natflow_access_refuses(status);
+}
+
+/**
+ * natflow_access_set_status() - set the status of an address by hand
+ * @nn: namespace
+ * @family: NFPROTO_IPV4 or NFPROTO_IPV6
+ * @addr: 4 or 16 bytes; in whichever zones it has a record
+ * @status: enum natflow_access_status; NONE and UNKNOWN: the rules say it again
+ *
+ * It is in force for the next packet of every flow.
+ *
+ * Context: process, may sleep.
+ */
+void natflow_access_set_status(struct natflow_net *nn, u8 family, const void *addr, u8 status)
+{
+	struct natflow_user *user;
+	unsigned int zone = 0;
+	bool refused;
+
+	do {
+		rcu_read_lock();
+		user = natflow_user_next(nn, family, addr, &zone);
+		refused = user && give(nn->access, user, status);
+		rcu_read_unlock();
+		/* Only the address of a record is compared, which may be freed meanwhile. */
+		if (refused)
+			natflow_user_cut(nn, user, NATFLOW_END_ACCESS);
+	} while (user);
+}
+
+/**
+ * natflow_access_forget() - take back what was set by hand, of all users
+ * @nn: namespace
+ *
+ * Context: process, may sleep.
+ */
+void natflow_access_forget(struct natflow_net *nn)
+{
+	struct natflow_users *users = natflow_user_table(nn);
+	struct natflow_user *user;
+	unsigned long id = 0;
+
+	rcu_read_lock();
+	for (; users && (user = natflow_users_from(users, &id)); id++) {
+		if (READ_ONCE(user->access.given))
+			natflow_access_give(nn->access, user, NATFLOW_ACCESS_UNKNOWN);
+		if (id % 512)
+			continue;
+		rcu_read_unlock();
+		cond_resched();
+		rcu_read_lock();
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * natflow_access_counts() - what was refused so far
+ * @nn: namespace
+ * @refused: packets that were not forwarded
+ * @redirected: requests that were sent to the portal
+ * @unanswered: packets beyond a client's share, which were only dropped
+ *
+ * Context: process.
+ */
+void natflow_access_counts(const struct natflow_net *nn, u64 *refused, u64 *redirected,
+			   u64 *unanswered)
+{
+	const struct natflow_access *access = nn->access;
+
+	*refused = atomic64_read(&access->refused);
+	*redirected = atomic64_read(&access->redirected);
+	/* What it points to is initialized before: see switch_on(). */
+	*unanswered = natflow_rate_refused(READ_ONCE(access->answers));
+}
+
+static void set_defaults(struct natflow_access_rules *rules)
+{
+	const __be32 portal = htonl(NATFLOW_DEFAULT_redirect_ip);
+
+	rules->edition = 1;
+	rules->disabled = true;
+	memcpy(rules->portal4, &portal, sizeof(rules->portal4));
+	rules->no_flow_timeout = NATFLOW_DEFAULT_no_flow_timeout;
+	rules->https_port = NATFLOW_DEFAULT_https_redirect_port;
+}
+
+/**
+ * natflow_access_net_init() - off, without rules
+ * @nn: namespace
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int natflow_access_net_init(struct natflow_net *nn)
+{
+	struct natflow_access *access = kzalloc(sizeof(*access), GFP_KERNEL_ACCOUNT);
+	struct natflow_access_rules *rules = natflow_access_rules_alloc(NULL, 0);
+
+	if (!access || !rules) {
+		kvfree(rules);
+		kfree(access);
+		return -ENOMEM;
+	}
+	set_defaults(rules);
+	access->nn = nn;
+	access->edition = rules->edition;
+	spin_lock_init(&access->lock);
+	RCU_INIT_POINTER(access->rules, rules);
+	nn->access = access;
+	return 0;
+}
+
+/**
+ * natflow_access_net_stop() - no packet uses it from here on
+ * @nn: namespace, without doors
+ *
+ * Context: process, may sleep.
+ */
+void natflow_access_net_stop(struct natflow_net *nn)
+{
+	switch_off(nn->access);
+}
+
+/**
+ * natflow_access_net_exit() - free it
+ * @nn: namespace, stopped, without flows
+ */
+void natflow_access_net_exit(struct natflow_net *nn)
+{
+	struct natflow_access *access = nn->access;
+
+	kvfree(rules_of(nn));
+	kvfree(access->answers);
+	kfree(access);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Internet access: on and off, and what /dev/natflow_user_ctl and others ask of it. */
+#ifndef _NATFLOW_ACCESS_H
+#define _NATFLOW_ACCESS_H
+
+#include <linux/types.h>
+
+struct natflow_access_rules;
+struct natflow_net;
+
+int natflow_access_net_init(struct natflow_net *nn);
+void natflow_access_net_stop(struct natflow_net *nn);
+void natflow_access_net_exit(struct natflow_net *nn);
+const struct natflow_access_rules *natflow_access_rules(const struct natflow_net *nn);
+int natflow_access_prepare(struct natflow_net *nn, const struct natflow_access_rules *rules);
+void natflow_access_set_rules(struct natflow_net *nn, struct natflow_access_rules *rules);
+void natflow_access_abandon(struct natflow_net *nn);
+void natflow_access_set_status(struct natflow_net *nn, u8 family, const void *addr, u8 status);
+void natflow_access_forget(struct natflow_net *nn);
+void natflow_access_counts(const struct natflow_net *nn, u64 *refused, u64 *redirected,
+			   u64 *unanswered);
+
+#endif /* _NATFLOW_ACCESS_H */
