@@ -13,8 +13,10 @@
 #include "../core/rules.h"
 #include "../lib/text/original.h"
 #include "../lib/text/settings.h"
+#include "../natflow_access.h"
 #include "../natflow_urllogger.h"
 #include "../natflow_user.h"
+#include "../policy/access.h"
 
 /* A setting whose value is a member of natflow_net.config, and a change has no other effect. */
 #define CONFIG(id)								\
@@ -238,6 +240,9 @@ static u32 get_users(struct natflow_net *nn)
 
 static int prepare_users(struct natflow_net *nn, void *draft, struct natflow_command *cmd)
 {
+	if (!cmd->value && !natflow_access_rules(nn)->disabled)
+		return natflow_command_refuse(cmd, "disabled=1 in natflow_user_ctl before it",
+					      "users=1", -EBUSY);
 	return cmd->value ? natflow_user_start(nn) : 0;
 }
 

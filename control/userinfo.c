@@ -6,7 +6,9 @@
 #include <linux/timekeeping.h>
 #include "../lib/text/original.h"
 #include "../lib/text/settings.h"
+#include "../natflow_access.h"
 #include "../natflow_user.h"
+#include "../policy/access.h"
 #include "ctl.h"
 #include "verb.h"
 
@@ -98,6 +100,7 @@ static void commit_kick(struct natflow_net *nn, const struct natflow_command *cm
 	const struct natflow_address_args *args =
 		NATFLOW_ARGS(cmd, const struct natflow_address_args);
 
+	natflow_access_set_status(nn, args->family, args->addr, NATFLOW_ACCESS_UNKNOWN);
 	natflow_user_kick(nn, args->family, args->addr);
 }
 
@@ -117,6 +120,7 @@ const struct natflow_verb natflow_verb_kick = {
 
 static void commit_kickall(struct natflow_net *nn, const struct natflow_command *cmd)
 {
+	natflow_access_forget(nn);
 	natflow_user_kick(nn, NFPROTO_UNSPEC, NULL);
 }
 
@@ -129,6 +133,38 @@ const struct natflow_verb natflow_verb_kickall = {
 	.expected = "nothing behind it",
 	.example = "kickall",
 	.ops = &kickall_ops,
+};
+
+static int prepare_status(struct natflow_net *nn, void *draft, struct natflow_command *cmd)
+{
+	const struct natflow_status_args *args =
+		NATFLOW_ARGS(cmd, const struct natflow_status_args);
+
+	return natflow_user_known(nn, args->of.family, args->of.addr) ? 0 :
+	       natflow_command_refuse(cmd, "an address in the list", "set-status 192.168.1.7 1",
+				      -ENOENT);
+}
+
+static void commit_status(struct natflow_net *nn, const struct natflow_command *cmd)
+{
+	const struct natflow_status_args *args =
+		NATFLOW_ARGS(cmd, const struct natflow_status_args);
+
+	natflow_access_set_status(nn, args->of.family, args->of.addr, args->status);
+}
+
+static const struct natflow_verb_ops status_ops = {
+	.prepare = prepare_status,
+	.commit = commit_status,
+};
+
+const struct natflow_verb natflow_verb_set_status = {
+	.word = "set-status",
+	.values = " ADDR N",
+	.parse = natflow_status_parse,
+	.expected = "ADDR and 0, 1, 2, 3, 4, 5, 6 or 15",
+	.example = "set-status 192.168.1.7 1",
+	.ops = &status_ops,
 };
 
 static const struct natflow_verb * const verbs[] = {

@@ -111,7 +111,8 @@
 
 #define NATFLOW_USERINFO_TABLE(SETTING, VERB)						\
 	VERB(kick)									\
-	VERB(kickall)
+	VERB(kickall)									\
+	VERB(set_status)
 
 #define NATFLOW_AUTH_TABLE(SETTING, VERB)						\
 	VERB(auth_clean)								\
