@@ -25,7 +25,8 @@ def case_permissions():
     user = "setpriv --reuid=65534 --regid=65534 --clear-groups "
     for name, word, allowed in (("/dev/natflow_ctl", None, ()), ("/proc/natflow_flows", None, ("weak",)),
                                 ("/proc/natflow_log", None, ("weak",)), ("/proc/natflow_urls", None, ("weak",)),
-                                ("/dev/hostacl_ctl", None, ()), ("/dev/natflow_urllogger_queue", None, ()),
+                                ("/dev/hostacl_ctl", None, ()), ("/dev/natflow_user_ctl", None, ()),
+                                ("/dev/natflow_urllogger_queue", None, ()),
                                 ("/proc/natflow", "hits", ("weak", "user"))):
         for kind, prefix in (("weak", weak), ("user", user)):
             status, out = run("r", prefix + "cat " + name, ok=False)
@@ -206,7 +207,7 @@ def case_proc_summary():
             "users", "users_bytes", "users_evicted", "users_idle", "users_refused", "users_moved",
             "names_bytes", "answers_refused", "decryptions_refused", "names_produced", "names_merged", "names_limited",
             "names_unread", "names_early",
-            "names_hints", "names_hints_gone"]
+            "names_hints", "names_hints_gone", "access_refused", "access_redirected", "access_unanswered"]
     check(len(reasons) > 60 and len(set(reasons)) == len(reasons), "reasons in the header")
 
     def keys():

@@ -9,8 +9,8 @@ from natlab import (CTL, check, ctl, equal, log, netns_add, netns_del, no_memory
 from urls import ACL, QUEUE, acl
 
 SENTENCE = re.compile(r"(\w+) line (\d+): '(.*)': expected (.+), as in: (.+)")
-ZONE = "/dev/natflow_zone_ctl"
-WRITE = {CTL: ctl, ACL: acl, ZONE: lambda text: ctl(text, device=ZONE)}
+ZONE, USER = "/dev/natflow_zone_ctl", "/dev/natflow_user_ctl"
+WRITE = {CTL: ctl, ACL: acl, ZONE: lambda text: ctl(text, device=ZONE), USER: lambda text: ctl(text, device=USER)}
 
 
 def said(call, *numbers):
@@ -32,14 +32,14 @@ def store(name, value):
 def words(device):
     """What a line may begin with, by the usage that the device prints."""
     usage = [line for line in read(device).splitlines() if line.startswith("#    ")]
-    found = re.findall(r"^#    ((?:add |del |list )?[a-z_]+=?)", "\n".join(usage), re.M)
+    found = re.findall(r"^#    ((?:add |del |list )?[a-z_0-9]+=?)", "\n".join(usage), re.M)
     # Some share a line of the usage.
     return sorted(set(found) | ({"ifname_group_clear"} if device == CTL else set()) | {"commit"})
 
 
 def case_words():
     """Each word of each device with a wrong value: the sentence, and its example is accepted."""
-    for device, least in ((CTL, 21), (ACL, 8), (ZONE, 7)):
+    for device, least in ((CTL, 21), (ACL, 8), (ZONE, 7), (USER, 13)):
         name = os.path.basename(device)
         every = words(device)
         check(len(every) >= least, f"{every}")
