@@ -7,7 +7,7 @@ import select as polling
 import threading
 
 from natlab import (AT_END, PATIENCE, check, ctl, equal, insmod, ip, log, netns_add, netns_del, no_memory, ns, opened, read,
-                    refuses, rmmod, sh, wait)
+                    refuses, rmmod, run, sh, wait)
 
 ZONE = "/dev/natflow_zone_ctl"
 NEITHER = "lan 0: no default route, not masqueraded"
@@ -144,6 +144,8 @@ def case_default_routes():
             "nexthop add id 4 group 2/3")
     dummy("d0")
     ip("r", "link set d0 up")
+    # A kernel may lack CONFIG_IPV6_SUBTREES, and says so.
+    by_source = not run("r", "ip -6 route add 2001:db8::/64 from fd00:1::/64 dev d0", ok=False)[0]
     # The one before goes as the next one comes.
     before = None
     for family, route, devices in (
@@ -154,6 +156,8 @@ def case_default_routes():
             (6, "default via fd00:2::2 table 7", ""), (6, "default nhid 2", "r1"), (6, "default dev d0", "d0"),
             (6, "default nhid 4", "r0 r1"), (6, "default from fd00:1::/64 via fd00:2::2", "r1"), (6, "2000::/3 via fd00:2::2", ""),
             (6, "default nexthop via fd00:2::2 nexthop via fd00:1::2", "r0 r1"), (4, "192.0.2.0/24 dev d0", "")):
+        if "from" in route and not by_source:
+            continue
         sh("r", (f"ip -{before[0]} route del {before[1]}\n" if before else "") + f"ip -{family} route add {route}")
         have, before = zones(), (family, route)
         equal({d: have[d] for d in ("r0", "r1", "d0")},
@@ -162,11 +166,14 @@ def case_default_routes():
     ip("r", "route add default via 10.0.2.2 metric 5\nroute add default via 10.0.1.2 metric 6\nroute add default dev d0 metric 7")
     equal({zones()[d] for d in ("r0", "r1", "d0")}, {"wan 0: IPv4 default route"}, "three metrics")
     ip("r", "route flush default", 4)
+    zone("lan_zone 0=r0")
+    has("r0", "lan 0: lan_zone 0=r0")
+    if not by_source:
+        return
+    zone("clean")
     ip("r", "".join(f"route add default from fd00:{i:x}::/{40 + i} dev d0\n" for i in range(16)) +
        "route add default from fd00:1f::/64 via fd00:1::2", 6)
     equal([zones()[d] for d in ("r0", "r1", "d0")], ["wan 0: IPv6 default route", NEITHER, "wan 0: IPv6 default route"], "by source")
-    zone("lan_zone 0=r0")
-    has("r0", "lan 0: lan_zone 0=r0")
 
 
 def case_scripts():
