@@ -26,13 +26,15 @@ def case_permissions():
     for name, word, allowed in (("/dev/natflow_ctl", None, ()), ("/proc/natflow_flows", None, ("weak",)),
                                 ("/proc/natflow_log", None, ("weak",)), ("/proc/natflow_urls", None, ("weak",)),
                                 ("/dev/hostacl_ctl", None, ()), ("/dev/natflow_user_ctl", None, ()),
+                                ("/dev/natflow_zone_ctl", None, ()), ("/dev/natflow_userinfo_ctl", None, ()),
+                                ("/proc/natflow_users", None, ("weak",)),
                                 ("/dev/natflow_urllogger_queue", None, ()),
                                 ("/proc/natflow", "hits", ("weak", "user"))):
         for kind, prefix in (("weak", weak), ("user", user)):
             status, out = run("r", prefix + "cat " + name, ok=False)
             equal(status == 0, kind in allowed, f"{kind} reads {name}: {out}")
             check(not word or word in out, out)
-    for name in ("natflow", "natflow_flows", "natflow_log", "natflow_urls"):
+    for name in ("natflow", "natflow_flows", "natflow_log", "natflow_urls", "natflow_users"):
         def write():
             with opened(NET + name, os.O_WRONLY) as fd:
                 os.write(fd, b"disabled=1\n")

@@ -2,6 +2,7 @@
 """Users: what each address in the LAN sends and receives, to the byte, as a counter at its own device has it."""
 import contextlib
 import errno
+import json
 import os
 import re
 import socket
@@ -20,12 +21,17 @@ class Meter:
 
     def __init__(self, where, dev):
         run(where, f"ethtool -K {dev} tso off gso off gro off", ok=False)
+        self.where, self.dev = where, dev
         with ns(where):
             self.tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
             self.tap.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 28)
             self.tap.bind((dev, ETH_P_ALL))
         self.tap.setblocking(False)
         self.sums = {f"{way}{family}": (0, 0) for way in ("rx", "tx") for family in (4, 6)}
+
+    def addresses(self):
+        (device,) = json.loads(run(self.where, f"ip -j addr show dev {self.dev}"))
+        return {info["local"] for info in device["addr_info"]}
 
     def count(self, data, kind):
         """kind 4: it left. What is from nobody, or to a group, is nobody's."""
@@ -64,22 +70,24 @@ def users(where="r"):
     return {row["addr"]: row for row in rows}
 
 
-def accounted(where="r", dev=None):
-    """The same as Meter.read(), of all users behind a device."""
+def accounted(addresses):
+    """The same as Meter.read(), of the users with these addresses."""
     out = {}
     for key in ("rx4", "rx6", "tx4", "tx6"):
-        rows = [u for a, u in users(where).items() if (":" in a) == (key[2] == "6") and dev in (None, u["in"])]
+        rows = [u for a, u in users().items() if a in addresses and (":" in a) == (key[2] == "6")]
         out[key] = tuple(sum(int(u[f"{far}{key[:2]}_{what}"]) for u in rows for far in ("", "lan_")) for what in ("packets", "bytes"))
     return out
 
 
-def begin(meter, wan="r1", where="r", dev=None):
+def begin(meter, wan="r1"):
     """Both counts from now on."""
-    put(ZONES, f"wan_zone 1={wan}\n")
+    if wan:
+        put(ZONES, f"wan_zone 1={wan}\n")
     ctl("users=1")
-    base = meter.read(), accounted(where, dev)
+    addresses = meter.addresses()
+    base = meter.read(), accounted(addresses)
     return lambda: [{k: (now[k][0] - before[k][0], now[k][1] - before[k][1]) for k in now}
-                    for now, before in zip((meter.read(), accounted(where, dev)), base)]
+                    for now, before in zip((meter.read(), accounted(addresses)), base)]
 
 
 def same(both, least):
@@ -245,7 +253,7 @@ def bridged(netfilter):
     run("r", "ethtool -K r0 tso off gso off")
     for family in (4, 6):
         Udp(family).learn().close()
-    both = begin(Meter("c", "c0"))
+    both = begin(Meter("c", "c0"), wan=None)
     for family in (4, 6):
         traffic(family)
     same(both, 2000)
