@@ -30,6 +30,7 @@ static struct natflow_user *user_from(struct seq_file *m, loff_t *pos)
 
 /* The file's lock is held from start to stop, so that the namespace stays. */
 static void *list_start(struct seq_file *m, loff_t *pos)
+	__acquires(RCU)
 {
 	struct natflow_net *nn = natflow_ctl_enter(m);
 
@@ -44,6 +45,7 @@ static void *list_next(struct seq_file *m, void *v, loff_t *pos)
 }
 
 static void list_stop(struct seq_file *m, void *v)
+	__releases(RCU)
 {
 	rcu_read_unlock();
 	natflow_ctl_leave(m);
