@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from names import PARSED, Stream, Tls
+from names import PARSED, Stream, Tls, library
 
 PATIENCE = 240
 
@@ -109,7 +109,7 @@ def over_quic(lib, names):
 
 
 def main():
-    lib = ctypes.CDLL(sys.argv[1])
+    lib = library(sys.argv[1])
     print("1..2")
     for number, (kind, test, count, share) in enumerate((("TLS", over_tcp, int(sys.argv[2]), 1),
                                                          ("QUIC", over_quic, int(sys.argv[3]), 0.999)), 1):

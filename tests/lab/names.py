@@ -45,6 +45,13 @@ class Crypto(ctypes.Structure):
     _fields_ = [("at", ctypes.c_uint32), ("len", ctypes.c_uint32), ("data", ctypes.c_void_p)]
 
 
+def library(path):
+    """lib/'s parsers, as the module begins with them."""
+    lib = ctypes.CDLL(path)
+    lib.natflow_quic_init()
+    return lib
+
+
 class Stream:
     """One direction's beginning."""
 
@@ -198,7 +205,7 @@ def compare(lib, path):
 
 
 def main():
-    lib = ctypes.CDLL(sys.argv[1])
+    lib = library(sys.argv[1])
     print("1..3")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(lambda path: compare(lib, path), sys.argv[2:]))
