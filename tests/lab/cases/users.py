@@ -245,6 +245,8 @@ def bridged(netfilter):
     ip("r", """link add br0 type bridge mcast_snooping 0
         link set r0 master br0
         link set r1 master br0
+        addr flush dev r0
+        addr flush dev r1
         link set br0 up
         addr add 10.0.9.1/24 dev br0""")
     for n, net in (("c", 2), ("s", 1)):
