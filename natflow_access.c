@@ -67,7 +67,7 @@ static void look_at(struct natflow_access *access, struct end *e, const struct s
 	set_key(&e->key, skb, family, source);
 	e->key.zone = zone.id;
 	if (source)
-		mac = natflow_segment_mac(&(const struct natflow_segment){ .skb = (void *)skb });
+		mac = natflow_segment_mac(skb);
 	if (mac)
 		memcpy(e->mac, mac, sizeof(e->mac));
 	e->status = natflow_access_judge_stranger(access, &e->key, mac, dev->name, &e->rule);

@@ -24,6 +24,7 @@
 #include "core/base/attach.h"
 #include "core/base/charge.h"
 #include "core/base/ct.h"
+#include "core/base/segment.h"
 #include "core/flow/flow.h"
 #include "natflow_user.h"
 #include "policy/access.h"
@@ -88,14 +89,6 @@ static struct natflow_user *see(struct natflow_net *nn, const struct net_device 
 	return natflow_users_see(users, seen);
 }
 
-static const u8 *mac_of(const struct sk_buff *skb)
-{
-	if (!skb->dev || skb->dev->type != ARPHRD_ETHER || !skb_mac_header_was_set(skb) ||
-	    skb_mac_header_len(skb) < ETH_HLEN)
-		return NULL;
-	return eth_hdr(skb)->h_source;
-}
-
 static const void *source_of(const struct sk_buff *skb, u8 family)
 {
 	return family == NFPROTO_IPV4 ? (const void *)&ip_hdr(skb)->saddr :
@@ -112,7 +105,7 @@ static const void *target_of(const struct sk_buff *skb, u8 family)
 static struct natflow_user *sender(struct natflow_net *nn, const struct net_device *dev,
 				   const struct sk_buff *skb, u8 family)
 {
-	struct natflow_user_seen seen = { .sends = true, .mac = mac_of(skb) };
+	struct natflow_user_seen seen = { .sends = true, .mac = natflow_segment_mac(skb) };
 
 	return see(nn, dev, source_of(skb, family), family, &seen);
 }

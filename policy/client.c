@@ -64,7 +64,7 @@ void natflow_client_note(struct natflow_site_client *client, const struct natflo
 		note_neighbour(client, out);
 		return;
 	}
-	mac = natflow_segment_mac(s);
+	mac = natflow_segment_mac(s->skb);
 	if (mac)
 		memcpy(client->mac, mac, sizeof(client->mac));
 }
@@ -93,7 +93,7 @@ bool natflow_client_may(struct natflow_rate *rate, const struct natflow_segment 
 						     (const u8 *)&ipv6_hdr(s->skb)->saddr;
 	struct natflow_sharer who;
 
-	natflow_sharer_set(&who, s->family, addr, natflow_segment_mac(s) ?: none,
+	natflow_sharer_set(&who, s->family, addr, natflow_segment_mac(s->skb) ?: none,
 			   s->skb->dev ? s->skb->dev->name : "");
 	return natflow_rate_allows(rate, &who);
 }

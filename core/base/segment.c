@@ -201,14 +201,12 @@ bool natflow_segment_sound(const struct natflow_segment *s)
 
 /**
  * natflow_segment_mac() - who sent it on its last link
- * @s: from natflow_segment_read()
+ * @skb: packet
  *
  * Return: 6 bytes, or NULL if that link has no Ethernet addresses.
  */
-const u8 *natflow_segment_mac(const struct natflow_segment *s)
+const u8 *natflow_segment_mac(const struct sk_buff *skb)
 {
-	const struct sk_buff *skb = s->skb;
-
 	if (!skb->dev || skb->dev->type != ARPHRD_ETHER || !skb_mac_header_was_set(skb) ||
 	    skb_mac_header_len(skb) < ETH_HLEN)
 		return NULL;

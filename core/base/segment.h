@@ -37,6 +37,6 @@ bool natflow_segment_parse(struct natflow_segment *s, struct sk_buff *skb, u8 fa
 bool natflow_segment_read(struct natflow_segment *s, struct sk_buff *skb, u8 family);
 bool natflow_segment_sound(const struct natflow_segment *s);
 void natflow_segment_set_end(const struct natflow_segment *s, unsigned int end);
-const u8 *natflow_segment_mac(const struct natflow_segment *s);
+const u8 *natflow_segment_mac(const struct sk_buff *skb);
 
 #endif /* _NATFLOW_CORE_BASE_SEGMENT_H */
