@@ -633,6 +633,29 @@ struct natflow_users *natflow_user_table(const struct natflow_net *nn)
 }
 
 /**
+ * natflow_user_from() - walk the records by id, for a listing in pieces
+ * @nn: namespace
+ * @pos: where to begin; set to the id of the result
+ *
+ * Records that come and go meanwhile do not disturb it.
+ *
+ * Context: RCU read side.
+ * Return: the record with this or the next id, NULL at the end.
+ */
+struct natflow_user *natflow_user_from(const struct natflow_net *nn, loff_t *pos)
+{
+	struct natflow_users *users = natflow_user_table(nn);
+	unsigned long id = *pos;
+	struct natflow_user *user;
+
+	if (!users || *pos > U32_MAX)
+		return NULL;
+	user = natflow_users_from(users, &id);
+	*pos = id;
+	return user;
+}
+
+/**
  * natflow_user_net_init() - the state of one namespace
  * @nn: namespace
  *

@@ -16,6 +16,7 @@ struct natflow_user *natflow_user_at(struct natflow_net *nn, const struct sk_buf
 				     const struct net_device *dev, bool source);
 struct natflow_user *natflow_user_next(struct natflow_net *nn, u8 family, const void *addr,
 				       unsigned int *zone);
+struct natflow_user *natflow_user_from(const struct natflow_net *nn, loff_t *pos);
 struct natflow_users *natflow_user_table(const struct natflow_net *nn);
 bool natflow_user_known(struct natflow_net *nn, u8 family, const void *addr);
 void natflow_user_kick(struct natflow_net *nn, u8 family, const void *addr);

@@ -14,20 +14,6 @@
 
 /* -- the lines */
 
-static struct natflow_user *user_from(struct seq_file *m, loff_t *pos)
-{
-	struct natflow_net *nn = natflow_ctl_net(m);
-	struct natflow_users *users = natflow_user_table(nn);
-	unsigned long id = *pos;
-	struct natflow_user *user;
-
-	if (!users || *pos > U32_MAX)
-		return NULL;
-	user = natflow_users_from(users, &id);
-	*pos = id;
-	return user;
-}
-
 /* The file's lock is held from start to stop, so that the namespace stays. */
 static void *list_start(struct seq_file *m, loff_t *pos)
 	__acquires(RCU)
@@ -35,13 +21,13 @@ static void *list_start(struct seq_file *m, loff_t *pos)
 	struct natflow_net *nn = natflow_ctl_enter(m);
 
 	rcu_read_lock();
-	return nn ? user_from(m, pos) : ERR_PTR(-ENODEV);
+	return nn ? natflow_user_from(nn, pos) : ERR_PTR(-ENODEV);
 }
 
 static void *list_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	++*pos;
-	return user_from(m, pos);
+	return natflow_user_from(natflow_ctl_net(m), pos);
 }
 
 static void list_stop(struct seq_file *m, void *v)

@@ -7,20 +7,6 @@
 #include "../natflow_user.h"
 #include "users.h"
 
-/* By id: records that come and go meanwhile do not disturb a read in pieces. */
-static struct natflow_user *user_from(const struct natflow_net *nn, loff_t *pos)
-{
-	struct natflow_users *users = natflow_user_table(nn);
-	unsigned long id = *pos;
-	struct natflow_user *user;
-
-	if (!users || *pos > U32_MAX)
-		return NULL;
-	user = natflow_users_from(users, &id);
-	*pos = id;
-	return user;
-}
-
 static u32 idle_of(const struct natflow_user *user)
 {
 	return (u32)ktime_get_boottime_seconds() - READ_ONCE(user->last);
@@ -30,13 +16,13 @@ static void *users_start(struct seq_file *m, loff_t *pos)
 	__acquires(RCU)
 {
 	rcu_read_lock();
-	return user_from(natflow_net(seq_file_net(m)), pos);
+	return natflow_user_from(natflow_net(seq_file_net(m)), pos);
 }
 
 static void *users_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	++*pos;
-	return user_from(natflow_net(seq_file_net(m)), pos);
+	return natflow_user_from(natflow_net(seq_file_net(m)), pos);
 }
 
 static void users_stop(struct seq_file *m, void *v)
