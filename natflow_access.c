@@ -14,6 +14,7 @@
 #include <net/ipv6.h>
 #include "core/base/charge.h"
 #include "core/base/ct.h"
+#include "core/base/segment.h"
 #include "core/doubt.h"
 #include "lib/text/settings.h"
 #include "natflow_access.h"
@@ -123,9 +124,7 @@ static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hoo
 	struct mem_cgroup *before;
 	unsigned int verdict;
 
-	/* Bridge netfilter shows packets that are not routed, too. */
-	if (rcu_dereference(access->rules)->disabled ||
-	    (skb_dst(skb) && skb_dst(skb)->flags & DST_FAKE_RTABLE))
+	if (rcu_dereference(access->rules)->disabled || natflow_segment_bridged(skb))
 		return NF_ACCEPT;
 	local_bh_disable();
 	before = natflow_charge_begin(access->nn);

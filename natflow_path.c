@@ -13,6 +13,7 @@
 #include "core/base/attach.h"
 #include "core/base/clock.h"
 #include "core/base/ct.h"
+#include "core/base/segment.h"
 #include "core/doubt.h"
 #include "core/topo/egress.h"
 #include "core/flow/flow.h"
@@ -108,16 +109,6 @@ static __always_inline enum natflow_reason find(struct ctx *c, const u8 family)
 #define GSO_TYPES (SKB_GSO_TCPV4 | SKB_GSO_TCPV6 | SKB_GSO_TCP_ECN | SKB_GSO_TCP_FIXEDID | \
 		   SKB_GSO_DODGY | SKB_GSO_UDP_L4 | SKB_GSO_FRAGLIST | NATFLOW_COMPAT_GSO_ACCECN)
 
-/* What the wire has and the super-packet has not: more packets, a header each. */
-static __always_inline u64 further_packets(const struct sk_buff *skb, u32 len, u32 header)
-{
-	const struct skb_shared_info *info = skb_shinfo(skb);
-	/* An untrusted sender does not say how many (SKB_GSO_DODGY). */
-	u32 n = info->gso_segs ?: DIV_ROUND_UP(len - header, info->gso_size);
-
-	return n ? (n - 1) * (BIT_ULL(40) | header) : 0;
-}
-
 /* Check the size of each packet on the wire, and the start of an unfinished checksum. */
 static __always_inline enum natflow_reason check_size(struct ctx *c)
 {
@@ -132,7 +123,9 @@ static __always_inline enum natflow_reason check_size(struct ctx *c)
 			return NATFLOW_IP_LENGTH;
 		if (c->pkt.proto == IPPROTO_UDP && READ_ONCE(c->nn->quic))
 			c->pkt.look |= NATFLOW_LOOK_QUIC;
-		c->extra = further_packets(skb, len, c->pkt.payload);
+		/* What the wire has besides: more packets, a header each. */
+		c->extra = (natflow_segment_count(skb, len, c->pkt.payload) - 1) *
+			   (BIT_ULL(40) | c->pkt.payload);
 		len = c->pkt.payload + skb_shinfo(skb)->gso_size;
 	}
 	/* A killed egress has MTU 0. */

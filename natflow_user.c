@@ -126,12 +126,6 @@ static bool is_to_group(const struct sk_buff *skb, u8 family)
 	return ipv4_is_multicast(ip_hdr(skb)->daddr) || skb->pkt_type == PACKET_BROADCAST;
 }
 
-/* Bridge netfilter shows packets that are not routed, too. */
-static bool is_bridged(const struct sk_buff *skb)
-{
-	return skb_dst(skb) && skb_dst(skb)->flags & DST_FAKE_RTABLE;
-}
-
 static void count(struct natflow_user *user, enum natflow_user_far far, enum natflow_user_dir dir,
 		  struct natflow_wire wire)
 {
@@ -164,7 +158,7 @@ static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hoo
 	struct natflow_net *nn = priv;
 	enum natflow_user_far far;
 
-	if (is_bridged(skb) || is_to_group(skb, state->pf))
+	if (natflow_segment_bridged(skb) || is_to_group(skb, state->pf))
 		return NF_ACCEPT;
 	local_bh_disable();
 	from = sender(nn, state->in, skb, state->pf);

@@ -12,6 +12,7 @@
 #include <net/ip.h>
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
+#include "../core/base/segment.h"
 #include "wire.h"
 
 static unsigned int ip_header(const struct sk_buff *skb, u8 family)
@@ -34,16 +35,10 @@ static unsigned int segment_headers(const struct sk_buff *skb)
 
 static struct natflow_wire segments(const struct sk_buff *skb)
 {
-	const struct skb_shared_info *info = skb_shinfo(skb);
 	const unsigned int headers = segment_headers(skb);
-	struct natflow_wire wire = { .packets = info->gso_segs, .bytes = skb->len };
+	const u32 n = natflow_segment_count(skb, skb->len, headers);
 
-	/* An untrusted sender does not say how many (SKB_GSO_DODGY). */
-	if (!wire.packets && skb->len > headers)
-		wire.packets = DIV_ROUND_UP(skb->len - headers, info->gso_size);
-	wire.packets = max(wire.packets, 1U);
-	wire.bytes += (wire.packets - 1) * headers;
-	return wire;
+	return (struct natflow_wire){ .packets = n, .bytes = skb->len + (n - 1) * headers };
 }
 
 /* Fragments of at most @size bytes each, header included; 0: it is whole. */

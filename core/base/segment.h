@@ -4,6 +4,7 @@
 #define _NATFLOW_CORE_BASE_SEGMENT_H
 
 #include <linux/skbuff.h>
+#include <net/dst.h>
 #include "ct.h"
 
 /* Offsets count from skb->data, which is the IP header. Host byte order. */
@@ -38,5 +39,25 @@ bool natflow_segment_read(struct natflow_segment *s, struct sk_buff *skb, u8 fam
 bool natflow_segment_sound(const struct natflow_segment *s);
 void natflow_segment_set_end(const struct natflow_segment *s, unsigned int end);
 const u8 *natflow_segment_mac(const struct sk_buff *skb);
+
+/*
+ * How many packets of the wire a super-packet stands for: @len bytes, of which @headers
+ * are in front of the payload. An untrusted sender does not say it (SKB_GSO_DODGY).
+ */
+static __always_inline u32 natflow_segment_count(const struct sk_buff *skb, u32 len, u32 headers)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+	u32 n = info->gso_segs;
+
+	if (!n && len > headers)
+		n = DIV_ROUND_UP(len - headers, info->gso_size);
+	return max(n, 1U);
+}
+
+/* Is it bridged, and shown to IP's hooks by bridge netfilter only? */
+static inline bool natflow_segment_bridged(const struct sk_buff *skb)
+{
+	return skb_dst(skb) && skb_dst(skb)->flags & DST_FAKE_RTABLE;
+}
 
 #endif /* _NATFLOW_CORE_BASE_SEGMENT_H */
