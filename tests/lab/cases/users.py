@@ -3,13 +3,12 @@
 import contextlib
 import errno
 import json
-import os
 import re
 import socket
 import struct
 
 import links
-from natlab import (ADDR, Delta, Failure, Tcp, Udp, bare, check, ctl, equal, ip, learned, mac, modprobe, netns_del, ns, read, rule,
+from natlab import (ADDR, Delta, Failure, Tcp, Udp, bare, both, check, ctl, equal, ip, learned, mac, modprobe, netns_del, ns, read, rule,
                     run, select, stats, wait)
 
 INFO, ZONES = "/dev/natflow_userinfo_ctl", "/dev/natflow_zone_ctl"
@@ -55,15 +54,6 @@ class Meter:
             return dict(self.sums)
 
 
-def put(path, text, where="r"):
-    with ns(where):
-        fd = os.open(path, os.O_WRONLY)
-    try:
-        equal(os.write(fd, text.encode()), len(text), "bytes written")
-    finally:
-        os.close(fd)
-
-
 def users(where="r"):
     """The lines of /proc/natflow_users, by address."""
     rows = (dict(word.split("=", 1) for word in line.split()) for line in read("/proc/net/natflow_users", where).splitlines())
@@ -82,7 +72,7 @@ def accounted(addresses):
 def begin(meter, wan="r1"):
     """Both counts from now on."""
     if wan:
-        put(ZONES, f"wan_zone 1={wan}\n")
+        ctl(f"wan_zone 1={wan}", device=ZONES)
     ctl("users=1")
     addresses = meter.addresses()
     base = meter.read(), accounted(addresses)
@@ -90,14 +80,14 @@ def begin(meter, wan="r1"):
                     for now, before in zip((meter.read(), accounted(addresses)), base)]
 
 
-def same(both, least):
+def same(counts, least):
     """Wait until nothing is on its way, then: no difference."""
     def settled():
-        real, counted = both()
+        real, counted = counts()
         return real == counted
     with contextlib.suppress(Failure):
         wait(settled, "the counters are equal", 3)
-    real, counted = both()
+    real, counted = counts()
     equal(counted, real, "what users have, and what their device had")
     check(sum(n for n, _ in real.values()) >= least, f"hardly any traffic: {real}")
     return real
@@ -125,34 +115,18 @@ def exact(family, fast=True):
     rule(4, "-A POSTROUTING -o r1 -j MASQUERADE", table="nat")
     run("r", "ethtool -K r0 tso off gso off")
     meter = Meter("c", "c0")
-    both = begin(meter)
+    counts = begin(meter)
     if fast:
         select()
     d = Delta()
     traffic(family)
-    real = same(both, 1000)
+    real = same(counts, 1000)
     check(real[f"rx{family}"][1] > 1 << 20 < real[f"tx{family}"][1], f"{real}")
     check((d["hits"] > 100) == fast, f"fast path: {d.changed()}")
 
 
-def case_nat_v4():
-    """Masqueraded, GRO on, accelerated: no difference."""
-    exact(4)
-
-
-def case_nat_v6():
-    """The same, routed."""
-    exact(6)
-
-
-def case_slow_v4():
-    """Without acceleration: the same."""
-    exact(4, fast=False)
-
-
-def case_slow_v6():
-    """The same."""
-    exact(6, fast=False)
+case_nat_v4, case_nat_v6 = both(exact)                  # IPv4 masqueraded, IPv6 routed; GRO on, accelerated
+case_slow_v4, case_slow_v6 = both(lambda family: exact(family, fast=False))
 
 
 def over(kind, family, netfilter=False):
@@ -163,7 +137,7 @@ def over(kind, family, netfilter=False):
         modprobe("br_netfilter")
     run("r", f"ethtool -K {lan.g} tso off gso off")
     meter = Meter("c", lan.host_dev)
-    both = begin(meter, wan.dev)
+    counts = begin(meter, wan.dev)
     select()
     d = Delta()
     traffic(family, to=wan.address(family, 2))
@@ -171,44 +145,14 @@ def over(kind, family, netfilter=False):
     traffic(family, to=wan.address(family, 2))
     ctl("disabled=0")
     traffic(family, to=wan.address(family, 2))
-    same(both, 1000)
+    same(counts, 1000)
     check(d["hits"] > 50, f"{d.changed()}")
 
 
-@bare
-def case_vlan_v4():
-    """A VLAN, whose device natflow skips."""
-    over(links.vlan, 4)
-
-
-@bare
-def case_vlan_v6():
-    """The same."""
-    over(links.vlan, 6)
-
-
-@bare
-def case_bridge_v4():
-    """A port of a bridge."""
-    over(links.bridge, 4)
-
-
-@bare
-def case_bridge_v6():
-    """The same."""
-    over(links.bridge, 6)
-
-
-@bare
-def case_bridge_netfilter_v4():
-    """A bridge whose packets pass IP's hooks, too."""
-    over(links.bridge, 4, netfilter=True)
-
-
-@bare
-def case_bridge_netfilter_v6():
-    """The same."""
-    over(links.bridge, 6, netfilter=True)
+# A VLAN, whose device natflow skips; a port of a bridge; a bridge whose packets pass IP's hooks, too.
+case_vlan_v4, case_vlan_v6 = map(bare, both(lambda family: over(links.vlan, family)))
+case_bridge_v4, case_bridge_v6 = map(bare, both(lambda family: over(links.bridge, family)))
+case_bridge_netfilter_v4, case_bridge_netfilter_v6 = map(bare, both(lambda family: over(links.bridge, family, netfilter=True)))
 
 
 @bare
@@ -219,7 +163,7 @@ def case_pppoe_v4():
 
 def case_to_gateway():
     """Packets for the gateway and by it; to a group; ESP, which no rule knows."""
-    both = begin(Meter("c", "c0"))
+    counts = begin(Meter("c", "c0"))
     for family in (4, 6):
         run("c", f"ping -{family} -c 3 -i 0.01 -q -s 4000 {ADDR['r0', family]}")
         run("r", f"ping -{family} -c 3 -i 0.01 -q -s 4000 {ADDR['c', family]}")
@@ -230,7 +174,7 @@ def case_to_gateway():
         group.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(ADDR["c", 4]))
         for size in (100, 3000):
             group.sendto(bytes(size), ("239.1.2.3", 5000))
-    real = same(both, 30)
+    real = same(counts, 30)
     rows = users()
     equal(rows[ADDR["c", 4]]["mac"], mac("c", "c0"), "MAC")
     check(int(rows[ADDR["c", 4]]["lan_tx_packets"]) > int(rows[ADDR["c", 4]]["tx_packets"]) > 0, f"{rows} {real}")
@@ -255,10 +199,10 @@ def bridged(netfilter):
     run("r", "ethtool -K r0 tso off gso off")
     for family in (4, 6):
         Udp(family).learn().close()
-    both = begin(Meter("c", "c0"), wan=None)
+    counts = begin(Meter("c", "c0"), wan=None)
     for family in (4, 6):
         traffic(family)
-    same(both, 2000)
+    same(counts, 2000)
     row = users()[ADDR["c", 4]]
     check(int(row["lan_rx_bytes"]) > 1 << 20 and row["rx_bytes"] == "0", f"{row}")
 
@@ -280,13 +224,13 @@ def sums(address, *words):
 
 def case_listing():
     """Rates, flows, and the original's lines."""
-    both = begin(Meter("c", "c0"))
+    counts = begin(Meter("c", "c0"))
     select()
     flow = learned(Udp())
     for _ in range(50):
         flow.send(bytes(1000))
         flow.reply(bytes(500))
-    same(both, 100)
+    same(counts, 100)
     wait(lambda: all(sums(ADDR["c", 4], "tx_rate8", "rx_rate8")), "rates")
     row = users()[ADDR["c", 4]]
     check(50 * 1028 < int(row["tx_bytes"]) and 50 * 528 < int(row["rx_bytes"]), f"{row}")
@@ -301,19 +245,19 @@ def case_listing():
 
 def case_kick():
     """An address, all of them, words that are wrong; nothing is counted once users=0."""
-    put(ZONES, "wan_zone 1=r1\n")
+    ctl("wan_zone 1=r1", device=ZONES)
     ctl("users=1")
     select()
     flow, d = learned(Udp()), Delta()
-    put(INFO, f"kick {ADDR['c', 4]}\n")
+    ctl(f"kick {ADDR['c', 4]}", device=INFO)
     equal(d["end.kick"], 1, "flows ended by kick")
     learned(flow)
-    put(INFO, "kickall\n")
+    ctl("kickall", device=INFO)
     equal(d["end.kick"], 2, "flows ended by kickall")
-    for text, error in (("kick 10.9.9.9\n", errno.ENOENT), ("kick x\n", errno.EINVAL), ("kickall now\n", errno.EINVAL),
-                        ("begin\n", errno.EINVAL), ("set-token-ctrl 10.0.1.2 1 1\n", errno.EOPNOTSUPP)):
+    for text, error in (("kick 10.9.9.9", errno.ENOENT), ("kick x", errno.EINVAL), ("kickall now", errno.EINVAL),
+                        ("begin", errno.EINVAL), ("set-token-ctrl 10.0.1.2 1 1", errno.EOPNOTSUPP)):
         try:
-            put(INFO, text)
+            ctl(text, device=INFO)
         except OSError as e:
             equal(e.errno, error, text)
         else:
@@ -329,7 +273,7 @@ def case_kick():
 
 def case_limit():
     """A full table: those without flows give way to new ones, never those with flows; traffic goes on."""
-    put(ZONES, "wan_zone 1=r1\n")
+    ctl("wan_zone 1=r1", device=ZONES)
     ctl("users=1\nuser_limit=16")
     select()
     flow = learned(Udp())
@@ -350,7 +294,7 @@ def case_limit():
 
 def case_netns():
     """A namespace goes while users, flows and readers are there."""
-    put(ZONES, "wan_zone 1=r1\n")
+    ctl("wan_zone 1=r1", device=ZONES)
     ctl("users=1")
     select()
     flow = learned(Udp())
