@@ -34,6 +34,7 @@
 #include "natflow_path.h"
 #include "natflow_urllogger.h"
 #include "natflow_user.h"
+#include "policy/event.h"
 #include "policy/sets.h"
 #include "policy/zone.h"
 
@@ -95,6 +96,7 @@ static const struct room rooms[] = {
 	{ .init = natflow_urllogger_net_init, .down[STOP] = natflow_urllogger_net_stop,
 	  .down[FREE] = natflow_urllogger_net_exit },
 #endif
+	{ .init = natflow_userlog_net_init, .down[FREE] = natflow_userlog_net_exit },
 	{ .init = natflow_user_net_init, .down[STOP] = natflow_user_net_stop,
 	  .down[FREE] = natflow_user_net_exit },
 	{ .init = natflow_access_net_init, .down[STOP] = natflow_access_net_stop,

@@ -5,6 +5,7 @@
 #include <linux/seq_file_net.h>
 #include <linux/timekeeping.h>
 #include "../natflow_user.h"
+#include "../policy/event.h"
 #include "users.h"
 
 static u32 idle_of(const struct natflow_user *user)
@@ -95,13 +96,16 @@ static const struct seq_operations users_ops = {
  * @m: where to
  *
  * Records now, their bytes; records that gave way to others, that were idle; packets
- * without a record, because the table was full; changes of a user's MAC.
+ * without a record, because the table was full; changes of a user's MAC; records whose
+ * final sums are told; events, those that gave way unread, that found no memory.
  *
  * Context: process.
  */
 void natflow_users_summary(const struct natflow_net *nn, struct seq_file *m)
 {
 	struct natflow_users *users = natflow_user_table(nn);
+	struct natflow_userlog *log = nn->userlog;
+	u64 gone, events, unread, unstored;
 
 	seq_printf(m, "users %u\n", users ? READ_ONCE(users->count) : 0);
 	seq_printf(m, "users_bytes %zu\n", users ? natflow_users_bytes(users) : 0);
@@ -109,6 +113,16 @@ void natflow_users_summary(const struct natflow_net *nn, struct seq_file *m)
 	seq_printf(m, "users_idle %llu\n", users ? READ_ONCE(users->idle) : 0);
 	seq_printf(m, "users_refused %lld\n", users ? (s64)atomic64_read(&users->refused) : 0);
 	seq_printf(m, "users_moved %llu\n", users ? READ_ONCE(users->moved) : 0);
+	spin_lock_bh(&log->ring.lock);
+	gone = log->gone.users;
+	events = log->ring.head - 1;
+	unread = log->ring.unread;
+	unstored = log->limited;
+	spin_unlock_bh(&log->ring.lock);
+	seq_printf(m, "users_gone %llu\n", gone);
+	seq_printf(m, "users_events %llu\n", events);
+	seq_printf(m, "users_events_unread %llu\n", unread);
+	seq_printf(m, "users_events_unstored %llu\n", unstored);
 }
 
 /**

@@ -5,6 +5,7 @@
 #include <linux/timekeeping.h>
 #include "../core/base/charge.h"
 #include "../lib/text/auth.h"
+#include "event.h"
 #include "users.h"
 
 #define SEEN_SECONDS	8	/* so long a record keeps its place among those that give way */
@@ -61,9 +62,20 @@ int natflow_users_init(struct natflow_users *users, struct natflow_net *nn)
 	return rhashtable_init(&users->by_key, &by_key_params);
 }
 
+static void unlink(struct natflow_users *users, struct natflow_user *user)
+{
+	lockdep_assert_held(&users->lock);
+	user->gone = true;
+	if (user->is_held)
+		natflow_holders_remove(users->zone[user->key.zone], &user->held);
+	rhashtable_remove_fast(&users->by_key, &user->node, by_key_params);
+	xa_erase_bh(&users->by_id, user->id);
+	users->count--;
+}
+
 /**
- * natflow_users_exit() - free the table
- * @users: table that no packet and no flow uses
+ * natflow_users_exit() - free the table; nobody is told
+ * @users: table that no packet and no flow uses, an rcu_barrier() after those that did
  *
  * Context: process, may sleep.
  */
@@ -73,8 +85,12 @@ void natflow_users_exit(struct natflow_users *users)
 	unsigned long id = 0;
 	unsigned int i;
 
-	while ((user = natflow_users_from(users, &id)))
-		natflow_users_remove(users, user);
+	while ((user = natflow_users_from(users, &id))) {
+		spin_lock_bh(&users->lock);
+		unlink(users, user);
+		spin_unlock_bh(&users->lock);
+		kmem_cache_free(cache, user);
+	}
 	rhashtable_destroy(&users->by_key);
 	xa_destroy(&users->by_id);
 	for (i = 0; i < NATFLOW_ZONES; i++)
@@ -95,9 +111,15 @@ struct natflow_user *natflow_users_find(struct natflow_users *users,
 	return rhashtable_lookup(&users->by_key, key, by_key_params);
 }
 
+/* Hooks that had found the record under RCU have counted their packets, too. */
 static void free_user(struct rcu_head *rcu)
 {
-	kmem_cache_free(cache, container_of(rcu, struct natflow_user, rcu));
+	struct natflow_user *user = container_of(rcu, struct natflow_user, rcu);
+
+	local_bh_disable();
+	natflow_userlog_last(user->users->nn, user, user->why);
+	local_bh_enable();
+	kmem_cache_free(cache, user);
 }
 
 /**
@@ -112,45 +134,13 @@ void natflow_users_put(struct natflow_user *user)
 		call_rcu(&user->rcu, free_user);
 }
 
-/* What a record counted stays in the sums of the namespace. */
-static void keep_sums(struct natflow_users *users, const struct natflow_user *user)
+/* A record gives way; its flows keep theirs. */
+static void forget(struct natflow_users *users, struct natflow_user *user,
+		   enum natflow_userinfo_why why)
 {
-	unsigned int dir;
-
-	for (dir = 0; dir < NATFLOW_USER_DIRS; dir++) {
-		struct natflow_user_sum sum = natflow_user_sum(user, dir);
-
-		atomic64_add(sum.packets, &users->gone.packets);
-		atomic64_add(sum.bytes, &users->gone.bytes);
-	}
-}
-
-static void unlink(struct natflow_users *users, struct natflow_user *user)
-{
-	lockdep_assert_held(&users->lock);
-	user->gone = true;
-	if (user->is_held)
-		natflow_holders_remove(users->zone[user->key.zone], &user->held);
-	rhashtable_remove_fast(&users->by_key, &user->node, by_key_params);
-	xa_erase_bh(&users->by_id, user->id);
-	users->count--;
-	keep_sums(users, user);
+	unlink(users, user);
+	user->why = why;
 	natflow_users_put(user);
-}
-
-/**
- * natflow_users_remove() - forget a record
- * @users: table
- * @user: record, found under RCU; its flows keep theirs
- *
- * Context: RCU read side or no packets any more.
- */
-void natflow_users_remove(struct natflow_users *users, struct natflow_user *user)
-{
-	spin_lock_bh(&users->lock);
-	if (!user->gone)
-		unlink(users, user);
-	spin_unlock_bh(&users->lock);
 }
 
 static struct natflow_held *victim_of(struct natflow_users *users, u8 zone)
@@ -184,7 +174,8 @@ static bool make_room(struct natflow_users *users, u8 zone)
 		held = victim_of(users, zone);
 		if (!held)
 			break;
-		unlink(users, container_of(held, struct natflow_user, held));
+		forget(users, container_of(held, struct natflow_user, held),
+		       NATFLOW_USERINFO_EVICTED);
 		users->evicted++;
 	}
 	return n || users->count < limit;
@@ -223,6 +214,7 @@ static bool link_user(struct natflow_users *users, struct natflow_user *user,
 	if (rhashtable_insert_fast(&users->by_key, &user->node, by_key_params))
 		goto err_id;
 	user->is_held = true;
+	user->serial = atomic64_inc_return(&users->nn->userlog->users);
 	users->count++;
 	return true;
 
@@ -240,6 +232,7 @@ static struct natflow_user *create(struct natflow_users *users,
 
 	if (!user)
 		return NULL;
+	user->users = users;
 	user->key = seen->key;
 	user->ifindex = seen->ifindex;
 	user->first = now();
@@ -286,7 +279,7 @@ static void hear(struct natflow_users *users, struct natflow_user *user,
 		natflow_holders_remove(holders, &user->held);
 		user->is_held = natflow_holders_add(holders, &user->held, &who);
 		if (!user->is_held)
-			unlink(users, user);
+			forget(users, user, NATFLOW_USERINFO_MEMORY);
 		else if (user->flows)
 			natflow_holders_move(holders, &user->held, 1);
 	}
@@ -500,7 +493,7 @@ static void forget_idle(struct natflow_users *users, struct natflow_user *user)
 {
 	spin_lock_bh(&users->lock);
 	if (!user->gone && !user->flows) {
-		unlink(users, user);
+		forget(users, user, NATFLOW_USERINFO_IDLE);
 		users->idle++;
 	}
 	spin_unlock_bh(&users->lock);

@@ -63,12 +63,16 @@ struct natflow_user {
 	struct rhash_head node;			/* natflow_users.by_key */
 	struct natflow_user_key key;
 	u32 id;					/* in natflow_users.by_id */
+	u64 serial;				/* never used again */
+	struct natflow_users *users;
 	refcount_t ref;				/* reachable: 1; each bound flow: 1 */
 	u32 flows;				/* bound and not ended; natflow_users.lock */
 	int ifindex;				/* where it was last seen */
 	u32 first, last;			/* seconds since boot */
+	u32 told;				/* the same: last event; racy by design */
 	u8 mac[ETH_ALEN];			/* zero: none; racy by design */
 	bool gone;				/* natflow_users.lock */
+	u8 why;					/* enum natflow_userinfo_why of @gone */
 	bool heard;				/* it has sent something; the same */
 	bool is_held;				/* @held is valid; the same */
 	struct {
@@ -99,7 +103,6 @@ struct natflow_users {
 	atomic64_t refused;			/* packets without a record: the table is full */
 	u64 evicted, idle;			/* records that gave way; that were idle; @lock */
 	u64 moved;				/* changes of MAC; racy by design */
-	struct natflow_user_traffic gone;	/* of records that are no more */
 };
 
 /* Who sent or receives a packet. */
@@ -121,7 +124,6 @@ struct natflow_user *natflow_users_see(struct natflow_users *users,
 bool natflow_users_bind(struct natflow_users *users, struct natflow_user *user);
 void natflow_users_unbind(struct natflow_users *users, struct natflow_user *user);
 void natflow_users_put(struct natflow_user *user);
-void natflow_users_remove(struct natflow_users *users, struct natflow_user *user);
 void natflow_users_age(struct natflow_users *users, u32 idle);
 struct natflow_user *natflow_users_from(struct natflow_users *users, unsigned long *id);
 size_t natflow_users_bytes(struct natflow_users *users);

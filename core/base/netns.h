@@ -24,6 +24,7 @@ struct ctl_table_header;
 struct mem_cgroup;
 struct natflow_access;
 struct natflow_table;
+struct natflow_userlog;
 struct natflow_zones;
 
 enum natflow_select {
@@ -157,6 +158,7 @@ struct natflow_net {
 	struct natflow_attached attached[NATFLOW_SLOTS];	/* features, by slot */
 	void *room[NATFLOW_SLOTS];		/* features' own state; each has its accessor */
 	struct natflow_access *access;	/* who may use the line: natflow_access.c */
+	struct natflow_userlog *userlog;	/* events of users: policy/userlog.c */
 	struct natflow_zones *zones;	/* NULL until the first line or question: policy/zone.c */
 
 	struct natflow_log *log;
