@@ -62,7 +62,7 @@ static void look_at(struct natflow_access *access, struct end *e, const struct s
 		e->status = natflow_access_judge(access, e->user);
 		e->rule = READ_ONCE(e->user->access.rule);
 		e->key = e->user->key;
-		memcpy(e->mac, e->user->mac, sizeof(e->mac));
+		memcpy(e->mac, natflow_user_mac(e->user), sizeof(e->mac));
 		return;
 	}
 	set_key(&e->key, skb, family, source);

@@ -101,22 +101,46 @@ static const void *target_of(const struct sk_buff *skb, u8 family)
 					(const void *)&ipv6_hdr(skb)->daddr;
 }
 
+/* One end of a packet. */
+struct end {
+	struct natflow_user *user;
+	struct natflow_mac *device;	/* that sent with the address of another, if it is known */
+	bool is_user;			/* one or the other, even if it has no record */
+};
+
+/* The device whose MAC a packet bears, and not its address. */
+static struct natflow_mac *bearer(struct natflow_net *nn, const struct natflow_user_seen *seen)
+{
+	struct natflow_mac_key key = { .zone = seen->key.zone };
+
+	if (!seen->mac)
+		return NULL;
+	memcpy(key.mac, seen->mac, sizeof(key.mac));
+	return natflow_macs_find(&room_of(nn)->users->macs, &key);
+}
+
 /* Who sent a packet that came in by @dev. */
-static struct natflow_user *sender(struct natflow_net *nn, const struct net_device *dev,
-				   const struct sk_buff *skb, u8 family)
+static struct end sender(struct natflow_net *nn, const struct net_device *dev,
+			 const struct sk_buff *skb, u8 family)
 {
 	struct natflow_user_seen seen = { .sends = true, .mac = natflow_segment_mac(skb) };
+	struct end e = { .user = see(nn, dev, source_of(skb, family), family, &seen) };
 
-	return see(nn, dev, source_of(skb, family), family, &seen);
+	if (seen.conflict)
+		e.device = bearer(nn, &seen);
+	e.is_user = e.user || seen.conflict;
+	return e;
 }
 
 /* Whom a packet that leaves by @dev is for. */
-static struct natflow_user *receiver(struct natflow_net *nn, const struct net_device *dev,
-				     const struct sk_buff *skb, u8 family)
+static struct end receiver(struct natflow_net *nn, const struct net_device *dev,
+			   const struct sk_buff *skb, u8 family)
 {
 	struct natflow_user_seen seen = { .sends = false };
+	struct end e = { .user = see(nn, dev, target_of(skb, family), family, &seen) };
 
-	return see(nn, dev, target_of(skb, family), family, &seen);
+	e.is_user = e.user;
+	return e;
 }
 
 static bool is_to_group(const struct sk_buff *skb, u8 family)
@@ -126,11 +150,14 @@ static bool is_to_group(const struct sk_buff *skb, u8 family)
 	return ipv4_is_multicast(ip_hdr(skb)->daddr) || skb->pkt_type == PACKET_BROADCAST;
 }
 
-static void count(struct natflow_user *user, enum natflow_user_far far, enum natflow_user_dir dir,
-		  struct natflow_wire wire)
+static void count(struct natflow_net *nn, struct end e, enum natflow_user_far far,
+		  enum natflow_user_dir dir, struct natflow_wire wire)
 {
-	if (user)
-		natflow_user_count(user, far, dir, wire.packets, wire.bytes);
+	if (e.user)
+		natflow_users_count(room_of(nn)->users, e.user, far, dir, wire.packets,
+				    wire.bytes);
+	else if (e.device)
+		natflow_mac_count(e.device, far, dir, wire.packets, wire.bytes);
 }
 
 /**
@@ -142,20 +169,21 @@ static void count(struct natflow_user *user, enum natflow_user_far far, enum nat
  * @source: the end that sent it
  *
  * Context: RCU read side, BH disabled.
- * Return: the record, made if there is room for it, or NULL: @dev does not lead to users.
+ * Return: the record, made if there is room for it, or NULL: @dev does not lead to users,
+ * or another device sends with the address.
  */
 struct natflow_user *natflow_user_at(struct natflow_net *nn, const struct sk_buff *skb, u8 family,
 				     const struct net_device *dev, bool source)
 {
-	return source ? sender(nn, dev, skb, family) : receiver(nn, dev, skb, family);
+	return (source ? sender(nn, dev, skb, family) : receiver(nn, dev, skb, family)).user;
 }
 
 /* -- packets of the stack */
 
 static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	struct natflow_user *from, *to;
 	struct natflow_net *nn = priv;
+	struct end from, to;
 	enum natflow_user_far far;
 
 	if (natflow_segment_bridged(skb) || is_to_group(skb, state->pf))
@@ -163,9 +191,9 @@ static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hoo
 	local_bh_disable();
 	from = sender(nn, state->in, skb, state->pf);
 	to = receiver(nn, state->out, skb, state->pf);
-	far = from && to ? NATFLOW_USER_LAN : NATFLOW_USER_WAN;
-	count(from, far, NATFLOW_USER_TX, natflow_wire_arrived(skb, state->pf));
-	count(to, far, NATFLOW_USER_RX, natflow_wire_leaving(skb, state->pf));
+	far = from.is_user && to.is_user ? NATFLOW_USER_LAN : NATFLOW_USER_WAN;
+	count(nn, from, far, NATFLOW_USER_TX, natflow_wire_arrived(skb, state->pf));
+	count(nn, to, far, NATFLOW_USER_RX, natflow_wire_leaving(skb, state->pf));
 	local_bh_enable();
 	return NF_ACCEPT;
 }
@@ -173,11 +201,11 @@ static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hoo
 static unsigned int receive(struct natflow_net *nn, struct sk_buff *skb,
 			    const struct nf_hook_state *state)
 {
-	struct natflow_user *from;
+	struct end from;
 
 	local_bh_disable();
 	from = sender(nn, state->in, skb, state->pf);
-	count(from, NATFLOW_USER_LAN, NATFLOW_USER_TX, natflow_wire_arrived(skb, state->pf));
+	count(nn, from, NATFLOW_USER_LAN, NATFLOW_USER_TX, natflow_wire_arrived(skb, state->pf));
 	local_bh_enable();
 	return NF_ACCEPT;
 }
@@ -210,7 +238,7 @@ static bool is_address_of(const struct net_device *dev, const struct sk_buff *sk
 
 static unsigned int local_out(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	struct natflow_user *to;
+	struct end to;
 
 	/* A packet that a device received is FORWARD's. */
 	if (skb->skb_iif) {
@@ -222,7 +250,8 @@ static unsigned int local_out(void *priv, struct sk_buff *skb, const struct nf_h
 		return NF_ACCEPT;
 	local_bh_disable();
 	to = receiver(priv, state->out, skb, state->pf);
-	count(to, NATFLOW_USER_LAN, NATFLOW_USER_RX, natflow_wire_leaving(skb, state->pf));
+	count(priv, to, NATFLOW_USER_LAN, NATFLOW_USER_RX,
+	      natflow_wire_leaving(skb, state->pf));
 	local_bh_enable();
 	return NF_ACCEPT;
 }
@@ -241,8 +270,8 @@ static u8 family_of(struct sk_buff *skb)
 /* From one port of a bridge to another. A flooded frame passes once for each port. */
 static unsigned int bridged(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	struct natflow_user *from, *to;
 	struct natflow_wire wire;
+	struct end from, to;
 	u8 family;
 
 	if (skb->pkt_type == PACKET_MULTICAST || skb->pkt_type == PACKET_BROADCAST)
@@ -257,8 +286,8 @@ static unsigned int bridged(void *priv, struct sk_buff *skb, const struct nf_hoo
 	wire = skb_is_gso(skb) || nf_bridge_info_exists(skb) ?
 		natflow_wire_arrived(skb, family) :
 		(struct natflow_wire){ .packets = 1, .bytes = skb->len };
-	count(from, NATFLOW_USER_LAN, NATFLOW_USER_TX, wire);
-	count(to, NATFLOW_USER_LAN, NATFLOW_USER_RX, wire);
+	count(priv, from, NATFLOW_USER_LAN, NATFLOW_USER_TX, wire);
+	count(priv, to, NATFLOW_USER_LAN, NATFLOW_USER_RX, wire);
 	local_bh_enable();
 	return NF_ACCEPT;
 }
@@ -315,11 +344,17 @@ static void fold(struct natflow_net *nn, struct natflow_flow *flow, unsigned int
 {
 	struct natflow_user *from = flow->user[d], *to = flow->user[!d];
 	enum natflow_user_far far = from && to ? NATFLOW_USER_LAN : NATFLOW_USER_WAN;
+	struct natflow_users *users = room_of(nn)->users;
 
-	if (from)
-		natflow_user_count(from, far, NATFLOW_USER_TX, f->wire_packets, f->wire_bytes);
+	if (from) {
+		natflow_users_count(users, from, far, NATFLOW_USER_TX, f->wire_packets,
+				    f->wire_bytes);
+		if (f->packets)
+			natflow_users_spoke(from);
+	}
 	if (to)
-		natflow_user_count(to, far, NATFLOW_USER_RX, f->wire_packets, f->wire_bytes);
+		natflow_users_count(users, to, far, NATFLOW_USER_RX, f->wire_packets,
+				    f->wire_bytes);
 }
 
 static void gone(struct natflow_net *nn, struct natflow_flow *flow)
@@ -339,9 +374,13 @@ static enum natflow_reason recheck(struct natflow_net *nn, struct natflow_flow *
 	enum natflow_reason reason = NATFLOW_OK;
 	unsigned int d;
 
-	for (d = 0; d < 2 && !reason; d++)
-		if (flow->user[d])
-			reason = natflow_access_recheck(nn, flow->user[d]);
+	for (d = 0; d < 2 && !reason; d++) {
+		struct natflow_user *user = flow->user[d];
+
+		if (user)
+			reason = READ_ONCE(user->disputed) ? NATFLOW_DISPUTED :
+				 natflow_access_recheck(nn, user);
+	}
 	return reason;
 }
 
@@ -458,11 +497,35 @@ static void review_zones(struct room *room)
 	room->zones = zones;
 }
 
+static bool is_settling(struct natflow_flow *flow, const void *unused)
+{
+	const struct natflow_user *user;
+	unsigned int d;
+
+	for (d = 0; d < 2; d++) {
+		user = flow->user[d];
+		if (user && READ_ONCE(user->disputed) == 1)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * While an address is disputed, recheck() keeps its flows off the fast path, where no MAC
+ * is compared. Whose they are is not known, so that none survives it.
+ */
+static void settle(struct room *room)
+{
+	if (room->users->ending)
+		natflow_flow_flush(room->nn, NATFLOW_END_DISPUTED, is_settling, NULL);
+}
+
 static void tick(struct work_struct *work)
 {
 	struct room *room = container_of(to_delayed_work(work), struct room, tick);
 
 	natflow_users_age(room->users, max_t(u32, IDLE, natflow_access_idle(room->nn)));
+	settle(room);
 	review_zones(room);
 	schedule_delayed_work(&room->tick, HZ);
 }

@@ -287,6 +287,7 @@ static const struct {
 	{ "natflow_flows", "self/net/natflow_flows" },
 	{ "natflow_log", "self/net/natflow_log" },
 	{ "natflow_users", "self/net/natflow_users" },
+	{ "natflow_devices", "self/net/natflow_devices" },
 #ifndef NATFLOW_WITHOUT_NAMES
 	{ "natflow_urls", "self/net/natflow_urls" },
 #endif

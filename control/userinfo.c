@@ -53,7 +53,7 @@ static int list_show(struct seq_file *m, void *v)
 		seq_printf(m, "%pI4", &user->key.addr.ip);
 	else
 		seq_printf(m, "%pI6", &user->key.addr.in6);
-	seq_printf(m, ",%pM,0x%x,0x%x,%u,%u", user->mac, READ_ONCE(user->access.type),
+	seq_printf(m, ",%pM,0x%x,0x%x,%u,%u", natflow_user_mac(user), READ_ONCE(user->access.type),
 		   READ_ONCE(user->access.status), READ_ONCE(user->access.rule),
 		   (u32)ktime_get_boottime_seconds() - READ_ONCE(user->last));
 	show_pair(m, natflow_user_sum(user, NATFLOW_USER_RX));

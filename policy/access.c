@@ -146,7 +146,7 @@ static void ask(struct natflow_access *access, const struct natflow_access_rules
 		dev_get_by_index_rcu(access->nn->net, READ_ONCE(user->ifindex));
 	struct natflow_site_client client;
 
-	describe(&client, access, &user->key, user->mac, dev ? dev->name : "");
+	describe(&client, access, &user->key, natflow_user_mac(user), dev ? dev->name : "");
 	note(access, rules, user, find(rules, &client, user->key.zone));
 }
 

@@ -127,7 +127,7 @@ static void read_who(struct natflow_user_record *r, struct natflow_net *nn,
 	r->family = user->key.family;
 	r->zone = user->key.zone;
 	memcpy(r->addr, &user->key.addr, sizeof(r->addr));
-	memcpy(r->mac, user->mac, sizeof(r->mac));
+	memcpy(r->mac, natflow_user_mac(user), sizeof(r->mac));
 	if (dev)
 		strscpy(r->dev, dev->name, sizeof(r->dev));
 	r->type = READ_ONCE(user->access.type);

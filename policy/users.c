@@ -8,6 +8,9 @@
 #include "event.h"
 #include "users.h"
 
+#define OWNED_SECONDS	2	/* so long must its owner be silent before an address moves */
+#define DISPUTED_SECONDS 3
+#define DEVICE_IDLE	86400	/* seconds; so long does a MAC without an address stay */
 #define SEEN_SECONDS	8	/* so long a record keeps its place among those that give way */
 #define SILENT_SECONDS	10	/* so long does one stay that never sent anything */
 #define MARK_SECONDS	4
@@ -29,8 +32,15 @@ static struct kmem_cache *cache;
  */
 int __init natflow_users_cache_init(void)
 {
+	int err = natflow_macs_cache_init();
+
+	if (err)
+		return err;
 	cache = kmem_cache_create("natflow_user", sizeof(struct natflow_user), 0, 0, NULL);
-	return cache ? 0 : -ENOMEM;
+	if (cache)
+		return 0;
+	natflow_macs_cache_exit();
+	return -ENOMEM;
 }
 
 /**
@@ -39,6 +49,7 @@ int __init natflow_users_cache_init(void)
 void natflow_users_cache_exit(void)
 {
 	kmem_cache_destroy(cache);
+	natflow_macs_cache_exit();
 }
 
 static u32 now(void)
@@ -56,21 +67,51 @@ static u32 now(void)
  */
 int natflow_users_init(struct natflow_users *users, struct natflow_net *nn)
 {
+	int err = natflow_macs_init(&users->macs);
+
+	if (err)
+		return err;
 	xa_init_flags(&users->by_id, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	spin_lock_init(&users->lock);
 	users->nn = nn;
-	return rhashtable_init(&users->by_key, &by_key_params);
+	err = rhashtable_init(&users->by_key, &by_key_params);
+	if (err)
+		natflow_macs_exit(&users->macs);
+	return err;
 }
 
-static void unlink(struct natflow_users *users, struct natflow_user *user)
+static struct natflow_mac *owner_of(const struct natflow_user *user)
 {
+	return rcu_dereference_check(user->owner, true);
+}
+
+/* Where it waits. It is there since the first user of the zone. */
+static struct natflow_mac *place_of(struct natflow_users *users, const struct natflow_user *user)
+{
+	return owner_of(user) ?: natflow_macs_unknown(&users->macs, user->key.zone);
+}
+
+static void unlink(struct natflow_users *users, struct natflow_user *user, bool keep_device)
+{
+	struct natflow_mac *owner = owner_of(user);
+
 	lockdep_assert_held(&users->lock);
 	user->gone = true;
-	if (user->is_held)
-		natflow_holders_remove(users->zone[user->key.zone], &user->held);
+	natflow_macs_resume(&users->macs, place_of(users, user), &user->wait);
+	if (owner)
+		natflow_macs_leave(&users->macs, owner, keep_device);
 	rhashtable_remove_fast(&users->by_key, &user->node, by_key_params);
 	xa_erase_bh(&users->by_id, user->id);
 	users->count--;
+}
+
+static void free_now(struct natflow_user *user)
+{
+	struct natflow_mac *owner = owner_of(user);
+
+	if (owner)
+		natflow_mac_put(owner);
+	kmem_cache_free(cache, user);
 }
 
 /**
@@ -83,18 +124,16 @@ void natflow_users_exit(struct natflow_users *users)
 {
 	struct natflow_user *user;
 	unsigned long id = 0;
-	unsigned int i;
 
 	while ((user = natflow_users_from(users, &id))) {
 		spin_lock_bh(&users->lock);
-		unlink(users, user);
+		unlink(users, user, false);
 		spin_unlock_bh(&users->lock);
-		kmem_cache_free(cache, user);
+		free_now(user);
 	}
 	rhashtable_destroy(&users->by_key);
 	xa_destroy(&users->by_id);
-	for (i = 0; i < NATFLOW_ZONES; i++)
-		kfree(users->zone[i]);
+	natflow_macs_exit(&users->macs);
 }
 
 /**
@@ -119,7 +158,7 @@ static void free_user(struct rcu_head *rcu)
 	local_bh_disable();
 	natflow_userlog_last(user->users->nn, user, user->why);
 	local_bh_enable();
-	kmem_cache_free(cache, user);
+	free_now(user);
 }
 
 /**
@@ -136,92 +175,83 @@ void natflow_users_put(struct natflow_user *user)
 
 /* A record gives way; its flows keep theirs. */
 static void forget(struct natflow_users *users, struct natflow_user *user,
-		   enum natflow_userinfo_why why)
+		   enum natflow_userinfo_why why, bool keep_device)
 {
-	unlink(users, user);
+	unlink(users, user, keep_device);
 	user->why = why;
 	natflow_users_put(user);
-}
-
-static struct natflow_held *victim_of(struct natflow_users *users, u8 zone)
-{
-	u32 most = 0;
-	unsigned int i;
-
-	if (users->zone[zone]->lot[0].count)
-		return natflow_holders_victim(users->zone[zone], 0);
-	for (i = 0; i < NATFLOW_ZONES; i++) {
-		if (users->zone[i] && users->zone[i]->lot[0].count > most) {
-			most = users->zone[i]->lot[0].count;
-			zone = i;
-		}
-	}
-	return most ? natflow_holders_victim(users->zone[zone], 0) : NULL;
 }
 
 /* Return: false if there is no room. After user_limit= was lowered, two give way to one. */
 static bool make_room(struct natflow_users *users, u8 zone)
 {
 	const u32 limit = READ_ONCE(users->nn->config.user_limit);
-	struct natflow_held *held;
+	struct list_head *victim;
 	unsigned int n;
 
-	if (!users->zone[zone])
-		users->zone[zone] = kzalloc(sizeof(*users->zone[zone]), NATFLOW_GFP_PACKET);
-	if (!users->zone[zone])
-		return false;
 	for (n = 0; n < 2 && users->count >= limit; n++) {
-		held = victim_of(users, zone);
-		if (!held)
+		victim = natflow_macs_victim(&users->macs, zone);
+		if (!victim)
 			break;
-		forget(users, container_of(held, struct natflow_user, held),
-		       NATFLOW_USERINFO_EVICTED);
+		/* A flood of forged MACs leaves none of them. */
+		forget(users, container_of(victim, struct natflow_user, wait),
+		       NATFLOW_USERINFO_EVICTED, false);
 		users->evicted++;
 	}
 	return n || users->count < limit;
 }
 
-/* By MAC and by device: sources are easily forged. */
-static void sharer_of(struct natflow_sharer *who, const struct natflow_user_seen *seen)
+/* The device of who sends. A reference is taken. Return: NULL without memory. */
+static struct natflow_mac *join(struct natflow_users *users, const struct natflow_user *user,
+				const struct natflow_user_seen *seen)
 {
-	static const u8 none[ETH_ALEN];
-	u8 mac[16] = { 0 };
-	char dev[IFNAMSIZ];
+	struct natflow_mac_key key = { .zone = user->key.zone };
 
-	if (seen->mac)
-		memcpy(mac, seen->mac, ETH_ALEN);
-	snprintf(dev, sizeof(dev), "%d", seen->ifindex);
-	natflow_sharer_set(who, NFPROTO_IPV6, mac, none, dev);
+	if (seen->mac) {
+		memcpy(key.mac, seen->mac, ETH_ALEN);
+	} else {
+		key.kind = NATFLOW_MAC_NONE;
+		memcpy(key.mac, &user->id, sizeof(user->id));
+	}
+	return natflow_macs_join(&users->macs, &key, seen->ifindex,
+				 READ_ONCE(users->nn->config.user_limit));
 }
 
 /* Make the record reachable. Return: false if there is no room. */
 static bool link_user(struct natflow_users *users, struct natflow_user *user,
 		      const struct natflow_user_seen *seen)
 {
-	struct natflow_sharer who;
+	struct natflow_mac *owner = NULL;
 	int err;
 
 	lockdep_assert_held(&users->lock);
-	if (!make_room(users, user->key.zone))
-		return false;
-	sharer_of(&who, seen);
-	if (!natflow_holders_add(users->zone[user->key.zone], &user->held, &who))
+	if (!natflow_macs_unknown(&users->macs, user->key.zone) ||
+	    !make_room(users, user->key.zone))
 		return false;
 	err = xa_alloc_cyclic_bh(&users->by_id, &user->id, user, xa_limit_31b, &users->next_id,
 				 NATFLOW_GFP_PACKET);
 	if (err < 0)
-		goto err_holders;
+		return false;
+	if (seen->sends) {
+		owner = join(users, user, seen);
+		if (!owner)
+			goto err_id;
+		rcu_assign_pointer(user->owner, owner);
+	}
 	if (rhashtable_insert_fast(&users->by_key, &user->node, by_key_params))
-		goto err_id;
-	user->is_held = true;
+		goto err_owner;
+	natflow_macs_wait(&users->macs, place_of(users, user), &user->wait);
 	user->serial = atomic64_inc_return(&users->nn->userlog->users);
 	users->count++;
 	return true;
 
+err_owner:
+	if (owner) {
+		natflow_macs_leave(&users->macs, owner, false);
+		natflow_mac_put(owner);
+	}
 err_id:
 	xa_erase_bh(&users->by_id, user->id);
-err_holders:
-	natflow_holders_remove(users->zone[user->key.zone], &user->held);
 	return false;
 }
 
@@ -237,10 +267,9 @@ static struct natflow_user *create(struct natflow_users *users,
 	user->ifindex = seen->ifindex;
 	user->first = now();
 	user->last = user->first;
+	user->spoke = user->first;
 	user->access.rule = NATFLOW_AUTH_NO_RULE;
-	user->heard = seen->sends;
-	if (seen->mac)
-		memcpy(user->mac, seen->mac, ETH_ALEN);
+	INIT_LIST_HEAD(&user->wait);
 	refcount_set(&user->ref, 1);
 	spin_lock_bh(&users->lock);
 	other = natflow_users_find(users, &seen->key);
@@ -257,33 +286,110 @@ static struct natflow_user *create(struct natflow_users *users,
 static void renew(struct natflow_users *users, struct natflow_user *user)
 {
 	spin_lock_bh(&users->lock);
-	if (!user->gone && !user->held.lot)
-		natflow_holders_move(users->zone[user->key.zone], &user->held, 0);
+	if (!user->gone && !list_empty(&user->wait))
+		natflow_macs_wait(&users->macs, place_of(users, user), &user->wait);
 	spin_unlock_bh(&users->lock);
 }
 
 /*
- * The first packet of an address that others have sent to: now its MAC is known. If
- * there is no memory for that, the next packet makes a new record.
+ * What an address received before it sent anything is its device's, too. While it has no
+ * owner, packets are counted under the lock: see natflow_users_count().
  */
-static void hear(struct natflow_users *users, struct natflow_user *user,
+static void hand_over(const struct natflow_user *user, struct natflow_mac *owner)
+{
+	unsigned int far, dir;
+
+	for (far = 0; far < NATFLOW_USER_FARS; far++)
+		for (dir = 0; dir < NATFLOW_USER_DIRS; dir++)
+			natflow_mac_count(owner, far, dir,
+					  atomic64_read(&user->traffic[far][dir].packets),
+					  atomic64_read(&user->traffic[far][dir].bytes));
+}
+
+/* The address is of another device from here on. Return: false without memory. */
+static bool move(struct natflow_users *users, struct natflow_user *user,
 		 const struct natflow_user_seen *seen)
 {
-	struct natflow_holders *holders = users->zone[user->key.zone];
-	struct natflow_sharer who;
+	const struct natflow_user_news news = {
+		.kind = NATFLOW_USERINFO_MOVE, .mac = natflow_user_mac(user),
+	};
+	struct mem_cgroup *before = natflow_charge_begin(users->nn);
+	struct natflow_mac *owner = join(users, user, seen), *old = owner_of(user);
+	const bool waits = !list_empty(&user->wait);
 
-	sharer_of(&who, seen);
+	natflow_charge_end(before);
+	if (!owner)
+		return false;
+	natflow_macs_resume(&users->macs, place_of(users, user), &user->wait);
+	if (!old)
+		hand_over(user, owner);
+	rcu_assign_pointer(user->owner, owner);
+	if (waits)
+		natflow_macs_wait(&users->macs, owner, &user->wait);
+	WRITE_ONCE(user->spoke, now());
+	WRITE_ONCE(user->access.edition, 0);	/* sets may know the MAC */
+	if (old) {
+		users->moved++;
+		natflow_user_event(users->nn, user, &news);
+		natflow_macs_leave(&users->macs, old, true);
+		natflow_mac_put(old);
+	}
+	return true;
+}
+
+static bool is_owner(const struct natflow_user *user, const u8 *mac)
+{
+	const struct natflow_mac *owner = owner_of(user);
+
+	/* Some packets do not show it. */
+	return owner && (!mac || (owner->key.kind == NATFLOW_MAC_FRAME &&
+				  ether_addr_equal(owner->key.mac, mac)));
+}
+
+static void dispute(struct natflow_users *users, struct natflow_user *user, const u8 *mac)
+{
+	const struct natflow_user_news news = { .kind = NATFLOW_USERINFO_CONFLICT, .mac = mac };
+	const bool begins = !user->disputed;
+
+	users->conflicts++;
+	WRITE_ONCE(user->disputed, DISPUTED_SECONDS);
+	if (begins)
+		natflow_user_event(users->nn, user, &news);
+}
+
+/* Another than the owner sends. Return: the record if the address is the sender's now. */
+static noinline struct natflow_user *claim(struct natflow_users *users,
+					   struct natflow_user *user,
+					   struct natflow_user_seen *seen)
+{
+	bool ok = true;
+
 	spin_lock_bh(&users->lock);
-	if (!user->gone && !user->heard) {
-		WRITE_ONCE(user->heard, true);
-		natflow_holders_remove(holders, &user->held);
-		user->is_held = natflow_holders_add(holders, &user->held, &who);
-		if (!user->is_held)
-			forget(users, user, NATFLOW_USERINFO_MEMORY);
-		else if (user->flows)
-			natflow_holders_move(holders, &user->held, 1);
+	if (!user->gone && !is_owner(user, seen->mac)) {
+		if (owner_of(user) && now() - READ_ONCE(user->spoke) <= OWNED_SECONDS) {
+			dispute(users, user, seen->mac);
+			seen->conflict = true;
+			ok = false;
+		} else {
+			ok = move(users, user, seen);
+		}
 	}
 	spin_unlock_bh(&users->lock);
+	return ok ? user : NULL;
+}
+
+/**
+ * natflow_users_spoke() - the owner of an address has sent something
+ * @user: record
+ *
+ * Context: RCU read side.
+ */
+void natflow_users_spoke(struct natflow_user *user)
+{
+	const u32 second = now();
+
+	if (READ_ONCE(user->spoke) != second)
+		WRITE_ONCE(user->spoke, second);
 }
 
 /**
@@ -292,10 +398,11 @@ static void hear(struct natflow_users *users, struct natflow_user *user,
  * @seen: who, and where; the table's namespace pays for a new record
  *
  * Context: RCU read side, BH disabled; the result is valid as long as the former.
- * Return: NULL if there is no room; this is counted.
+ * Return: NULL if there is no room, or if the address is another MAC's (@seen->conflict);
+ * both are counted.
  */
 struct natflow_user *natflow_users_see(struct natflow_users *users,
-				       const struct natflow_user_seen *seen)
+				       struct natflow_user_seen *seen)
 {
 	struct natflow_user *user = natflow_users_find(users, &seen->key);
 	const u32 second = now();
@@ -309,22 +416,72 @@ struct natflow_user *natflow_users_see(struct natflow_users *users,
 			atomic64_inc(&users->refused);
 		return user;
 	}
+	if (seen->sends && unlikely(!is_owner(user, seen->mac)))
+		user = claim(users, user, seen);
+	if (!user)
+		return NULL;
 	if (READ_ONCE(user->last) != second) {
 		if (second - READ_ONCE(user->last) >= SEEN_SECONDS)
 			renew(users, user);
 		WRITE_ONCE(user->last, second);
 	}
-	if (seen->sends && !READ_ONCE(user->heard))
-		hear(users, user, seen);
+	if (seen->sends)
+		natflow_users_spoke(user);
 	if (READ_ONCE(user->ifindex) != seen->ifindex)
 		WRITE_ONCE(user->ifindex, seen->ifindex);
-	if (seen->mac && !ether_addr_equal(user->mac, seen->mac)) {
-		if (!is_zero_ether_addr(user->mac))
-			users->moved++;
-		memcpy(user->mac, seen->mac, ETH_ALEN);
-		WRITE_ONCE(user->access.edition, 0);	/* sets may know the MAC */
-	}
 	return user;
+}
+
+static void count_one(struct natflow_user_traffic *traffic, u64 packets, u64 bytes)
+{
+	atomic64_add(packets, &traffic->packets);
+	atomic64_add(bytes, &traffic->bytes);
+}
+
+/**
+ * natflow_users_count() - a user sent or received packets, and so did its device
+ * @users: table
+ * @user: record
+ * @far: where the other end is
+ * @dir: direction
+ * @packets: on the wire
+ * @bytes: from the IP header on
+ *
+ * Context: RCU read side, BH disabled.
+ */
+void natflow_users_count(struct natflow_users *users, struct natflow_user *user,
+			 enum natflow_user_far far, enum natflow_user_dir dir, u64 packets,
+			 u64 bytes)
+{
+	struct natflow_mac *owner = rcu_dereference(user->owner);
+
+	if (owner) {
+		natflow_mac_count(owner, far, dir, packets, bytes);
+		count_one(&user->traffic[far][dir], packets, bytes);
+		return;
+	}
+	/* Rare: nobody has heard of it. See hand_over(). */
+	spin_lock(&users->lock);
+	owner = owner_of(user);
+	count_one(&user->traffic[far][dir], packets, bytes);
+	if (owner)
+		natflow_mac_count(owner, far, dir, packets, bytes);
+	spin_unlock(&users->lock);
+}
+
+/**
+ * natflow_user_mac() - the MAC of a user
+ * @user: record
+ *
+ * Context: RCU read side, which is also how long the result is valid.
+ * Return: 6 bytes; zero if it has none or never sent anything.
+ */
+const u8 *natflow_user_mac(const struct natflow_user *user)
+{
+	static const u8 none[ETH_ALEN];
+	const struct natflow_mac *owner = owner_of(user);
+
+	return owner && owner->key.kind == NATFLOW_MAC_FRAME ? owner->key.mac : none;
 }
 
 /**
@@ -345,7 +502,7 @@ bool natflow_users_bind(struct natflow_users *users, struct natflow_user *user)
 	if (ok) {
 		refcount_inc(&user->ref);
 		if (!user->flows++)
-			natflow_holders_move(users->zone[user->key.zone], &user->held, 1);
+			natflow_macs_resume(&users->macs, place_of(users, user), &user->wait);
 	}
 	spin_unlock(&users->lock);
 	return ok;
@@ -362,7 +519,7 @@ void natflow_users_unbind(struct natflow_users *users, struct natflow_user *user
 {
 	spin_lock(&users->lock);
 	if (!--user->flows && !user->gone)
-		natflow_holders_move(users->zone[user->key.zone], &user->held, 0);
+		natflow_macs_wait(&users->macs, place_of(users, user), &user->wait);
 	spin_unlock(&users->lock);
 }
 
@@ -380,14 +537,15 @@ struct natflow_user *natflow_users_from(struct natflow_users *users, unsigned lo
 }
 
 /**
- * natflow_users_bytes() - memory of all records, the hash not included
+ * natflow_users_bytes() - memory of all records and devices, hashes not included
  * @users: table
  *
  * Context: any.
  */
 size_t natflow_users_bytes(struct natflow_users *users)
 {
-	return READ_ONCE(users->count) * sizeof(struct natflow_user);
+	return READ_ONCE(users->count) * sizeof(struct natflow_user) +
+	       READ_ONCE(users->macs.count) * sizeof(struct natflow_mac);
 }
 
 /**
@@ -460,6 +618,15 @@ struct natflow_user_sum natflow_user_long_rate(const struct natflow_users *users
 	return sum;
 }
 
+static void touch(struct natflow_user *user)
+{
+	struct natflow_mac *owner = rcu_dereference(user->owner);
+
+	WRITE_ONCE(user->last, now());
+	if (owner)
+		WRITE_ONCE(owner->last, now());
+}
+
 /* A second has passed. */
 static void measure(const struct natflow_users *users, struct natflow_user *user)
 {
@@ -479,24 +646,37 @@ static void measure(const struct natflow_users *users, struct natflow_user *user
 		WRITE_ONCE(mark->bytes[dir], units + (first ? 0 : mark->bytes[dir]));
 		WRITE_ONCE(mark->packets[dir], packets + (first ? 0 : mark->packets[dir]));
 		if (packets)
-			WRITE_ONCE(user->last, now());
+			touch(user);
 	}
 }
 
 static bool is_idle(const struct natflow_user *user, u32 idle)
 {
 	return !READ_ONCE(user->flows) &&
-	       now() - READ_ONCE(user->last) > (READ_ONCE(user->heard) ? idle : SILENT_SECONDS);
+	       now() - READ_ONCE(user->last) >
+		       (rcu_access_pointer(user->owner) ? idle : SILENT_SECONDS);
 }
 
 static void forget_idle(struct natflow_users *users, struct natflow_user *user)
 {
 	spin_lock_bh(&users->lock);
 	if (!user->gone && !user->flows) {
-		forget(users, user, NATFLOW_USERINFO_IDLE);
+		forget(users, user, NATFLOW_USERINFO_IDLE, true);
 		users->idle++;
 	}
 	spin_unlock_bh(&users->lock);
+}
+
+/* Return: is it disputed for the last second? */
+static bool settle(struct natflow_users *users, struct natflow_user *user)
+{
+	if (likely(!READ_ONCE(user->disputed)))
+		return false;
+	spin_lock_bh(&users->lock);
+	if (user->disputed)
+		WRITE_ONCE(user->disputed, user->disputed - 1);
+	spin_unlock_bh(&users->lock);
+	return READ_ONCE(user->disputed) == 1;
 }
 
 /**
@@ -511,11 +691,13 @@ void natflow_users_age(struct natflow_users *users, u32 idle)
 	struct natflow_user *user;
 	unsigned long id = 0;
 	unsigned int n = 0;
+	bool ending = false;
 
 	WRITE_ONCE(users->second, users->second + 1);
 	rcu_read_lock();
 	for (; (user = natflow_users_from(users, &id)); id++) {
 		measure(users, user);
+		ending |= settle(users, user);
 		if (is_idle(user, idle))
 			forget_idle(users, user);
 		if (++n % 512)
@@ -525,4 +707,8 @@ void natflow_users_age(struct natflow_users *users, u32 idle)
 		rcu_read_lock();
 	}
 	rcu_read_unlock();
+	spin_lock_bh(&users->lock);
+	natflow_macs_age(&users->macs, DEVICE_IDLE);
+	spin_unlock_bh(&users->lock);
+	users->ending = ending;
 }

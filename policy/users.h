@@ -4,47 +4,27 @@
  *
  * A record is reachable until it gives way. Flows hold references beyond that, so that
  * no byte of theirs is counted to somebody else. A record with live flows never gives
- * way. In a full table the record that was not seen for longest gives way, of the MAC
- * that has most of them, or of the device if it has more than three times as many, in
- * the zone of the newcomer; if that zone has none, of the zone that has most.
+ * way. In a full table the record that was not seen for longest gives way, of a MAC
+ * with most of them, or of the port if it has more than three times as many, in the zone
+ * of the newcomer; if that zone has none, of the zone that has most.
+ *
+ * The owner of an address is the MAC that sends with it. Packets of another MAC are
+ * nobody's until the owner was silent for some seconds; then the address has moved.
  */
 #ifndef _NATFLOW_POLICY_USERS_H
 #define _NATFLOW_POLICY_USERS_H
 
-#include <linux/if_ether.h>
 #include <linux/netfilter.h>
-#include <linux/refcount.h>
-#include <linux/rhashtable.h>
-#include <linux/xarray.h>
-#include "../core/base/holder.h"
 #include "../core/base/netns.h"
+#include "macs.h"
 
 struct seq_file;
 
-#define NATFLOW_ZONES		128
 #define NATFLOW_USER_MARKS	3	/* of 4 seconds each: two are full, one is being filled */
-
-/* As natflow's users know them: RX is what the user receives. */
-enum natflow_user_dir {
-	NATFLOW_USER_RX,
-	NATFLOW_USER_TX,
-	NATFLOW_USER_DIRS
-};
-
-/* The other end of the traffic. */
-enum natflow_user_far {
-	NATFLOW_USER_WAN,
-	NATFLOW_USER_LAN,	/* another user, or this host */
-	NATFLOW_USER_FARS
-};
 
 /* Packets and L3 bytes of the wire. */
 struct natflow_user_sum {
 	u64 packets, bytes;
-};
-
-struct natflow_user_traffic {
-	atomic64_t packets, bytes;
 };
 
 struct natflow_user_key {
@@ -70,23 +50,23 @@ struct natflow_user {
 	int ifindex;				/* where it was last seen */
 	u32 first, last;			/* seconds since boot */
 	u32 told;				/* the same: last event; racy by design */
-	u8 mac[ETH_ALEN];			/* zero: none; racy by design */
-	bool gone;				/* natflow_users.lock */
-	u8 why;					/* enum natflow_userinfo_why of @gone */
-	bool heard;				/* it has sent something; the same */
-	bool is_held;				/* @held is valid; the same */
+	u32 spoke;				/* the same: when its owner last sent something */
 	struct {
 		u8 type, status;
 		bool given;			/* @status was set by hand */
 		u16 rule;
 		u32 edition, judged;		/* of the rules; seconds since boot */
 	} access;				/* policy/access.c */
+	bool gone;				/* natflow_users.lock */
+	u8 why;					/* enum natflow_userinfo_why of @gone */
+	u8 disputed;				/* seconds since another MAC sent; counts down */
+	struct natflow_mac __rcu *owner;	/* NULL: it never sent; natflow_users.lock */
 	struct natflow_user_traffic traffic[NATFLOW_USER_FARS][NATFLOW_USER_DIRS];
 	struct natflow_user_traffic dropped;	/* by natflow's rules, in both directions */
 	/* Only the tick writes these. */
 	struct natflow_user_rate before, rate, mark[NATFLOW_USER_MARKS];
 	union {
-		struct natflow_held held;	/* until @gone; lot 0: without live flows */
+		struct list_head wait;		/* until @gone; without live flows: of the owner */
 		struct rcu_head rcu;
 	};
 };
@@ -94,15 +74,17 @@ struct natflow_user {
 struct natflow_users {
 	struct natflow_net *nn;
 	struct rhashtable by_key;
+	struct natflow_macs macs;
 	struct xarray by_id;			/* in the order of a listing */
-	spinlock_t lock;			/* which records are reachable; holders */
-	struct natflow_holders *zone[NATFLOW_ZONES];	/* NULL: it had no user yet */
+	spinlock_t lock;			/* which records are reachable; owners; @macs */
 	u32 count;				/* @lock */
 	u32 next_id;
 	unsigned int second;			/* of the last natflow_users_age() */
 	atomic64_t refused;			/* packets without a record: the table is full */
 	u64 evicted, idle;			/* records that gave way; that were idle; @lock */
-	u64 moved;				/* changes of MAC; racy by design */
+	u64 moved;				/* changes of owner; @lock */
+	u64 conflicts;				/* packets of others than the owner; @lock */
+	bool ending;				/* records are disputed for the last second */
 };
 
 /* Who sent or receives a packet. */
@@ -111,6 +93,7 @@ struct natflow_user_seen {
 	int ifindex;
 	bool sends;
 	const u8 *mac;			/* NULL: not known from this packet */
+	bool conflict;			/* result: the address is another MAC's */
 };
 
 int natflow_users_cache_init(void);
@@ -120,7 +103,7 @@ void natflow_users_exit(struct natflow_users *users);
 struct natflow_user *natflow_users_find(struct natflow_users *users,
 					const struct natflow_user_key *key);
 struct natflow_user *natflow_users_see(struct natflow_users *users,
-				       const struct natflow_user_seen *seen);
+				       struct natflow_user_seen *seen);
 bool natflow_users_bind(struct natflow_users *users, struct natflow_user *user);
 void natflow_users_unbind(struct natflow_users *users, struct natflow_user *user);
 void natflow_users_put(struct natflow_user *user);
@@ -128,13 +111,11 @@ void natflow_users_age(struct natflow_users *users, u32 idle);
 struct natflow_user *natflow_users_from(struct natflow_users *users, unsigned long *id);
 size_t natflow_users_bytes(struct natflow_users *users);
 
-static inline void natflow_user_count(struct natflow_user *user, enum natflow_user_far far,
-				      enum natflow_user_dir dir, u64 packets, u64 bytes)
-{
-	atomic64_add(packets, &user->traffic[far][dir].packets);
-	atomic64_add(bytes, &user->traffic[far][dir].bytes);
-}
-
+void natflow_users_spoke(struct natflow_user *user);
+void natflow_users_count(struct natflow_users *users, struct natflow_user *user,
+			 enum natflow_user_far far, enum natflow_user_dir dir, u64 packets,
+			 u64 bytes);
+const u8 *natflow_user_mac(const struct natflow_user *user);
 struct natflow_user_sum natflow_user_sum(const struct natflow_user *user,
 					 enum natflow_user_dir dir);
 struct natflow_user_sum natflow_user_short_rate(const struct natflow_user *user,

@@ -100,7 +100,7 @@ MUTANTS = (
     ("policy/acl.c", "\t\tif (ret > 0)\n\t\t\treturn true;", "", "hostacl.sets_v4"),
     ("policy/portal.c", "\tif (p->sent != forth)\n\t\treturn false;\n", "", "portal.refused_v4"),
     ("policy/portal.c", "\tif (s->ack != cookie + 1 || !is_request(s))", "\tif (!is_request(s))", "portal.redirect_v4"),
-    ("natflow_user.c", "reason = natflow_access_recheck(nn, flow->user[d]);", "reason = NATFLOW_OK;", "portal.rules_change_v4"),
+    ("natflow_user.c", "natflow_access_recheck(nn, user);", "NATFLOW_OK;", "portal.rules_change_v4"),
     ("names/record.c", "skip && natflow_sources_match(", "skip && !natflow_sources_match(", "records.skipped_v4"),
     ("names/hints.c", "!memcmp(&link->key, key, sizeof(*key))", "memcmp(&link->key, key, sizeof(*key))", "dns.hints_v4"),
     ("core/learn.c", "\tif (c->deferred)", "\tif (c->deferred && !c->nn)", "learn.deferred_v4"),

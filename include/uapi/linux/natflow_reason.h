@@ -61,6 +61,7 @@
 	X(refuse, CT_STATE, "conntrack-state", "the conntrack left ESTABLISHED, got a helper or was offloaded") \
 	X(refuse, TCP_WINDOW, "tcp-window", "not in the TCP window, or it closes the window: conntrack decides") \
 	X(refuse, ACCESS, "access", "its user may not use the line any more") \
+	X(refuse, DISPUTED, "address-disputed", "another MAC sends with the address of its user") \
 	X(learn, LEARN_DEFERRED, "deferred", "it waited in a queue; its route may be older than the route generation") \
 	X(learn, LEARN_NO_CONNTRACK, "no-conntrack", "no conntrack (untracked), or a template") \
 	X(learn, LEARN_PROTOCOL, "protocol", "neither TCP nor UDP") \
@@ -111,6 +112,7 @@
 	X(end, END_CT_STATE, "conntrack-state", "the conntrack left ESTABLISHED, got a helper or was offloaded") \
 	X(end, END_KICK, "kick", "its user was kicked") \
 	X(end, END_ACCESS, "access", "its user may not use the line any more") \
+	X(end, END_DISPUTED, "address-disputed", "another MAC sent with the address of its user") \
 	X(name, NAME_KNOWN, "named", "the client sent a name") \
 	X(name, NAME_NONE, "no-name", "the protocol or the client sends no name") \
 	X(name, NAME_BUDGET, "budget", "no name within the allowed packets, bytes and seconds") \
