@@ -5,11 +5,13 @@
 #include <linux/seq_file.h>
 #include <linux/timekeeping.h>
 #include "../lib/text/original.h"
+#include "../lib/text/put.h"
 #include "../lib/text/settings.h"
 #include "../natflow_access.h"
 #include "../natflow_user.h"
 #include "../policy/access.h"
 #include "ctl.h"
+#include "row.h"
 #include "verb.h"
 
 /* -- the lines */
@@ -37,30 +39,46 @@ static void list_stop(struct seq_file *m, void *v)
 	natflow_ctl_leave(m);
 }
 
-static void show_pair(struct seq_file *m, struct natflow_user_sum sum)
+static char *put_pair(char *at, struct natflow_user_sum sum)
 {
-	seq_printf(m, ",%llu:%llu", sum.packets, sum.bytes);
+	return natflow_put_number(natflow_put_number(at, ",", sum.packets), ":", sum.bytes);
+}
+
+static char *put_hex(char *at, u8 n)
+{
+	at = natflow_put_text(at, ",0x");
+	*at = hex_asc_lo(n);
+	return at + 1;
+}
+
+static char *put_row(char *at, const struct natflow_net *nn, const struct natflow_user *user)
+{
+	const struct natflow_users *users = natflow_user_table(nn);
+	const struct net_device *dev = dev_get_by_index_rcu(nn->net, READ_ONCE(user->ifindex));
+
+	at = natflow_put_long_address(at, user->key.family, user->key.addr.in6.s6_addr);
+	at = natflow_put_mac(natflow_put_text(at, ","), natflow_user_mac(user));
+	at = put_hex(at, READ_ONCE(user->access.type));
+	at = put_hex(at, READ_ONCE(user->access.status));
+	at = natflow_put_number(at, ",", READ_ONCE(user->access.rule));
+	at = natflow_put_number(at, ",",
+				(u32)ktime_get_boottime_seconds() - READ_ONCE(user->last));
+	at = put_pair(at, natflow_user_sum(user, NATFLOW_USER_RX));
+	at = put_pair(at, natflow_user_sum(user, NATFLOW_USER_TX));
+	at = put_pair(at, natflow_user_long_rate(users, user, NATFLOW_USER_RX));
+	at = put_pair(at, natflow_user_long_rate(users, user, NATFLOW_USER_TX));
+	at = natflow_put_text(at, ",");
+	if (dev)
+		at += strscpy(at, dev->name, IFNAMSIZ);
+	return natflow_put_text(at, "\n");
 }
 
 static int list_show(struct seq_file *m, void *v)
 {
-	const struct natflow_users *users = natflow_user_table(natflow_ctl_net(m));
-	const struct natflow_user *user = v;
-	const struct net_device *dev =
-		dev_get_by_index_rcu(natflow_ctl_net(m)->net, READ_ONCE(user->ifindex));
+	char *row = natflow_row_begin(m);
 
-	if (user->key.family == NFPROTO_IPV4)
-		seq_printf(m, "%pI4", &user->key.addr.ip);
-	else
-		seq_printf(m, "%pI6", &user->key.addr.in6);
-	seq_printf(m, ",%pM,0x%x,0x%x,%u,%u", natflow_user_mac(user), READ_ONCE(user->access.type),
-		   READ_ONCE(user->access.status), READ_ONCE(user->access.rule),
-		   (u32)ktime_get_boottime_seconds() - READ_ONCE(user->last));
-	show_pair(m, natflow_user_sum(user, NATFLOW_USER_RX));
-	show_pair(m, natflow_user_sum(user, NATFLOW_USER_TX));
-	show_pair(m, natflow_user_long_rate(users, user, NATFLOW_USER_RX));
-	show_pair(m, natflow_user_long_rate(users, user, NATFLOW_USER_TX));
-	seq_printf(m, ",%s\n", dev ? dev->name : "");
+	if (row)
+		natflow_row_end(m, row, put_row(row, natflow_ctl_net(m), v));
 	return 0;
 }
 

@@ -4,8 +4,10 @@
 #include <linux/proc_fs.h>
 #include <linux/seq_file_net.h>
 #include <linux/timekeeping.h>
+#include "../lib/text/put.h"
 #include "../natflow_user.h"
 #include "../policy/event.h"
+#include "row.h"
 #include "users.h"
 
 static u32 idle_of(const struct natflow_user *user)
@@ -32,61 +34,63 @@ static void users_stop(struct seq_file *m, void *v)
 	rcu_read_unlock();
 }
 
-/* @prefix: of the words, "" or "lan_" */
-static void show_far(struct seq_file *m, const struct natflow_user_traffic *traffic,
-		     const char *prefix)
+static char *put_traffic(char *at, const struct natflow_user_traffic (*traffic)[NATFLOW_USER_DIRS])
 {
-	static const char * const words[] = { "rx", "tx" };
-	unsigned int dir;
+	const struct natflow_user_traffic *wan = traffic[NATFLOW_USER_WAN];
+	const struct natflow_user_traffic *lan = traffic[NATFLOW_USER_LAN];
 
-	for (dir = 0; dir < NATFLOW_USER_DIRS; dir++)
-		seq_printf(m, " %s%s_packets=%lld %s%s_bytes=%lld", prefix, words[dir],
-			   (s64)atomic64_read(&traffic[dir].packets), prefix, words[dir],
-			   (s64)atomic64_read(&traffic[dir].bytes));
+#define PUT(word, member) natflow_put_number(at, " " word "=", atomic64_read(&(member)))
+	at = PUT("rx_packets", wan[NATFLOW_USER_RX].packets);
+	at = PUT("rx_bytes", wan[NATFLOW_USER_RX].bytes);
+	at = PUT("tx_packets", wan[NATFLOW_USER_TX].packets);
+	at = PUT("tx_bytes", wan[NATFLOW_USER_TX].bytes);
+	at = PUT("lan_rx_packets", lan[NATFLOW_USER_RX].packets);
+	at = PUT("lan_rx_bytes", lan[NATFLOW_USER_RX].bytes);
+	at = PUT("lan_tx_packets", lan[NATFLOW_USER_TX].packets);
+	return PUT("lan_tx_bytes", lan[NATFLOW_USER_TX].bytes);
+#undef PUT
 }
 
-static void show_traffic(struct seq_file *m,
-			 const struct natflow_user_traffic (*traffic)[NATFLOW_USER_DIRS])
+static char *put_rates(char *at, const struct natflow_users *users,
+		       const struct natflow_user *user)
 {
-	show_far(m, traffic[NATFLOW_USER_WAN], "");
-	show_far(m, traffic[NATFLOW_USER_LAN], "lan_");
+	at = natflow_put_number(at, " rx_rate=",
+				natflow_user_short_rate(user, NATFLOW_USER_RX).bytes);
+	at = natflow_put_number(at, " tx_rate=",
+				natflow_user_short_rate(user, NATFLOW_USER_TX).bytes);
+	at = natflow_put_number(at, " rx_rate8=",
+				natflow_user_long_rate(users, user, NATFLOW_USER_RX).bytes);
+	return natflow_put_number(at, " tx_rate8=",
+				  natflow_user_long_rate(users, user, NATFLOW_USER_TX).bytes);
 }
 
-static void show_rates(struct seq_file *m, const struct natflow_user *user)
+static char *put_who(char *at, struct net *net, const struct natflow_user *user)
 {
-	const struct natflow_users *users =
-		natflow_user_table(natflow_net(seq_file_net((struct seq_file *)m)));
+	const struct net_device *dev = dev_get_by_index_rcu(net, READ_ONCE(user->ifindex));
 
-	seq_printf(m, " rx_rate=%llu tx_rate=%llu rx_rate8=%llu tx_rate8=%llu",
-		   natflow_user_short_rate(user, NATFLOW_USER_RX).bytes,
-		   natflow_user_short_rate(user, NATFLOW_USER_TX).bytes,
-		   natflow_user_long_rate(users, user, NATFLOW_USER_RX).bytes,
-		   natflow_user_long_rate(users, user, NATFLOW_USER_TX).bytes);
-}
-
-static const char *device_of(const struct seq_file *m, const struct natflow_user *user)
-{
-	const struct net_device *dev =
-		dev_get_by_index_rcu(seq_file_net((struct seq_file *)m), READ_ONCE(user->ifindex));
-
-	return dev ? dev->name : "-";
+	at = natflow_put_address(natflow_put_text(at, "addr="), user->key.family,
+				 user->key.addr.in6.s6_addr);
+	at = natflow_put_mac(natflow_put_text(at, " mac="), natflow_user_mac(user));
+	at = natflow_put_number(at, " zone=", user->key.zone);
+	at = natflow_put_text(at, " in=");
+	at += strscpy(at, dev ? dev->name : "-", IFNAMSIZ);
+	at = natflow_put_number(at, " since=", (u32)ktime_get_boottime_seconds() - user->first);
+	at = natflow_put_number(at, " idle=", idle_of(user));
+	return natflow_put_number(at, " flows=", READ_ONCE(user->flows));
 }
 
 static int users_show(struct seq_file *m, void *v)
 {
 	const struct natflow_user *user = v;
+	struct net *net = seq_file_net(m);
+	char *row = natflow_row_begin(m), *at;
 
-	if (user->key.family == NFPROTO_IPV4)
-		seq_printf(m, "addr=%pI4", &user->key.addr.ip);
-	else
-		seq_printf(m, "addr=%pI6c", &user->key.addr.in6);
-	seq_printf(m, " mac=%pM zone=%u in=%s since=%u idle=%u flows=%u", natflow_user_mac(user),
-		   user->key.zone, device_of(m, user),
-		   (u32)ktime_get_boottime_seconds() - user->first,
-		   idle_of(user), READ_ONCE(user->flows));
-	show_traffic(m, user->traffic);
-	show_rates(m, user);
-	seq_putc(m, '\n');
+	if (!row)
+		return 0;
+	at = put_who(row, net, user);
+	at = put_traffic(at, user->traffic);
+	at = put_rates(at, natflow_user_table(natflow_net(net)), user);
+	natflow_row_end(m, row, natflow_put_text(at, "\n"));
 	return 0;
 }
 
@@ -125,17 +129,28 @@ static void *devices_next(struct seq_file *m, void *v, loff_t *pos)
 	return next_device(m, pos);
 }
 
+static char *put_mac(char *at, const struct natflow_mac *mac)
+{
+	const u32 now = ktime_get_boottime_seconds();
+
+	at = natflow_put_mac(natflow_put_text(at, "mac="), mac->key.mac);
+	at = natflow_put_number(at, " zone=", mac->key.zone);
+	at = natflow_put_number(at, " addresses=", READ_ONCE(mac->addresses));
+	at = natflow_put_number(at, " since=", now - mac->first);
+	at = natflow_put_number(at, " idle=", now - READ_ONCE(mac->last));
+	return put_traffic(at, mac->traffic);
+}
+
 static int devices_show(struct seq_file *m, void *v)
 {
 	const struct natflow_mac *mac = v;
-	const u32 now = ktime_get_boottime_seconds();
+	char *row;
 
 	if (mac->key.kind == NATFLOW_MAC_NONE)
 		return 0;
-	seq_printf(m, "mac=%pM zone=%u addresses=%u since=%u idle=%u", mac->key.mac, mac->key.zone,
-		   READ_ONCE(mac->addresses), now - mac->first, now - READ_ONCE(mac->last));
-	show_traffic(m, mac->traffic);
-	seq_putc(m, '\n');
+	row = natflow_row_begin(m);
+	if (row)
+		natflow_row_end(m, row, natflow_put_text(put_mac(row, mac), "\n"));
 	return 0;
 }
 

@@ -29,6 +29,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
@@ -62,6 +63,12 @@ typedef __u64 u64;
 #define NFPROTO_IPV6 10
 #define IP_MF 0x2000
 #define IP_OFFSET 0x1fff
+
+static inline u64 div_u64_rem(u64 n, u32 by, u32 *rest)
+{
+	*rest = n % by;
+	return n / by;
+}
 
 static inline u64 mul_u64_u64_shr(u64 a, u64 b, unsigned int shift)
 {

@@ -604,11 +604,12 @@ struct natflow_user_sum natflow_user_long_rate(const struct natflow_users *users
 					       enum natflow_user_dir dir)
 {
 	const unsigned int seconds = MARK_SECONDS * (NATFLOW_USER_MARKS - 1);
+	const unsigned int filling = mark_of(users);
 	struct natflow_user_sum sum = { 0 };
 	unsigned int i;
 
 	for (i = 0; i < NATFLOW_USER_MARKS; i++) {
-		if (i == mark_of(users))
+		if (i == filling)
 			continue;
 		sum.packets += READ_ONCE(user->mark[i].packets[dir]);
 		sum.bytes += (u64)READ_ONCE(user->mark[i].bytes[dir]) * UNIT;
