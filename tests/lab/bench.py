@@ -16,6 +16,7 @@ import time
 sys.path.insert(0, "/lab")
 import benchlinks  # noqa: E402
 import benchsqm  # noqa: E402
+import benchusers  # noqa: E402
 from natlab import (Delta, IPT, check, ctl, equal, flows as flows_of, frame, ip, ip_packet, netns_add,  # noqa: E402
                     ns, read, rule, run, start, stats, sysctl, tcp, udp, wait)
 import urls  # noqa: E402
@@ -365,6 +366,7 @@ def more(floor):
     latency()
     quiet()
     names(floor)
+    benchusers.measure(floor)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ import json
 import re
 import sys
 
-ROWS = 139
+ROWS = 162
 BUDGET = {("nat-udp-v4", "natflow"): 1020, ("memory-v4", "natflow"): 480}
 UNIT = {"memory": "bytes/flow", "nat": "instructions/packet", "named": "instructions/packet", "decided": "instructions/packet",
         "question": "instructions/packet", "link": "instructions/packet", "sqm": "instructions/packet", "tcp": "instructions/kB",
         "birth": "instructions/flow", "quic": "instructions/packet",
+        "off": "instructions/packet", "users": "instructions/packet", "access": "instructions/packet",
+        "stack": "instructions/packet", "user": "instructions/packet", "usermemory": "bytes/user", "userlist": "instructions",
         "keepalives": "packets and answers"}
 # PPP's own device is not skipped: its counters are its own.
 SLOWER = ("link-pppoe-eth",)
@@ -91,12 +93,35 @@ def hellos(value):
         yield f"QUIC, {case}: {cost} <= 20 * {plain} of a datagram of its size", cost <= 20 * plain
 
 
+def users(value):
+    def row(case, n=1, none=NONE):
+        return value.get((case, "natflow", n), none)
+    for f in (4, 6):
+        off = row(f"off-udp-v{f}", none=0)
+        for what in ("users", "access"):
+            on = row(f"{what}-udp-v{f}")
+            yield f"{what} on, v{f}, an accelerated packet: {on} <= {off} + 20", on <= off + 20
+        off, on, access = (row(f"stack-{what}-v{f}") for what in ("off", "users", "access"))
+        yield f"users on, v{f}, a packet of the stack: {on} <= {off} + 1500", on <= off + 1500 < NONE
+        yield f"access on, v{f}, a packet of the stack: {access} <= {on} + 1500", access <= on + 1500 < NONE
+        first = row(f"user-first-v{f}", 32768)
+        yield f"the first packet of a user, v{f}: {first} <= 6000 more", first <= 6000
+    # At an instruction a nanosecond: 100 ms.
+    for what in ("ctl", "proc"):
+        took = row(f"userlist-{what}", 65536)
+        yield f"65,536 users listed, {what}: {took} <= 100,000,000", took <= 100_000_000
+    each = (row("usermemory-v4", 32768) + row("usermemory-v6", 32768)) // 2
+    yield f"memory of a user, two addresses a MAC: {each} <= 420 bytes", each <= 420
+    late, idle = row("late-max-users", 32), row("late-max-idle", 32)
+    yield f"late beside listings of users: {late} - {idle} <= 50000", late - idle <= 50000 and late < NONE
+
+
 def main():
     rows = read(sys.argv[1:])
     with open("build/bench.json", "w", encoding="utf-8") as f:
         json.dump(rows, f, indent=1)
     value = {(r["case"], r["path"], r["flows"]): r["value"] for r in rows}
-    checks = [c for judge in (budgets, beside_others, behind_sqm, probes, names, hellos) for c in judge(value)]
+    checks = [c for judge in (budgets, beside_others, behind_sqm, probes, names, hellos, users) for c in judge(value)]
     checks.append((f"all {ROWS} cases measured", len(rows) == ROWS))
     print(f"1..{len(checks)}")
     for r in rows:

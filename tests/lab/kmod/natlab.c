@@ -7,7 +7,8 @@
  *   echo "DEV FAMILY FLOWS COUNT HEXFRAME" > /proc/natlab_bench; cat it: ns per packet
  *	FAMILY 4 or 6 walks over source ports, 14 or 16 over destination ports,
  *	0 builds and frees the skbs only; each packet's number is written, in
- *	hexadecimal, over the first "########" of the frame
+ *	hexadecimal, over the first "########" of the frame, and in binary over "@@@"
+ *	at the end of the source's MAC and address
  *   echo "DEV FAMILY FLOWS COUNT HEXFRAME" > /proc/natlab_probe: COUNT packets, one
  *	every PROBE_NS in softirq; cat it, when the last one has left: medians, 99th
  *	percentiles and maxima, in ns, of how long they took and of how late they were
@@ -251,6 +252,8 @@ static ssize_t inject_write(struct file *f, const char __user *user, size_t n, l
 
 #define NUMBER_MARK	"########"
 #define NUMBER_LEN	8
+#define SOURCE_MARK	"@@@"	/* in the source MAC and the source address */
+#define SOURCE_LEN	3
 
 /* What to send, and which field of the frame makes a flow of it. */
 struct walk {
@@ -258,6 +261,7 @@ struct walk {
 	unsigned int len, flows;
 	unsigned int port;	/* its offset */
 	unsigned int number;	/* offset of NUMBER_MARK, or 0 */
+	unsigned int mac, ip;	/* offsets of SOURCE_MARK; both or none */
 	bool drop;
 	__be16 vlan_proto;	/* a tag that the device has taken off, or 0 */
 	u16 vlan_tci;
@@ -299,6 +303,16 @@ static unsigned int find_number(const struct walk *w)
 	return 0;
 }
 
+/* The mark ends the source MAC and the source address: of each packet another host. */
+static void find_source(struct walk *w)
+{
+	const unsigned int mac = 2 * ETH_ALEN - SOURCE_LEN;
+	const unsigned int ip = l3_offset(w) + (w->port - l3_offset(w) >= 40 ? 24 : 16);
+
+	w->mac = memcmp(w->frame + mac, SOURCE_MARK, SOURCE_LEN) ? 0 : mac;
+	w->ip = w->mac ? ip - SOURCE_LEN : 0;
+}
+
 /* "DEV FAMILY FLOWS COUNT HEXFRAME"; the device is the caller's to put. */
 static int parse_walk(const char *text, struct walk *w, unsigned int *count)
 {
@@ -314,8 +328,23 @@ static int parse_walk(const char *text, struct walk *w, unsigned int *count)
 	w->drop = !family;
 	w->port = l3_offset(w) + (family % 10 == 6 ? 40 : 20) + (family > 10 ? 2 : 0);
 	w->number = find_number(w);
+	find_source(w);
 	w->dev = dev_get_by_name(current->nsproxy->net_ns, name);
 	return w->dev ? 0 : -ENODEV;
+}
+
+/* The @n-th host. IPv4 has a checksum of its header; that of UDP is taken for right. */
+static void put_source(const struct walk *w, struct sk_buff *skb, unsigned int n)
+{
+	struct iphdr *iph = (struct iphdr *)(skb->data + l3_offset(w));
+	const __be32 number = cpu_to_be32(n << 8);
+
+	memcpy(skb->data + w->mac, &number, SOURCE_LEN);
+	memcpy(skb->data + w->ip, &number, SOURCE_LEN);
+	if (iph->version == 4) {
+		iph->check = 0;
+		iph->check = ip_fast_csum(iph, iph->ihl);
+	}
 }
 
 /* A fresh, unshared skb, the @n-th, as a driver would hand it up. Context: BH disabled. */
@@ -333,6 +362,8 @@ static void walk_one(const struct walk *w, unsigned int n)
 		snprintf(text, sizeof(text), "%08x", n);
 		memcpy(skb->data + w->number, text, NUMBER_LEN);
 	}
+	if (w->ip)
+		put_source(w, skb, n);
 	skb->protocol = eth_type_trans(skb, w->dev);
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 	if (w->vlan_proto)
