@@ -10,11 +10,6 @@
 #include "row.h"
 #include "users.h"
 
-static u32 idle_of(const struct natflow_user *user)
-{
-	return (u32)ktime_get_boottime_seconds() - READ_ONCE(user->last);
-}
-
 static void *users_start(struct seq_file *m, loff_t *pos)
 	__acquires(RCU)
 {
@@ -67,6 +62,7 @@ static char *put_rates(char *at, const struct natflow_users *users,
 static char *put_who(char *at, struct net *net, const struct natflow_user *user)
 {
 	const struct net_device *dev = dev_get_by_index_rcu(net, READ_ONCE(user->ifindex));
+	const u32 now = ktime_get_boottime_seconds();
 
 	at = natflow_put_address(natflow_put_text(at, "addr="), user->key.family,
 				 user->key.addr.in6.s6_addr);
@@ -74,8 +70,8 @@ static char *put_who(char *at, struct net *net, const struct natflow_user *user)
 	at = natflow_put_number(at, " zone=", user->key.zone);
 	at = natflow_put_text(at, " in=");
 	at += strscpy(at, dev ? dev->name : "-", IFNAMSIZ);
-	at = natflow_put_number(at, " since=", (u32)ktime_get_boottime_seconds() - user->first);
-	at = natflow_put_number(at, " idle=", idle_of(user));
+	at = natflow_put_number(at, " since=", now - user->first);
+	at = natflow_put_number(at, " idle=", now - READ_ONCE(user->last));
 	return natflow_put_number(at, " flows=", READ_ONCE(user->flows));
 }
 

@@ -111,7 +111,7 @@ def users(value):
         took = row(f"userlist-{what}", 65536)
         yield f"65,536 users listed, {what}: {took} <= 100,000,000", took <= 100_000_000
     each = (row("usermemory-v4", 32768) + row("usermemory-v6", 32768)) // 2
-    yield f"memory of a user, two addresses a MAC: {each} <= 420 bytes", each <= 420
+    yield f"memory of a user, two addresses a MAC: {each} <= 440 bytes", each <= 440
     late, idle = row("late-max-users", 32), row("late-max-idle", 32)
     yield f"late beside listings of users: {late} - {idle} <= 50000", late - idle <= 50000 and late < NONE
 
