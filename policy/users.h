@@ -115,6 +115,7 @@ void natflow_users_spoke(struct natflow_user *user);
 void natflow_users_count(struct natflow_users *users, struct natflow_user *user,
 			 enum natflow_user_far far, enum natflow_user_dir dir, u64 packets,
 			 u64 bytes);
+void natflow_user_measure(const struct natflow_users *users, struct natflow_user *user);
 const u8 *natflow_user_mac(const struct natflow_user *user);
 struct natflow_user_sum natflow_user_sum(const struct natflow_user *user,
 					 enum natflow_user_dir dir);
