@@ -87,6 +87,25 @@ void natflow_mac_put(struct natflow_mac *mac)
 		call_rcu(&mac->rcu, free_mac);
 }
 
+/**
+ * natflow_mac_succeed() - go on as what the device was in another zone
+ * @mac: record
+ * @old: the record of its MAC there
+ *
+ * Context: lock.
+ */
+void natflow_mac_succeed(struct natflow_mac *mac, struct natflow_mac *old)
+{
+	unsigned int far, dir;
+
+	if (memcmp(mac->key.mac, old->key.mac, ETH_ALEN))
+		return;
+	for (far = 0; far < NATFLOW_USER_FARS; far++)
+		for (dir = 0; dir < NATFLOW_USER_DIRS; dir++)
+			natflow_user_traffic_move(&mac->traffic[far][dir], &old->traffic[far][dir]);
+	mac->first = min(mac->first, old->first);
+}
+
 static void forget_port(struct natflow_macs *macs, struct natflow_mac *mac)
 {
 	struct natflow_mac_port *port = mac->port;

@@ -114,7 +114,16 @@ void natflow_macs_resume(struct natflow_macs *macs, struct natflow_mac *mac,
 struct list_head *natflow_macs_victim(struct natflow_macs *macs, u8 zone);
 void natflow_macs_age(struct natflow_macs *macs, u32 idle);
 struct natflow_mac *natflow_macs_from(struct natflow_macs *macs, unsigned long *id);
+void natflow_mac_succeed(struct natflow_mac *mac, struct natflow_mac *old);
 void natflow_mac_put(struct natflow_mac *mac);
+
+/* What was counted in @from is counted in @to instead. */
+static inline void natflow_user_traffic_move(struct natflow_user_traffic *to,
+					     struct natflow_user_traffic *from)
+{
+	atomic64_add(atomic64_xchg(&from->packets, 0), &to->packets);
+	atomic64_add(atomic64_xchg(&from->bytes, 0), &to->bytes);
+}
 
 static inline void natflow_mac_count(struct natflow_mac *mac, enum natflow_user_far far,
 				     enum natflow_user_dir dir, u64 packets, u64 bytes)

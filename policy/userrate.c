@@ -115,3 +115,21 @@ void natflow_user_measure(const struct natflow_users *users, struct natflow_user
 			touch(user);
 	}
 }
+
+/**
+ * natflow_user_begin_rates() - what was counted until now is no rate
+ * @user: record that took over the sums of another
+ *
+ * Context: any. A second that ends meanwhile may have a wrong rate.
+ */
+void natflow_user_begin_rates(struct natflow_user *user)
+{
+	unsigned int dir;
+
+	for (dir = 0; dir < NATFLOW_USER_DIRS; dir++) {
+		struct natflow_user_sum sum = natflow_user_sum(user, dir);
+
+		WRITE_ONCE(user->before.packets[dir], sum.packets);
+		WRITE_ONCE(user->before.bytes[dir], sum.bytes / UNIT);
+	}
+}

@@ -253,10 +253,76 @@ err_id:
 	return false;
 }
 
+/* The record of the same address behind the same port, from when that was in another zone. */
+static struct natflow_user *find_stale(struct natflow_users *users,
+				       const struct natflow_user_seen *seen)
+{
+	struct natflow_user_key key = seen->key;
+	struct natflow_user *user;
+
+	for (key.zone = 0; key.zone < NATFLOW_ZONES; key.zone++) {
+		if (!users->macs.zone[key.zone] || key.zone == seen->key.zone)
+			continue;
+		user = natflow_users_find(users, &key);
+		if (user && READ_ONCE(user->ifindex) == seen->ifindex)
+			return user;
+	}
+	return NULL;
+}
+
+static void move_sums(struct natflow_user *to, struct natflow_user *from)
+{
+	unsigned int far, dir;
+
+	for (far = 0; far < NATFLOW_USER_FARS; far++)
+		for (dir = 0; dir < NATFLOW_USER_DIRS; dir++)
+			natflow_user_traffic_move(&to->traffic[far][dir],
+						  &from->traffic[far][dir]);
+	natflow_user_traffic_move(&to->dropped, &from->dropped);
+}
+
+/*
+ * @user goes on as what @old was in another zone: with its number, its sums, and the
+ * status that was set by hand. Flows of @old count for @user, see successor_of().
+ */
+static void succeed(struct natflow_users *users, struct natflow_user *user,
+		    struct natflow_user *old)
+{
+	spinlock_t *lock = &users->nn->userlog->ring.lock;
+
+	lockdep_assert_held(&users->lock);
+	WRITE_ONCE(old->went_to, 1 + user->key.zone);
+	spin_lock(lock);	/* the sums of a number only grow */
+	swap(user->serial, old->serial);
+	move_sums(user, old);
+	spin_unlock(lock);
+	natflow_user_begin_rates(user);
+	if (owner_of(user) && owner_of(old))
+		natflow_mac_succeed(owner_of(user), owner_of(old));
+	forget(users, old, NATFLOW_USERINFO_ZONE, false);
+}
+
+/* What is known of @old when @user gets its first packet, whoever sent that. */
+static void resemble(struct natflow_user *user, const struct natflow_user *old,
+		     struct natflow_user_seen *seen)
+{
+	const struct natflow_mac *owner = owner_of(old);
+
+	user->first = old->first;
+	user->access.given = READ_ONCE(old->access.given);
+	user->access.status = READ_ONCE(old->access.status);
+	user->access.judged = READ_ONCE(old->access.judged);
+	if (owner && owner->key.kind == NATFLOW_MAC_FRAME && !seen->sends) {
+		seen->sends = true;
+		seen->mac = owner->key.mac;
+	}
+}
+
 static struct natflow_user *create(struct natflow_users *users,
 				   const struct natflow_user_seen *seen)
 {
-	struct natflow_user *user = kmem_cache_zalloc(cache, NATFLOW_GFP_PACKET), *other;
+	struct natflow_user *user = kmem_cache_zalloc(cache, NATFLOW_GFP_PACKET), *other, *old;
+	struct natflow_user_seen as = *seen;
 
 	if (!user)
 		return NULL;
@@ -271,8 +337,13 @@ static struct natflow_user *create(struct natflow_users *users,
 	refcount_set(&user->ref, 1);
 	spin_lock_bh(&users->lock);
 	other = natflow_users_find(users, &seen->key);
-	if (!other && !link_user(users, user, seen))
+	old = other ? NULL : find_stale(users, seen);
+	if (old)
+		resemble(user, old, &as);
+	if (!other && !link_user(users, user, &as))
 		other = ERR_PTR(-ENOSPC);
+	if (!other && old && !old->gone)
+		succeed(users, user, old);
 	spin_unlock_bh(&users->lock);
 	if (!other)
 		return user;
@@ -436,6 +507,15 @@ static void count_one(struct natflow_user_traffic *traffic, u64 packets, u64 byt
 	atomic64_add(bytes, &traffic->bytes);
 }
 
+/* Flows of a record that went on in another zone count for it until they have ended. */
+static struct natflow_user *successor_of(struct natflow_users *users, struct natflow_user *user)
+{
+	struct natflow_user_key key = user->key;
+
+	key.zone = READ_ONCE(user->went_to) - 1;
+	return natflow_users_find(users, &key) ?: user;
+}
+
 /**
  * natflow_users_count() - a user sent or received packets, and so did its device
  * @users: table
@@ -451,8 +531,11 @@ void natflow_users_count(struct natflow_users *users, struct natflow_user *user,
 			 enum natflow_user_far far, enum natflow_user_dir dir, u64 packets,
 			 u64 bytes)
 {
-	struct natflow_mac *owner = rcu_dereference(user->owner);
+	struct natflow_mac *owner;
 
+	if (unlikely(READ_ONCE(user->went_to)))
+		user = successor_of(users, user);
+	owner = rcu_dereference(user->owner);
 	if (owner) {
 		natflow_mac_count(owner, far, dir, packets, bytes);
 		count_one(&user->traffic[far][dir], packets, bytes);

@@ -59,6 +59,7 @@ struct natflow_user {
 	} access;				/* policy/access.c */
 	bool gone;				/* natflow_users.lock */
 	u8 why;					/* enum natflow_userinfo_why of @gone */
+	u8 went_to;				/* of a @gone one: 1 + the zone where it goes on */
 	u8 disputed;				/* seconds since another MAC sent; counts down */
 	struct natflow_mac __rcu *owner;	/* NULL: it never sent; natflow_users.lock */
 	struct natflow_user_traffic traffic[NATFLOW_USER_FARS][NATFLOW_USER_DIRS];
@@ -115,6 +116,7 @@ void natflow_users_spoke(struct natflow_user *user);
 void natflow_users_count(struct natflow_users *users, struct natflow_user *user,
 			 enum natflow_user_far far, enum natflow_user_dir dir, u64 packets,
 			 u64 bytes);
+void natflow_user_begin_rates(struct natflow_user *user);
 void natflow_user_measure(const struct natflow_users *users, struct natflow_user *user);
 const u8 *natflow_user_mac(const struct natflow_user *user);
 struct natflow_user_sum natflow_user_sum(const struct natflow_user *user,

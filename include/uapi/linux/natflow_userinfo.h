@@ -63,6 +63,7 @@ enum natflow_userinfo_why {
 	NATFLOW_USERINFO_EVICTED,	/* it gave way to a new user */
 	NATFLOW_USERINFO_IDLE,
 	NATFLOW_USERINFO_MEMORY,	/* there was none for it */
+	NATFLOW_USERINFO_ZONE,		/* the user went on, under its number, in another zone */
 };
 
 /*

@@ -243,6 +243,39 @@ def case_listing():
     check(re.fullmatch(r"\d+,\d+:\d+,\d+:\d+,\d+:\d+,\d+:\d+", ",".join(line[5:10])), f"{line}")
 
 
+def case_zone_changed():
+    """The port of live users is put into another zone: their records, and their device, go on there."""
+    run("r", "ethtool -K r0 tso off gso off")
+    counts = begin(Meter("c", "c0"))
+    select()
+    flow = learned(Udp(4))
+    traffic(6)
+    for _ in range(100):
+        flow.send()
+    same(counts, 50)
+    before = users()
+    mine = [a for a in before if before[a]["mac"] == mac("c", "c0")]
+    ctl("set-status 10.0.1.2 5", device=INFO)
+    ctl("lan_zone 5=r0", device=ZONES)
+    for _ in range(100):
+        flow.send()
+    flow.reply(b"first in the new zone, as far as the stack sees it")
+    traffic(4)
+    traffic(6)
+    same(counts, 100)
+    after = users()
+    lines = read("/proc/net/natflow_users", "r").splitlines()
+    for a in mine:
+        if after[a]["zone"] == "5":
+            equal(sum(f"addr={a} " in line for line in lines), 1, f"records of {a}")
+            equal(after[a]["mac"], before[a]["mac"], "MAC")
+    equal([after[ADDR["c", f]]["zone"] for f in (4, 6)], ["5", "5"], "zones")
+    check(",0x5," in next(line for line in read(INFO, "r").splitlines() if line.startswith("10.0.1.2,")), "the status stays")
+    (device,) = [line for line in read("/proc/net/natflow_devices", "r").splitlines() if mac("c", "c0") in line and " zone=5 " in line]
+    wan = sum(int(after[a]["tx_bytes"]) for a in mine if after[a]["zone"] == "5")
+    check(f" tx_bytes={wan} " in device, f"{device}: expected {wan}")
+
+
 def case_kick():
     """An address, all of them, words that are wrong; nothing is counted once users=0."""
     ctl("wan_zone 1=r1", device=ZONES)
