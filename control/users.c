@@ -59,6 +59,12 @@ static char *put_rates(char *at, const struct natflow_users *users,
 				  natflow_user_long_rate(users, user, NATFLOW_USER_TX).bytes);
 }
 
+/* @name: NULL: it has none */
+static char *put_name(char *at, const char *name)
+{
+	return natflow_put_text(natflow_put_text(at, " name="), name ?: "-");
+}
+
 static char *put_who(char *at, struct net *net, const struct natflow_user *user)
 {
 	const struct net_device *dev = dev_get_by_index_rcu(net, READ_ONCE(user->ifindex));
@@ -67,6 +73,7 @@ static char *put_who(char *at, struct net *net, const struct natflow_user *user)
 	at = natflow_put_address(natflow_put_text(at, "addr="), user->key.family,
 				 user->key.addr.in6.s6_addr);
 	at = natflow_put_mac(natflow_put_text(at, " mac="), natflow_user_mac(user));
+	at = put_name(at, natflow_user_name(user));
 	at = natflow_put_number(at, " zone=", user->key.zone);
 	at = natflow_put_text(at, " in=");
 	at += strscpy(at, dev ? dev->name : "-", IFNAMSIZ);
@@ -130,6 +137,7 @@ static char *put_mac(char *at, const struct natflow_mac *mac)
 	const u32 now = ktime_get_boottime_seconds();
 
 	at = natflow_put_mac(natflow_put_text(at, "mac="), mac->key.mac);
+	at = put_name(at, natflow_known_name(rcu_dereference(mac->known)));
 	at = natflow_put_number(at, " zone=", mac->key.zone);
 	at = natflow_put_number(at, " addresses=", READ_ONCE(mac->addresses));
 	at = natflow_put_number(at, " since=", now - mac->first);

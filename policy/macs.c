@@ -8,6 +8,7 @@
 
 #define PORT_WEIGHT	3	/* MACs that a port counts as */
 #define AGED_AT_ONCE	64
+#define PASSED_AT_ONCE	16	/* known ones, which do not give way */
 
 static const struct rhashtable_params by_key_params = {
 	.key_len = sizeof(struct natflow_mac_key),
@@ -67,6 +68,7 @@ int natflow_macs_init(struct natflow_macs *macs)
 {
 	xa_init_flags(&macs->by_id, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	init_classes(macs->ports);
+	natflow_knowns_init(&macs->knowns);
 	return rhashtable_init(&macs->by_key, &by_key_params);
 }
 
@@ -153,6 +155,7 @@ void natflow_macs_exit(struct natflow_macs *macs)
 	unsigned long id = 0;
 	unsigned int i;
 
+	natflow_knowns_exit(&macs->knowns);
 	while ((mac = natflow_macs_from(macs, &id))) {
 		fill(macs, mac);
 		remove(macs, mac);
@@ -241,16 +244,23 @@ static struct natflow_mac_port *port_of(struct natflow_macs *macs, struct natflo
 /* The MAC that has no address for longest, of the port that has most of those. */
 static void make_room(struct natflow_macs *macs)
 {
-	struct list_head *most = first_of_most(macs->ports);
+	struct list_head *most = first_of_most(macs->ports), *vacant;
 	struct natflow_mac *mac;
+	unsigned int n;
 
 	if (!most)
 		return;
-	mac = list_first_entry(&container_of(most, struct natflow_mac_port, by_vacancies)->vacant,
-			       struct natflow_mac, of_port);
-	fill(macs, mac);
-	remove(macs, mac);
-	macs->evicted++;
+	vacant = &container_of(most, struct natflow_mac_port, by_vacancies)->vacant;
+	for (n = 0; n < PASSED_AT_ONCE; n++) {
+		mac = list_first_entry(vacant, struct natflow_mac, of_port);
+		if (!rcu_access_pointer(mac->known)) {
+			fill(macs, mac);
+			remove(macs, mac);
+			macs->evicted++;
+			return;
+		}
+		list_move_tail(&mac->of_port, vacant);
+	}
 }
 
 static bool insert(struct natflow_macs *macs, struct natflow_mac *mac)
@@ -281,6 +291,8 @@ static struct natflow_mac *create(struct natflow_macs *macs, const struct natflo
 	mac->port = port_of(macs, zone, ifindex);
 	if (!mac->port)
 		goto err;
+	if (key->kind == NATFLOW_MAC_FRAME)
+		rcu_assign_pointer(mac->known, natflow_knowns_find(&macs->knowns, key->mac));
 	list_add_tail(&mac->by_count, &zone->macs[0]);
 	mac->port->count++;
 	if (insert(macs, mac)) {
@@ -328,7 +340,7 @@ struct natflow_mac *natflow_macs_join(struct natflow_macs *macs,
  * natflow_macs_leave() - a MAC has one address less, which does not wait
  * @macs: table
  * @mac: record; the caller keeps its reference
- * @keep: it stays without an address
+ * @keep: it stays without an address, as a known one does
  *
  * Context: lock.
  */
@@ -336,7 +348,7 @@ void natflow_macs_leave(struct natflow_macs *macs, struct natflow_mac *mac, bool
 {
 	if (--mac->addresses)
 		return;
-	if (!keep || mac->key.kind == NATFLOW_MAC_NONE) {
+	if (mac->key.kind == NATFLOW_MAC_NONE || !(keep || rcu_access_pointer(mac->known))) {
 		remove(macs, mac);
 		return;
 	}
@@ -438,6 +450,45 @@ struct list_head *natflow_macs_victim(struct natflow_macs *macs, u8 zone)
 	return mac->users.next;
 }
 
+static void point_to(struct natflow_macs *macs, const u8 *address, struct natflow_known *known)
+{
+	struct natflow_mac_key key = { 0 };
+	struct natflow_mac *mac;
+
+	memcpy(key.mac, address, sizeof(key.mac));
+	for (; key.zone < NATFLOW_ZONES; key.zone++) {
+		mac = macs->zone[key.zone] ? natflow_macs_find(macs, &key) : NULL;
+		if (mac)
+			rcu_assign_pointer(mac->known, known);
+	}
+}
+
+/**
+ * natflow_macs_know() - a device is known from here on, in all zones
+ * @macs: table
+ * @known: taken over; its MAC was not known
+ *
+ * Context: lock.
+ */
+void natflow_macs_know(struct natflow_macs *macs, struct natflow_known *known)
+{
+	natflow_knowns_add(&macs->knowns, known);
+	point_to(macs, known->mac, known);
+}
+
+/**
+ * natflow_macs_unknow() - the reverse
+ * @macs: table
+ * @known: device that natflow_known_needed() is false for
+ *
+ * Context: lock.
+ */
+void natflow_macs_unknow(struct natflow_macs *macs, struct natflow_known *known)
+{
+	point_to(macs, known->mac, NULL);
+	natflow_knowns_remove(&macs->knowns, known);
+}
+
 static bool is_old(const struct natflow_mac *mac, u32 idle)
 {
 	return (u32)ktime_get_boottime_seconds() - READ_ONCE(mac->last) > idle;
@@ -451,6 +502,10 @@ static bool age_port(struct natflow_macs *macs, struct natflow_mac_port *port, u
 
 	if (!mac || !is_old(mac, idle))
 		return false;
+	if (rcu_access_pointer(mac->known)) {
+		list_move_tail(&mac->of_port, &port->vacant);
+		return true;
+	}
 	fill(macs, mac);
 	remove(macs, mac);
 	return true;

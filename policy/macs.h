@@ -14,6 +14,7 @@
 #include <linux/refcount.h>
 #include <linux/rhashtable.h>
 #include <linux/xarray.h>
+#include "known.h"
 
 #define NATFLOW_ZONES		128
 #define NATFLOW_MAC_CLASSES	33	/* of numbers: fls() */
@@ -58,6 +59,7 @@ struct natflow_mac {
 	u32 first, last;		/* seconds since boot */
 	u32 addresses;			/* users that are reachable; lock */
 	u32 waiting;			/* of these, without live flows; lock */
+	struct natflow_known __rcu *known;	/* NULL: nothing is; lock */
 	struct natflow_user_traffic traffic[NATFLOW_USER_FARS][NATFLOW_USER_DIRS];
 	union {
 		struct {		/* lock */
@@ -95,6 +97,7 @@ struct natflow_macs {
 	u64 evicted;			/* MACs without an address that gave way; lock */
 	struct list_head ports[NATFLOW_MAC_CLASSES];	/* by fls(vacancies); lock */
 	struct natflow_mac_zone *zone[NATFLOW_ZONES];	/* NULL: it had no user yet; lock */
+	struct natflow_knowns knowns;
 };
 
 int natflow_macs_cache_init(void);
@@ -112,6 +115,8 @@ void natflow_macs_wait(struct natflow_macs *macs, struct natflow_mac *mac,
 void natflow_macs_resume(struct natflow_macs *macs, struct natflow_mac *mac,
 			 struct list_head *user);
 struct list_head *natflow_macs_victim(struct natflow_macs *macs, u8 zone);
+void natflow_macs_know(struct natflow_macs *macs, struct natflow_known *known);
+void natflow_macs_unknow(struct natflow_macs *macs, struct natflow_known *known);
 void natflow_macs_age(struct natflow_macs *macs, u32 idle);
 struct natflow_mac *natflow_macs_from(struct natflow_macs *macs, unsigned long *id);
 void natflow_mac_succeed(struct natflow_mac *mac, struct natflow_mac *old);

@@ -128,6 +128,7 @@ static void read_who(struct natflow_user_record *r, struct natflow_net *nn,
 	r->zone = user->key.zone;
 	memcpy(r->addr, &user->key.addr, sizeof(r->addr));
 	memcpy(r->mac, natflow_user_mac(user), sizeof(r->mac));
+	strscpy(r->name, natflow_user_name(user) ?: "", sizeof(r->name));
 	if (dev)
 		strscpy(r->dev, dev->name, sizeof(r->dev));
 	r->type = READ_ONCE(user->access.type);

@@ -566,6 +566,50 @@ const u8 *natflow_user_mac(const struct natflow_user *user)
 }
 
 /**
+ * natflow_user_name() - the name of a user's device
+ * @user: record
+ *
+ * Context: RCU read side, which is also how long the result is valid.
+ * Return: NULL if it has none.
+ */
+const char *natflow_user_name(const struct natflow_user *user)
+{
+	const struct natflow_mac *owner = owner_of(user);
+
+	return owner ? natflow_known_name(rcu_dereference(owner->known)) : NULL;
+}
+
+/**
+ * natflow_users_set_name() - name a device
+ * @users: table
+ * @mac: 6 bytes
+ * @fresh: record for it, if it is not known yet; taken over
+ * @name: taken over; NULL: none any more
+ *
+ * Context: process, BH enabled.
+ */
+void natflow_users_set_name(struct natflow_users *users, const u8 *mac,
+			    struct natflow_known *fresh, struct natflow_known_name *name)
+{
+	struct natflow_known *known;
+
+	spin_lock_bh(&users->lock);
+	known = natflow_knowns_find(&users->macs.knowns, mac);
+	if (!known && name) {
+		known = fresh;
+		fresh = NULL;
+		natflow_macs_know(&users->macs, known);
+	}
+	if (known) {
+		natflow_known_set_name(known, name);
+		if (!natflow_known_needed(known))
+			natflow_macs_unknow(&users->macs, known);
+	}
+	spin_unlock_bh(&users->lock);
+	kfree(fresh);
+}
+
+/**
  * natflow_users_bind() - a flow of a user was published
  * @users: table
  * @user: record, found under RCU

@@ -119,6 +119,9 @@ void natflow_users_count(struct natflow_users *users, struct natflow_user *user,
 void natflow_user_begin_rates(struct natflow_user *user);
 void natflow_user_measure(const struct natflow_users *users, struct natflow_user *user);
 const u8 *natflow_user_mac(const struct natflow_user *user);
+const char *natflow_user_name(const struct natflow_user *user);
+void natflow_users_set_name(struct natflow_users *users, const u8 *mac,
+			    struct natflow_known *fresh, struct natflow_known_name *name);
 struct natflow_user_sum natflow_user_sum(const struct natflow_user *user,
 					 enum natflow_user_dir dir);
 struct natflow_user_sum natflow_user_short_rate(const struct natflow_user *user,

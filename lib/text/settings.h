@@ -112,7 +112,8 @@
 #define NATFLOW_USERINFO_TABLE(SETTING, VERB)						\
 	VERB(kick)									\
 	VERB(kickall)									\
-	VERB(set_status)
+	VERB(set_status)								\
+	VERB(name)
 
 #define NATFLOW_AUTH_TABLE(SETTING, VERB)						\
 	VERB(auth_clean)								\
@@ -134,6 +135,7 @@
 		"0 to 65535", "443", "kept, no effect")					\
 	VERB(auth_weixin)								\
 	VERB(auth)									\
+	VERB(name)									\
 	VERB(auth_disabled)								\
 	VERB(auth_update)								\
 	VERB(begin)									\

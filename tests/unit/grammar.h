@@ -2,6 +2,7 @@
 /* The grammars of the control devices without what their verbs do: settings by their table, verbs by their parsers. */
 #include "../../lib/text/auth.h"
 #include "../../lib/text/filter.h"
+#include "../../lib/text/known.h"
 #include "../../lib/text/original.h"
 #include "../../lib/text/rule.h"
 #include "../../lib/text/settings.h"
@@ -50,6 +51,7 @@ TEST_VERB(print_zone, "print_zone", natflow_nothing_parse);
 TEST_VERB(auth_clean, "clean", natflow_nothing_parse);
 TEST_VERB(auth, "auth", natflow_auth_parse);
 TEST_VERB(auth_weixin, "auth_open_weixin_reply=", natflow_number_parse);
+TEST_VERB(name, "name", natflow_known_name_parse);
 TEST_VERB(auth_disabled, "disabled=", natflow_number_parse);
 TEST_VERB(auth_update, "update_magic", natflow_nothing_parse);
 
