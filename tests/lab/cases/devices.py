@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Devices: the sums of a MAC over its addresses; whose an address is that two MACs send with."""
+import errno
 import socket
 
-from natlab import (ADDR, Delta, Tcp, Udp, both, check, ctl, equal, frame, inject, ip, ip_packet, learned, mac, ns, read, select, udp,
-                    wait)
+from natlab import (ADDR, Delta, Tcp, Udp, both, check, ctl, equal, frame, inject, ip, ip_packet, learned, mac, ns, read, refuses, select, sh,
+                    udp, wait)
 
-ZONES = "/dev/natflow_zone_ctl"
+INFO, USER, ZONES = "/dev/natflow_userinfo_ctl", "/dev/natflow_user_ctl", "/dev/natflow_zone_ctl"
 OTHER = "02:00:00:00:00:99"
 WORDS = [f"{far}{way}_{what}" for far in ("", "lan_") for way in ("rx", "tx") for what in ("packets", "bytes")]
 
@@ -124,3 +125,41 @@ def spoofed(family):
 
 
 case_spoofed_v4, case_spoofed_v6 = both(spoofed)
+
+
+def names():
+    return [line for line in read(USER).splitlines() if line.startswith("name ")]
+
+
+def case_names():
+    """A name is a MAC's, before its first packet and in every zone; what is read can be written; wrong lines change nothing."""
+    begin()
+    me = mac("c", "c0")
+    learned(Udp())
+    equal([users()[ADDR["c", 4]]["name"], devices()[me]["name"]], ["-", "-"], "names")
+    ctl(f"name device={OTHER} tv\nname   device={me}   anna's~laptop", device=USER)
+    equal([users()[ADDR["c", 4]]["name"], devices()[me]["name"]], ["anna's~laptop"] * 2, "names")
+    inject("r0", frame(mac("r", "r0"), OTHER, ip_packet(4, "10.0.1.77", ADDR["s", 4], 17, udp(4, "10.0.1.77", ADDR["s", 4], 9, 9, b"x"))))
+    equal([users()["10.0.1.77"]["name"], devices()[OTHER]["name"]], ["tv", "tv"], "of a device that was not there yet")
+    lines = names()
+    equal(lines, [f"name device={OTHER} tv", f"name device={me} anna's~laptop"], "lines")
+    for text, error in ((f"name device={me} a b", errno.EINVAL), (f"name device={me} a,b", errno.EINVAL),
+                        (f"name device={me} {'x' * 32}", errno.EINVAL), ("name device=1:2 x", errno.EINVAL),
+                        ("name device=01:00:5e:00:00:01 x", errno.EINVAL), ("name device=00:00:00:00:00:00 x", errno.EINVAL),
+                        (f"name {me} x", errno.EINVAL), ("name", errno.EINVAL)):
+        refuses(lambda text=text: ctl(text, device=USER), error)
+    refuses(lambda: ctl(f"begin\nname device={me} x\nname device={OTHER}\nname device=x\ncommit", device=USER), errno.EINVAL)
+    equal(names(), lines, "lines after lines that were refused")
+    ctl("user_limit=16")
+    many = "".join(f"name device=02:00:00:00:01:{n:02x} n{n}\n" for n in range(14))
+    ctl(f"begin\n{many}commit", device=USER)
+    refuses(lambda: ctl("name device=02:00:00:00:02:00 x", device=USER), errno.ENOSPC)
+    ctl(f"name device={OTHER}\nname device={me} b", device=INFO)
+    ctl("".join(f"name device=02:00:00:00:01:{n:02x}\n" for n in range(14)), device=USER)
+    equal(names(), [f"name device={me} b"], "lines")
+    equal([users()[ADDR["c", 4]]["name"], devices()[OTHER]["name"]], ["b", "-"], "names")
+    # A lease file of dnsmasq, as Documentation/users.md reads it.
+    leases = f"1700000000 {me} 10.0.1.2 laptop 01:{me}\n1700000000 {OTHER} 10.0.1.77 * *\nduid 00:01\n1700000000 123 fd00:1::2 laptop 00:01\n"
+    sh("r", """printf '%s' '""" + leases + """' |
+        awk '$2 ~ /^..:..:..:..:..:..$/ && $4 != "*" { print "name device=" $2 " " substr($4, 1, 31) }' > """ + USER)
+    equal(names(), [f"name device={me} laptop"], "lines of the leases")
