@@ -46,6 +46,8 @@ typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
+typedef __s32 s32;
+typedef __s64 s64;
 
 #ifndef __always_inline
 #define __always_inline inline __attribute__((__always_inline__))
@@ -119,6 +121,11 @@ static inline int kstrtou32(const char *s, unsigned int base, u32 *out)
 		return -ERANGE;
 	*out = v;
 	return 0;
+}
+
+static inline int kstrtou64(const char *s, unsigned int base, u64 *out)
+{
+	return kstrtoul_host(s, base, out);
 }
 
 static inline int in4_pton(const char *s, int len, u8 *dst, int delim, const char **end)
