@@ -61,6 +61,8 @@ typedef __s64 s64;
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define BUILD_BUG_ON(cond) _Static_assert(!(cond), #cond)
 
+#define S64_MAX INT64_MAX
+
 #define NFPROTO_IPV4 2
 #define NFPROTO_IPV6 10
 #define IP_MF 0x2000

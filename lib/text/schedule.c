@@ -3,6 +3,8 @@
 #include "schedule.h"
 #include "words.h"
 
+#define EVERY_DAY 0x7f
+
 static const char * const days[] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
 
 /**
@@ -54,6 +56,66 @@ bool natflow_time_parse(const char *text, struct natflow_schedule *s)
 {
 	return strlen(text) == 11 && text[5] == '-' && parse_minute(text, &s->from) &&
 	       parse_minute(text + 6, &s->to) && s->from != s->to && s->from < NATFLOW_DAY;
+}
+
+/**
+ * natflow_schedule_parse() - read "mon-fri 21:00-07:00", or the time alone: every day
+ * @text: NUL-terminated; is taken apart
+ * @s: zeroed; gets days and time
+ *
+ * Return: true if @text is both.
+ */
+bool natflow_schedule_parse(char *text, struct natflow_schedule *s)
+{
+	char *time = strchr(text, ' ');
+
+	if (!time) {
+		s->days = EVERY_DAY;
+		return natflow_time_parse(text, s);
+	}
+	*time++ = '\0';
+	return natflow_days_parse(text, s) && natflow_time_parse(time, s);
+}
+
+/* Days as runs, one of which may pass the end of the week. Return: characters. */
+static int print_days(u8 set, char *text, size_t size)
+{
+	unsigned int first = 0, i, run;
+	int len = 0;
+
+	while (set & 1 << (first + 6) % 7)
+		first++;
+	for (i = 0; i < 7; i += run + !run) {
+		unsigned int day = (first + i) % 7;
+
+		for (run = 0; i + run < 7 && set & 1 << (day + run) % 7; run++)
+			;
+		if (run)
+			len += snprintf(text + len, size - len, "%s%s", len ? "," : "", days[day]);
+		if (run > 1)
+			len += snprintf(text + len, size - len, "-%s", days[(day + run - 1) % 7]);
+	}
+	return len;
+}
+
+/**
+ * natflow_schedule_print() - days and a time as natflow_schedule_parse() reads them
+ * @s: with days
+ * @text: where to
+ * @size: of @text, at least NATFLOW_SCHEDULE_TEXT_MAX
+ *
+ * Return: characters, never more than were read.
+ */
+int natflow_schedule_print(const struct natflow_schedule *s, char *text, size_t size)
+{
+	int len = 0;
+
+	if (s->days != EVERY_DAY) {
+		len = print_days(s->days, text, size);
+		text[len++] = ' ';
+	}
+	return len + snprintf(text + len, size - len, "%02u:%02u-%02u:%02u", s->from / 60,
+			      s->from % 60, s->to / 60, s->to % 60);
 }
 
 /**

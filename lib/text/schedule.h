@@ -6,6 +6,7 @@
 #include "../host.h"
 
 #define NATFLOW_DAY 1440	/* minutes */
+#define NATFLOW_SCHEDULE_TEXT_MAX 48	/* days and a time, with a NUL */
 
 struct natflow_schedule {
 	u8 days;		/* bit 0 is Monday; 0: always */
@@ -14,6 +15,8 @@ struct natflow_schedule {
 
 bool natflow_days_parse(const char *text, struct natflow_schedule *s);
 bool natflow_time_parse(const char *text, struct natflow_schedule *s);
+bool natflow_schedule_parse(char *text, struct natflow_schedule *s);
+int natflow_schedule_print(const struct natflow_schedule *s, char *text, size_t size);
 bool natflow_schedule_includes(const struct natflow_schedule *s, unsigned int minute);
 
 #endif /* _NATFLOW_LIB_TEXT_SCHEDULE_H */

@@ -134,8 +134,17 @@
 	SETTING(https_redirect_port, number, 0, 65535, 443, NULL, "N",			\
 		"0 to 65535", "443", "kept, no effect")					\
 	VERB(auth_weixin)								\
+	SETTING(timezone, timezone, 0, 0, 0, NULL, "[TZ]",				\
+		"a TZ string of POSIX with the changes of the clock, or nothing",	\
+		"CET-1CEST,M3.5.0,M10.5.0/3", "of schedules; nothing: the kernel's")	\
 	VERB(auth)									\
 	VERB(name)									\
+	VERB(policy_clean)								\
+	VERB(policy)									\
+	VERB(policy_change)								\
+	VERB(policy_del)								\
+	VERB(bind)									\
+	VERB(unbind)									\
 	VERB(auth_disabled)								\
 	VERB(auth_update)								\
 	VERB(begin)									\

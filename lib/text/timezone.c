@@ -127,6 +127,25 @@ bool natflow_timezone_read(const char *text, struct natflow_timezone *tz)
 	return text && !*text;
 }
 
+/**
+ * natflow_timezone_parse() - a TZ string, or nothing
+ * @value: argument
+ * @verb: verb
+ * @cmd: gets the string in ->args, NUL-terminated
+ *
+ * Return: 0 or -EINVAL.
+ */
+int natflow_timezone_parse(char *value, const struct natflow_verb *verb,
+			   struct natflow_command *cmd)
+{
+	struct natflow_timezone tz;
+
+	if (*value && !natflow_timezone_read(value, &tz))
+		return natflow_command_fail(cmd, value, verb->expected, -EINVAL);
+	strcpy(NATFLOW_ARGS(cmd, char), value);
+	return 0;
+}
+
 /* -- the calendar */
 
 static bool is_leap(u32 year)

@@ -3,6 +3,7 @@
 #ifndef _NATFLOW_LIB_TEXT_TIMEZONE_H
 #define _NATFLOW_LIB_TEXT_TIMEZONE_H
 
+#include "grammar.h"
 #include "schedule.h"
 
 #define NATFLOW_TIMEZONE_MAX 64	/* a TZ string with its NUL */
@@ -28,6 +29,8 @@ struct natflow_local {
 };
 
 bool natflow_timezone_read(const char *text, struct natflow_timezone *tz);
+int natflow_timezone_parse(char *value, const struct natflow_verb *verb,
+			   struct natflow_command *cmd);
 s32 natflow_timezone_east(const struct natflow_timezone *tz, u64 seconds);
 void natflow_local_set(struct natflow_local *local, u64 seconds, s32 east);
 

@@ -4,8 +4,10 @@
 #include "../../lib/text/filter.h"
 #include "../../lib/text/known.h"
 #include "../../lib/text/original.h"
+#include "../../lib/text/policy.h"
 #include "../../lib/text/rule.h"
 #include "../../lib/text/settings.h"
+#include "../../lib/text/timezone.h"
 #include "../../lib/text/zone.h"
 #include "../../lib/names/dns_reply.h"
 
@@ -50,6 +52,12 @@ TEST_VERB(update_match, "update_match", natflow_nothing_parse);
 TEST_VERB(print_zone, "print_zone", natflow_nothing_parse);
 TEST_VERB(auth_clean, "clean", natflow_nothing_parse);
 TEST_VERB(auth, "auth", natflow_auth_parse);
+TEST_VERB(policy_clean, "policy_clean", natflow_nothing_parse);
+TEST_VERB(policy, "policy", natflow_policy_parse);
+TEST_VERB(policy_change, "policy_change", natflow_policy_parse);
+TEST_VERB(policy_del, "policy_del", natflow_policy_name_parse);
+static const struct natflow_verb natflow_verb_bind = { .word = "bind", .parse = natflow_bind_parse, .expected = "bind" };
+TEST_VERB(unbind, "unbind", natflow_bind_parse);
 TEST_VERB(auth_weixin, "auth_open_weixin_reply=", natflow_number_parse);
 TEST_VERB(name, "name", natflow_known_name_parse);
 TEST_VERB(auth_disabled, "disabled=", natflow_number_parse);
