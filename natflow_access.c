@@ -6,7 +6,7 @@
  * they say, and what passes still has to pass them. Accelerated flows do not come here.
  * Those of a user who is refused end, and the user slot lets none begin.
  *
- * Locks: natflow_net.lock for hooks; the door's lock for rules.
+ * Locks: natflow_net.lock for hooks; the door's lock for rules and policies.
  */
 #include <linux/netfilter_ipv4.h>
 #include <linux/slab.h>
@@ -16,6 +16,7 @@
 #include "core/base/ct.h"
 #include "core/base/segment.h"
 #include "core/doubt.h"
+#include "core/flow/flow.h"
 #include "lib/text/settings.h"
 #include "natflow_access.h"
 #include "natflow_user.h"
@@ -169,9 +170,11 @@ static int switch_on(struct natflow_access *access)
 	err = hook(access);
 	if (err)
 		natflow_ct_untrack(nn->net);
-	else
-		access->hooked = true;
-	return err;
+	if (err)
+		return err;
+	access->hooked = true;
+	schedule_delayed_work(&access->clock, 0);
+	return 0;
 }
 
 static void switch_off(struct natflow_access *access)
@@ -180,6 +183,7 @@ static void switch_off(struct natflow_access *access)
 
 	mutex_lock(&nn->lock);
 	if (access->hooked) {
+		cancel_delayed_work_sync(&access->clock);
 		nf_unregister_net_hooks(nn->net, access->ops, NATFLOW_FAMILIES);
 		natflow_ct_untrack(nn->net);
 		synchronize_net();	/* no packet is in the hook any more */
@@ -191,6 +195,85 @@ static void switch_off(struct natflow_access *access)
 static struct natflow_access_rules *rules_of(const struct natflow_net *nn)
 {
 	return rcu_dereference_protected(nn->access->rules, true);
+}
+
+/* -- what changes */
+
+static bool is_blocked(struct natflow_access *access, struct natflow_user *user)
+{
+	return user && natflow_access_refuses(natflow_access_judge(access, user)) &&
+	       READ_ONCE(user->access.why) != NATFLOW_USERINFO_RULE;
+}
+
+/* Context: RCU read side. */
+static bool is_of_blocked(struct natflow_flow *flow, const void *arg)
+{
+	struct natflow_access *access = (void *)arg;
+	bool blocked;
+
+	local_bh_disable();
+	blocked = is_blocked(access, READ_ONCE(flow->user[0])) ||
+		  is_blocked(access, READ_ONCE(flow->user[1]));
+	local_bh_enable();
+	return blocked;
+}
+
+/**
+ * natflow_access_review() - judge all users again: a policy has changed what it does
+ * @nn: namespace
+ *
+ * The next packet of each flow is checked; flows of users that a policy refuses end now.
+ *
+ * Context: process, may sleep, behind natflow_access_changed().
+ */
+void natflow_access_review(struct natflow_net *nn)
+{
+	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_SETTING);
+	natflow_flow_flush(nn, NATFLOW_END_POLICY, is_of_blocked, nn->access);
+}
+
+/* Return: the minute before. */
+static u32 set_minute(struct natflow_access *access)
+{
+	struct natflow_local local;
+	u32 before = access->minute;
+
+	natflow_access_local(access->nn, &local);
+	WRITE_ONCE(access->minute, local.minute);
+	return before;
+}
+
+/*
+ * Jiffies until the next look at the clock: when the minute ends, and each second, because
+ * it may be set. A timer may be late by an eighth of its time (kernel/time/timer.c), so
+ * the end of a minute is approached in halves.
+ */
+static unsigned long until_look(const struct natflow_access *access)
+{
+	struct natflow_local local;
+	u64 left = nsecs_to_jiffies(natflow_access_local(access->nn, &local));
+
+	return left < 64 ? left + 1 : min_t(u64, HZ, left / 2);
+}
+
+/* Schedules begin and end with a minute. */
+static void tick(struct work_struct *work)
+{
+	struct natflow_access *access = container_of(to_delayed_work(work),
+						     struct natflow_access, clock);
+	u32 before = set_minute(access);
+	bool differ;
+
+	rcu_read_lock();
+	differ = before != access->minute &&
+		 natflow_policies_differ(rcu_dereference(access->policies), before,
+					 access->minute);
+	rcu_read_unlock();
+	if (differ) {
+		natflow_access_changed(access);
+		natflow_access_review(access->nn);
+	}
+	schedule_delayed_work(&access->clock, until_look(access));
 }
 
 /**
@@ -256,15 +339,85 @@ void natflow_access_set_rules(struct natflow_net *nn, struct natflow_access_rule
 	struct natflow_access *access = nn->access;
 	struct natflow_access_rules *old = rules_of(nn);
 
-	access->edition += 1 + (access->edition == U32_MAX);
-	rules->edition = access->edition;
 	rcu_assign_pointer(access->rules, rules);
+	set_minute(access);
+	natflow_access_changed(access);
 	synchronize_rcu();	/* no packet is judged by the old rules any more */
 	if (rules->disabled)
 		switch_off(access);
 	else
-		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_SETTING);
+		natflow_access_review(nn);
 	kvfree(old);
+}
+
+/**
+ * natflow_access_policies() - the policies in force
+ * @nn: namespace
+ *
+ * Context: the lock that excludes writers. Return: never NULL.
+ */
+const struct natflow_policies *natflow_access_policies(const struct natflow_net *nn)
+{
+	return rcu_dereference_protected(nn->access->policies, true);
+}
+
+/**
+ * natflow_access_shown() - what decides for a user, for a listing
+ * @nn: namespace
+ * @user: user
+ * @policy: gets the name of the policy that has its effect, or "-"
+ *
+ * Context: RCU read side; @policy is read within it.
+ * Return: a word for why the user has its status, or "-".
+ */
+const char *natflow_access_shown(const struct natflow_net *nn, const struct natflow_user *user,
+				 const char **policy)
+{
+	static const char * const words[] = {
+		[NATFLOW_USERINFO_UNSAID] = "-",
+		[NATFLOW_USERINFO_HAND] = "set-status",
+		[NATFLOW_USERINFO_RULE] = "rule",
+		[NATFLOW_USERINFO_POLICY] = "verdict",
+		[NATFLOW_USERINFO_SCHEDULE] = "schedule",
+		[NATFLOW_USERINFO_VOLUME] = "volume",
+		[NATFLOW_USERINFO_MINUTES] = "minutes",
+		[NATFLOW_USERINFO_GRANTED] = "grant",
+	};
+	struct natflow_access *access = nn->access;
+	enum natflow_userinfo_why why;
+	int at;
+
+	*policy = "-";
+	if (rcu_dereference(access->rules)->disabled)
+		return "-";
+	local_bh_disable();
+	at = natflow_access_policy_of(access, user, &why);
+	local_bh_enable();
+	if (at >= 0)
+		*policy = rcu_dereference(access->policies)->policy[at].name;
+	return words[why];
+}
+
+/**
+ * natflow_access_set_policies() - replace policies and binds
+ * @nn: namespace
+ * @policies: taken over
+ *
+ * They are in force for the next packet of every flow, accelerated ones too.
+ *
+ * Context: process, may sleep; writers exclude each other.
+ */
+void natflow_access_set_policies(struct natflow_net *nn, struct natflow_policies *policies)
+{
+	struct natflow_access *access = nn->access;
+	struct natflow_policies *old = rcu_replace_pointer(access->policies, policies, true);
+
+	set_minute(access);
+	natflow_access_changed(access);
+	synchronize_rcu();	/* no packet is judged by the old policies any more */
+	if (!rules_of(nn)->disabled)
+		natflow_access_review(nn);
+	natflow_policies_free(old);
 }
 
 /* Return: must the user's flows end? */
@@ -356,7 +509,6 @@ static void set_defaults(struct natflow_access_rules *rules)
 {
 	const __be32 portal = htonl(NATFLOW_DEFAULT_redirect_ip);
 
-	rules->edition = 1;
 	rules->disabled = true;
 	memcpy(rules->portal4, &portal, sizeof(rules->portal4));
 	rules->no_flow_timeout = NATFLOW_DEFAULT_no_flow_timeout;
@@ -373,17 +525,21 @@ int natflow_access_net_init(struct natflow_net *nn)
 {
 	struct natflow_access *access = kzalloc(sizeof(*access), GFP_KERNEL_ACCOUNT);
 	struct natflow_access_rules *rules = natflow_access_rules_alloc(NULL, 0);
+	struct natflow_policies *policies = natflow_policies_alloc(NULL, 0);
 
-	if (!access || !rules) {
+	if (!access || !rules || !policies) {
+		natflow_policies_free(policies);
 		kvfree(rules);
 		kfree(access);
 		return -ENOMEM;
 	}
 	set_defaults(rules);
 	access->nn = nn;
-	access->edition = rules->edition;
+	access->edition = 1;
 	spin_lock_init(&access->lock);
+	INIT_DELAYED_WORK(&access->clock, tick);
 	RCU_INIT_POINTER(access->rules, rules);
+	RCU_INIT_POINTER(access->policies, policies);
 	nn->access = access;
 	return 0;
 }
@@ -408,6 +564,7 @@ void natflow_access_net_exit(struct natflow_net *nn)
 	struct natflow_access *access = nn->access;
 
 	kvfree(rules_of(nn));
+	natflow_policies_free(rcu_dereference_protected(access->policies, true));
 	kvfree(access->answers);
 	kfree(access);
 }

@@ -2,9 +2,11 @@
 /* Access: the status of a user, by rules, by ipsets, or as it was set by hand. */
 #include <linux/netdevice.h>
 #include <linux/slab.h>
+#include <linux/time.h>
 #include <linux/timekeeping.h>
 #include "../lib/text/whom.h"
 #include "access.h"
+#include "quota.h"
 #include "sets.h"
 
 /**
@@ -57,9 +59,11 @@ natflow_access_rules_add(struct natflow_access_rules *rules, const struct natflo
 	return NULL;
 }
 
-/* What the rules say of a user. */
+/* What rules and policies say of a user. */
 struct finding {
 	u8 type, status;
+	u8 why;			/* enum natflow_userinfo_why */
+	bool firm;		/* also if another status was set by hand */
 	u16 rule;
 };
 
@@ -71,7 +75,10 @@ static bool is_in(const struct natflow_site_client *client, const char *set)
 static struct finding apply(const struct natflow_auth_rule *rule,
 			    const struct natflow_site_client *client)
 {
-	struct finding f = { .type = rule->type, .status = NATFLOW_ACCESS_OK, .rule = rule->id };
+	struct finding f = {
+		.type = rule->type, .status = NATFLOW_ACCESS_OK, .rule = rule->id,
+		.why = NATFLOW_USERINFO_RULE,
+	};
 
 	if (rule->type == NATFLOW_AUTH_WEB)
 		f.status = is_in(client, rule->ip_white) || is_in(client, rule->mac_white) ?
@@ -80,10 +87,13 @@ static struct finding apply(const struct natflow_auth_rule *rule,
 }
 
 /* Context: RCU read side, BH disabled. */
-static struct finding find(const struct natflow_access_rules *rules,
-			   const struct natflow_site_client *client, u8 zone)
+static struct finding ask_rules(const struct natflow_access_rules *rules,
+				const struct natflow_site_client *client, u8 zone)
 {
-	struct finding f = { .status = NATFLOW_ACCESS_NONE, .rule = NATFLOW_AUTH_NO_RULE };
+	struct finding f = {
+		.status = NATFLOW_ACCESS_NONE, .rule = NATFLOW_AUTH_NO_RULE,
+		.why = NATFLOW_USERINFO_RULE,
+	};
 	const struct natflow_auth_rule *rule = rules->rule;
 
 	if (is_in(client, rules->free_clients)) {
@@ -93,6 +103,55 @@ static struct finding find(const struct natflow_access_rules *rules,
 	for (; rule < rules->rule + rules->count; rule++)
 		if (rule->zone == zone && is_in(client, rule->group))
 			return apply(rule, client);
+	return f;
+}
+
+/* Context: as of ask_rules(). Return: the index of the policy, or -ENOENT. */
+static int ask_policies(struct natflow_access *access, const struct natflow_policies *policies,
+			const struct natflow_site_client *site, u8 zone)
+{
+	const struct natflow_policy_client client = { .site = site, .zone = zone };
+
+	return natflow_policies_find(policies, &client, READ_ONCE(access->minute));
+}
+
+/* @user: NULL: there is no record, so that nothing was used up. */
+static enum natflow_userinfo_why blocks(struct natflow_access *access,
+					const struct natflow_policy *policy,
+					const struct natflow_user *user)
+{
+	if (policy->verdict == NATFLOW_POLICY_BLOCK)
+		return policy->ranges ? NATFLOW_USERINFO_SCHEDULE : NATFLOW_USERINFO_POLICY;
+	return user ? natflow_quota_over(access->nn, user, policy) : NATFLOW_USERINFO_UNSAID;
+}
+
+/* What a policy changes of what the rules say. */
+static void apply_policy(struct natflow_access *access, const struct natflow_policy *policy,
+			 const struct natflow_user *user, struct finding *f)
+{
+	enum natflow_userinfo_why why = blocks(access, policy, user);
+
+	f->firm = why != NATFLOW_USERINFO_UNSAID;
+	if (f->firm)
+		f->status = NATFLOW_ACCESS_BLOCK;
+	else if (policy->verdict == NATFLOW_POLICY_PORTAL)
+		f->status = NATFLOW_ACCESS_REQ;
+	else if (policy->verdict == NATFLOW_POLICY_ALLOW)
+		f->status = NATFLOW_ACCESS_OK;
+	else
+		return;
+	f->why = f->firm ? why : NATFLOW_USERINFO_POLICY;
+}
+
+static struct finding find(struct natflow_access *access, const struct natflow_site_client *client,
+			   u8 zone, const struct natflow_user *user)
+{
+	const struct natflow_policies *policies = rcu_dereference(access->policies);
+	struct finding f = ask_rules(rcu_dereference(access->rules), client, zone);
+	int at = ask_policies(access, policies, client, zone);
+
+	if (at >= 0)
+		apply_policy(access, &policies->policy[at], user, &f);
 	return f;
 }
 
@@ -122,32 +181,120 @@ static bool is_given(const struct natflow_access_rules *rules, const struct natf
 	       second - READ_ONCE(user->access.judged) < rules->no_flow_timeout;
 }
 
-static void note(struct natflow_access *access, const struct natflow_access_rules *rules,
-		 struct natflow_user *user, struct finding f)
+/* A finding by what is not in force any more does not replace one by what is. */
+static void note(struct natflow_access *access, struct natflow_user *user, struct finding f,
+		 u32 edition)
 {
+	const struct natflow_access_rules *rules = rcu_dereference(access->rules);
 	const u32 second = now();
 
 	spin_lock_bh(&access->lock);
-	user->access.given = is_given(rules, user, second);
-	if (!user->access.given)
-		WRITE_ONCE(user->access.status, f.status);
+	if (edition != access->edition && user->access.edition == access->edition) {
+		spin_unlock_bh(&access->lock);
+		return;
+	}
+	if (!is_given(rules, user, second))
+		WRITE_ONCE(user->access.given, NATFLOW_ACCESS_NONE);
+	if (user->access.given && !f.firm) {
+		f.status = user->access.given;
+		f.why = NATFLOW_USERINFO_HAND;
+	}
+	WRITE_ONCE(user->access.status, f.status);
+	WRITE_ONCE(user->access.why, f.why);
 	WRITE_ONCE(user->access.type, f.type);
 	WRITE_ONCE(user->access.rule, f.rule);
 	WRITE_ONCE(user->access.judged, second);
-	WRITE_ONCE(user->access.edition, rules->edition);
+	WRITE_ONCE(user->access.edition, edition);
 	spin_unlock_bh(&access->lock);
 }
 
 /* The device is not for sets of devices only: sets of MACs want one of Ethernet. */
-static void ask(struct natflow_access *access, const struct natflow_access_rules *rules,
-		struct natflow_user *user)
+static void describe_user(struct natflow_site_client *client, struct natflow_access *access,
+			  const struct natflow_user *user)
 {
 	const struct net_device *dev =
 		dev_get_by_index_rcu(access->nn->net, READ_ONCE(user->ifindex));
+
+	describe(client, access, &user->key, natflow_user_mac(user), dev ? dev->name : "");
+}
+
+/* @edition was read before rules and policies: they may be newer, and are asked again then. */
+static void ask(struct natflow_access *access, struct natflow_user *user, u32 edition)
+{
 	struct natflow_site_client client;
 
-	describe(&client, access, &user->key, natflow_user_mac(user), dev ? dev->name : "");
-	note(access, rules, user, find(rules, &client, user->key.zone));
+	describe_user(&client, access, user);
+	note(access, user, find(access, &client, user->key.zone, user), edition);
+}
+
+/**
+ * natflow_access_changed() - rules, policies or the minute have changed
+ * @access: the namespace's state
+ *
+ * Whoever reads the new edition reads what was published before it.
+ *
+ * Context: any, BH may be enabled.
+ */
+void natflow_access_changed(struct natflow_access *access)
+{
+	spin_lock_bh(&access->lock);
+	/* pairs with natflow_access_judge() */
+	smp_store_release(&access->edition, access->edition + 1 + (access->edition == U32_MAX));
+	spin_unlock_bh(&access->lock);
+}
+
+/**
+ * natflow_access_policy_of() - the policy that has its effect on a user now
+ * @access: the namespace's state
+ * @user: user
+ * @why: why the user has the status that its next packet will find
+ *
+ * It changes nothing: the user may be silent.
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: the policy's index, or -ENOENT.
+ */
+int natflow_access_policy_of(struct natflow_access *access, const struct natflow_user *user,
+			     enum natflow_userinfo_why *why)
+{
+	const struct natflow_policies *policies = rcu_dereference(access->policies);
+	struct finding f = {
+		.why = READ_ONCE(user->access.rule) == NATFLOW_AUTH_NO_RULE ?
+		       NATFLOW_USERINFO_UNSAID : NATFLOW_USERINFO_RULE,
+	};
+	struct natflow_site_client client;
+	int at;
+
+	describe_user(&client, access, user);
+	at = ask_policies(access, policies, &client, user->key.zone);
+	if (at >= 0)
+		apply_policy(access, &policies->policy[at], user, &f);
+	*why = READ_ONCE(user->access.given) && !f.firm ? NATFLOW_USERINFO_HAND : f.why;
+	return at;
+}
+
+/**
+ * natflow_access_local() - local time
+ * @nn: namespace
+ * @local: the result: where in the week and calendar
+ *
+ * Context: any.
+ * Return: nanoseconds until the minute ends.
+ */
+u64 natflow_access_local(const struct natflow_net *nn, struct natflow_local *local)
+{
+	const struct natflow_access_rules *rules;
+	struct timespec64 now;
+	s32 east;
+
+	ktime_get_real_ts64(&now);
+	rcu_read_lock();
+	rules = rcu_dereference(nn->access->rules);
+	east = *rules->timezone ? natflow_timezone_east(&rules->tz, now.tv_sec) :
+				  -60 * sys_tz.tz_minuteswest;
+	rcu_read_unlock();
+	natflow_local_set(local, now.tv_sec, east);
+	return (u64)(60 - local->second) * NSEC_PER_SEC - now.tv_nsec;
 }
 
 /**
@@ -163,11 +310,10 @@ static void ask(struct natflow_access *access, const struct natflow_access_rules
  */
 u8 natflow_access_judge(struct natflow_access *access, struct natflow_user *user)
 {
-	const struct natflow_access_rules *rules = rcu_dereference(access->rules);
+	const u32 edition = smp_load_acquire(&access->edition);	/* natflow_access_changed() */
 
-	if (READ_ONCE(user->access.edition) != rules->edition ||
-	    READ_ONCE(user->access.judged) != now())
-		ask(access, rules, user);
+	if (READ_ONCE(user->access.edition) != edition || READ_ONCE(user->access.judged) != now())
+		ask(access, user, edition);
 	return READ_ONCE(user->access.status);
 }
 
@@ -188,12 +334,11 @@ u8 natflow_access_judge_stranger(struct natflow_access *access,
 				 const struct natflow_user_key *key, const u8 *mac,
 				 const char *dev, u16 *rule)
 {
-	const struct natflow_access_rules *rules = rcu_dereference(access->rules);
 	struct natflow_site_client client;
 	struct finding f;
 
 	describe(&client, access, key, mac, dev);
-	f = find(rules, &client, key->zone);
+	f = find(access, &client, key->zone, NULL);
 	*rule = f.rule;
 	return f.status;
 }
@@ -208,14 +353,14 @@ u8 natflow_access_judge_stranger(struct natflow_access *access,
  */
 void natflow_access_give(struct natflow_access *access, struct natflow_user *user, u8 status)
 {
-	const bool given = status != NATFLOW_ACCESS_NONE && status != NATFLOW_ACCESS_UNKNOWN;
-
+	if (status == NATFLOW_ACCESS_UNKNOWN)
+		status = NATFLOW_ACCESS_NONE;
 	spin_lock_bh(&access->lock);
-	user->access.given = given;
-	WRITE_ONCE(user->access.status, given ? status : NATFLOW_ACCESS_NONE);
+	WRITE_ONCE(user->access.given, status);
+	WRITE_ONCE(user->access.status, status);
+	WRITE_ONCE(user->access.why, NATFLOW_USERINFO_HAND);
 	WRITE_ONCE(user->access.judged, now());
-	if (!given)
-		WRITE_ONCE(user->access.edition, 0);	/* of no rules: the next packet asks */
+	WRITE_ONCE(user->access.edition, 0);	/* of no rules: the next packet asks */
 	spin_unlock_bh(&access->lock);
 }
 

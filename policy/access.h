@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Access: who may use the line. Rules give users of a zone a status, by ipsets; a
- * status that was set by hand stays until it is taken back.
+ * status that was set by hand stays until it is taken back. What decides first: a policy
+ * that blocks, a status by hand, a policy that allows or sends to the portal, the rules.
  */
 #ifndef _NATFLOW_POLICY_ACCESS_H
 #define _NATFLOW_POLICY_ACCESS_H
@@ -9,7 +10,10 @@
 #include <linux/spinlock.h>
 #include "../core/base/netns.h"
 #include "../core/base/share.h"
+#include "../include/uapi/linux/natflow_userinfo.h"
 #include "../lib/text/auth.h"
+#include "../lib/text/timezone.h"
+#include "policies.h"
 #include "users.h"
 
 /* The numbers that natflow's users know. */
@@ -26,12 +30,13 @@ enum natflow_access_status {
 
 /* Read under RCU and immutable: a writer replaces all of it. */
 struct natflow_access_rules {
-	u32 edition;		/* another one for each change, never 0 */
 	bool disabled;
 	u8 portal4[4], portal6[16];	/* network order; 0: none */
 	u32 no_flow_timeout;	/* seconds */
 	u16 https_port;
 	char free_servers[NATFLOW_SET_NAME_MAX], free_clients[NATFLOW_SET_NAME_MAX];
+	char timezone[NATFLOW_TIMEZONE_MAX];	/* "": the kernel's */
+	struct natflow_timezone tz;		/* of @timezone */
 	unsigned int count;
 	struct natflow_auth_rule rule[];	/* by id */
 };
@@ -40,7 +45,10 @@ struct natflow_access_rules {
 struct natflow_access {
 	struct natflow_net *nn;
 	struct natflow_access_rules __rcu *rules;	/* never NULL */
-	u32 edition;		/* of @rules; the door's lock */
+	struct natflow_policies __rcu *policies;	/* the same */
+	u32 edition;		/* another one behind each change, never 0; @lock */
+	u32 minute;		/* of the week, local time: that of schedules */
+	struct delayed_work clock;	/* each second, and when a minute begins */
 	spinlock_t lock;	/* natflow_user.access of all users; BH */
 	struct natflow_rate *answers;	/* NULL until the first disabled=0 */
 	atomic64_t refused;	/* packets that were not forwarded */
@@ -57,6 +65,10 @@ u8 natflow_access_judge(struct natflow_access *access, struct natflow_user *user
 u8 natflow_access_judge_stranger(struct natflow_access *access,
 				 const struct natflow_user_key *key, const u8 *mac,
 				 const char *dev, u16 *rule);
+void natflow_access_changed(struct natflow_access *access);
+int natflow_access_policy_of(struct natflow_access *access, const struct natflow_user *user,
+			     enum natflow_userinfo_why *why);
+u64 natflow_access_local(const struct natflow_net *nn, struct natflow_local *local);
 void natflow_access_give(struct natflow_access *access, struct natflow_user *user, u8 status);
 u32 natflow_access_idle(const struct natflow_net *nn);
 enum natflow_reason natflow_access_recheck(struct natflow_net *nn, struct natflow_user *user);

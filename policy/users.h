@@ -53,7 +53,8 @@ struct natflow_user {
 	u32 spoke;				/* the same: when its owner last sent something */
 	struct {
 		u8 type, status;
-		bool given;			/* @status was set by hand */
+		u8 given;			/* status that was set by hand, or NONE */
+		u8 why;				/* enum natflow_userinfo_why of @status */
 		u16 rule;
 		u32 edition, judged;		/* of the rules; seconds since boot */
 	} access;				/* policy/access.c */

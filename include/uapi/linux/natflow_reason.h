@@ -113,6 +113,7 @@
 	X(end, END_KICK, "kick", "its user was kicked") \
 	X(end, END_ACCESS, "access", "its user may not use the line any more") \
 	X(end, END_DISPUTED, "address-disputed", "another MAC sent with the address of its user") \
+	X(end, END_POLICY, "policy", "a policy blocks its user, or sends it to the portal") \
 	X(name, NAME_KNOWN, "named", "the client sent a name") \
 	X(name, NAME_NONE, "no-name", "the protocol or the client sends no name") \
 	X(name, NAME_BUDGET, "budget", "no name within the allowed packets, bytes and seconds") \
