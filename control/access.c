@@ -278,6 +278,24 @@ IPSET(src_bypasslist_name, free_clients);
 PORTAL(redirect_ip, portal4, "%pI4");
 PORTAL(redirect_ip6, portal6, "%pI6c");
 
+static void show_timezone(struct natflow_net *nn, struct seq_file *m)
+{
+	seq_printf(m, "timezone=%s\n", natflow_access_rules(nn)->timezone);
+}
+
+static int prepare_timezone(struct natflow_net *nn, void *draft, struct natflow_command *cmd)
+{
+	struct natflow_access_rules *rules = rules_of(draft);
+
+	strscpy(rules->timezone, NATFLOW_ARGS(cmd, const char), sizeof(rules->timezone));
+	natflow_timezone_read(rules->timezone, &rules->tz);
+	return 0;
+}
+
+static const struct natflow_verb_ops ops_timezone = {
+	.draft = &access_draft, .prepare = prepare_timezone, .show = show_timezone,
+};
+
 static const struct natflow_verb settings[] = {
 	NATFLOW_AUTH_TABLE(NATFLOW_SETTING_VERB, NATFLOW_NO_VERB)
 };

@@ -4,7 +4,9 @@
 #include <linux/proc_fs.h>
 #include <linux/seq_file_net.h>
 #include <linux/timekeeping.h>
+#include "../lib/text/policy.h"
 #include "../lib/text/put.h"
+#include "../natflow_access.h"
 #include "../natflow_user.h"
 #include "../policy/event.h"
 #include "row.h"
@@ -82,6 +84,16 @@ static char *put_who(char *at, struct net *net, const struct natflow_user *user)
 	return natflow_put_number(at, " flows=", READ_ONCE(user->flows));
 }
 
+static char *put_policy(char *at, struct natflow_net *nn, const struct natflow_user *user)
+{
+	const char *policy, *why = natflow_access_shown(nn, user, &policy);
+
+	at = natflow_put_text(at, " policy=");
+	at += strscpy(at, policy, NATFLOW_POLICY_NAME_MAX);
+	at = natflow_put_text(at, " why=");
+	return at + strscpy(at, why, NATFLOW_POLICY_NAME_MAX);
+}
+
 static int users_show(struct seq_file *m, void *v)
 {
 	const struct natflow_user *user = v;
@@ -93,6 +105,7 @@ static int users_show(struct seq_file *m, void *v)
 	at = put_who(row, net, user);
 	at = put_traffic(at, user->traffic);
 	at = put_rates(at, natflow_user_table(natflow_net(net)), user);
+	at = put_policy(at, natflow_net(net), user);
 	natflow_row_end(m, row, natflow_put_text(at, "\n"));
 	return 0;
 }

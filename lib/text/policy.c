@@ -158,8 +158,7 @@ static const struct {
 } fields[FIELDS] = {
 	[FIELD_NAME] = { "name=", "1 to 31 letters, digits, '-', '_' or '.'" },
 	[FIELD_VERDICT] = { "verdict=", "allow, block or portal" },
-	[FIELD_SCHEDULE] = { "schedule=", "at most 8 of DAYS HH:MM-HH:MM with ';' between them, "
-			     "as in mon-fri 21:00-07:00;sat,sun 23:00-09:00" },
+	[FIELD_SCHEDULE] = { "schedule=", "at most 8 of DAYS HH:MM-HH:MM with ';' between them" },
 	[FIELD_VOLUME] = { "volume=", "BYTES/day, BYTES/week or BYTES/month" },
 	[FIELD_MINUTES] = { "minutes=", "1 to 44640, and /day, /week or /month" },
 	[FIELD_OVER] = { "over=", "block; natflow does not throttle" },

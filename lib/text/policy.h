@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Arguments of natflow_user_ctl's lines about policies: what they say, and whom they are bound to. */
+/* Arguments of natflow_user_ctl's lines about policies, and whom they are bound to. */
 #ifndef _NATFLOW_LIB_TEXT_POLICY_H
 #define _NATFLOW_LIB_TEXT_POLICY_H
 
