@@ -229,7 +229,7 @@ static const struct natflow_attach attachment = { .check = check };
 /* Once a minute: schedules of lists may begin or end. */
 static void review_time(struct natflow_urllogger *ul)
 {
-	unsigned int minute = natflow_acl_minute();
+	unsigned int minute = natflow_acl_minute(ul->nn);
 	bool scheduled;
 
 	rcu_read_lock();

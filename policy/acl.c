@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Host rules and lists: the verdict on a name. */
-#include <linux/ktime.h>
 #include <linux/once.h>
 #include <linux/random.h>
 #include <linux/slab.h>
-#include <linux/time.h>
-#include <linux/timekeeping.h>
 #include <net/addrconf.h>
 #include <net/route.h>
 #include "../core/base/ct.h"
+#include "access.h"
 #include "acl.h"
 #include "sets.h"
 
@@ -178,15 +176,18 @@ bool natflow_acl_remove_list(struct natflow_acl *acl, const char *name)
 	return true;
 }
 
-/* Minute of the week, from Monday on, in the kernel's timezone. */
-unsigned int natflow_acl_minute(void)
+/**
+ * natflow_acl_minute() - minute of the week, local time
+ * @nn: namespace
+ *
+ * Context: any.
+ */
+unsigned int natflow_acl_minute(const struct natflow_net *nn)
 {
-	u64 minutes = div_u64(ktime_get_real_seconds(), 60) - sys_tz.tz_minuteswest;
-	u32 rest;
+	struct natflow_local local;
 
-	/* 1970 began on a Thursday. */
-	div_u64_rem(minutes + 3 * NATFLOW_DAY, 7 * NATFLOW_DAY, &rest);
-	return rest;
+	natflow_access_local(nn, &local);
+	return local.minute;
 }
 
 /* A rule applies to every client. If ipsets of its number exist, it applies to their members. */
@@ -226,7 +227,8 @@ static bool applies(struct question *q, unsigned int i)
 	const struct natflow_site_policy *policy = &q->acl->list[i]->policy;
 
 	if (!(q->judged & BIT_ULL(i))) {
-		unsigned int minute = q->acl->scheduled ? natflow_acl_minute() : 0;
+		unsigned int minute = q->acl->scheduled ?
+				      natflow_acl_minute(natflow_net(q->client->net)) : 0;
 
 		q->judged |= BIT_ULL(i);
 		if (natflow_site_applies(policy, q->client, minute))

@@ -62,6 +62,6 @@ bool natflow_acl_believes(const struct natflow_acl *acl, struct net *net, u8 fam
 			  const u8 *addr);
 void natflow_acl_take_effect(struct natflow_acl_verdict v, struct nf_conn *ct,
 			     const u8 *server);
-unsigned int natflow_acl_minute(void);
+unsigned int natflow_acl_minute(const struct natflow_net *nn);
 
 #endif /* _NATFLOW_POLICY_ACL_H */
