@@ -263,10 +263,12 @@ int natflow_access_policy_of(struct natflow_access *access, const struct natflow
 		       NATFLOW_USERINFO_UNSAID : NATFLOW_USERINFO_RULE,
 	};
 	struct natflow_site_client client;
-	int at;
+	int at = -ENOENT;
 
-	describe_user(&client, access, user);
-	at = ask_policies(access, policies, &client, user->key.zone);
+	if (policies->binds) {
+		describe_user(&client, access, user);
+		at = ask_policies(access, policies, &client, user->key.zone);
+	}
 	if (at >= 0)
 		apply_policy(access, &policies->policy[at], user, &f);
 	*why = READ_ONCE(user->access.given) && !f.firm ? NATFLOW_USERINFO_HAND : f.why;
