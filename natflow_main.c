@@ -105,8 +105,8 @@ static const struct room rooms[] = {
 	{ .init = natflow_door_net_init, .down[CLOSE] = natflow_door_net_exit },
 	{ .init = natflow_proc_net_init, .down[CLOSE] = natflow_proc_net_exit },
 	{ .init = natflow_users_net_init, .down[CLOSE] = natflow_users_net_exit },
-#ifndef NATFLOW_WITHOUT_NAMES
 	{ .init = natflow_queue_net_init, .down[CLOSE] = natflow_queue_net_exit },
+#ifndef NATFLOW_WITHOUT_NAMES
 	{ .init = natflow_store_net_init, .down[CLOSE] = natflow_store_net_exit },
 	{ .init = natflow_urls_net_init, .down[CLOSE] = natflow_urls_net_exit },
 #endif
