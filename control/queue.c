@@ -12,6 +12,7 @@ static struct natflow_queue * const queues[] = {
 #ifndef NATFLOW_WITHOUT_NAMES
 	&natflow_queue_urls,
 #endif
+	&natflow_queue_users,
 };
 
 static struct natflow_queue *queue_of(struct miscdevice *misc)

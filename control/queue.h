@@ -47,7 +47,7 @@ struct natflow_queue {
 };
 
 extern const struct file_operations natflow_queue_fops;
-extern struct natflow_queue natflow_queue_urls;
+extern struct natflow_queue natflow_queue_urls, natflow_queue_users;
 
 int natflow_queue_net_init(struct natflow_net *nn);
 void natflow_queue_net_exit(struct natflow_net *nn);
