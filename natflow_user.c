@@ -28,6 +28,7 @@
 #include "core/flow/flow.h"
 #include "natflow_user.h"
 #include "policy/access.h"
+#include "policy/event.h"
 #include "policy/wire.h"
 #include "policy/zone.h"
 
@@ -456,6 +457,24 @@ static bool is_anybodys(struct natflow_flow *flow, const void *unused)
 	return flow->user[0] || flow->user[1];
 }
 
+/* Context: process, may sleep. */
+static void tell_all(struct natflow_net *nn, const struct natflow_user_news *news)
+{
+	struct natflow_user *user;
+	loff_t id;
+
+	for (id = 0; natflow_userlog_wanted(nn); id++) {
+		rcu_read_lock();
+		user = natflow_user_from(nn, &id);
+		if (user)
+			natflow_user_event(nn, user, news);
+		rcu_read_unlock();
+		if (!user)
+			return;
+		cond_resched();
+	}
+}
+
 /**
  * natflow_user_kick() - end the accelerated flows of an address, or of all users
  * @nn: namespace
@@ -468,16 +487,22 @@ static bool is_anybodys(struct natflow_flow *flow, const void *unused)
  */
 void natflow_user_kick(struct natflow_net *nn, u8 family, const void *addr)
 {
+	static const struct natflow_user_news news = {
+		.kind = NATFLOW_USERINFO_KICK, .why = NATFLOW_USERINFO_HAND,
+	};
 	struct natflow_user *user;
 	unsigned int zone = 0;
 
 	if (family == NFPROTO_UNSPEC) {
+		tell_all(nn, &news);
 		natflow_flow_flush(nn, NATFLOW_END_KICK, is_anybodys, NULL);
 		return;
 	}
 	do {
 		rcu_read_lock();
 		user = natflow_user_next(nn, family, addr, &zone);
+		if (user)
+			natflow_user_event(nn, user, &news);
 		rcu_read_unlock();
 		/* Only the address of a record is compared, which may be freed meanwhile. */
 		if (user)

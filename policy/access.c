@@ -6,6 +6,7 @@
 #include <linux/timekeeping.h>
 #include "../lib/text/whom.h"
 #include "access.h"
+#include "event.h"
 #include "quota.h"
 #include "sets.h"
 
@@ -181,18 +182,32 @@ static bool is_given(const struct natflow_access_rules *rules, const struct natf
 	       second - READ_ONCE(user->access.judged) < rules->no_flow_timeout;
 }
 
+/* Tell the readers of events that the status has changed, if it has. */
+static void tell(struct natflow_access *access, struct natflow_user *user, u8 before, u8 after,
+		 enum natflow_userinfo_why why)
+{
+	const struct natflow_user_news news = {
+		.kind = NATFLOW_USERINFO_STATUS, .why = why, .before = before,
+	};
+
+	if (before != after)
+		natflow_user_event(access->nn, user, &news);
+}
+
 /* A finding by what is not in force any more does not replace one by what is. */
 static void note(struct natflow_access *access, struct natflow_user *user, struct finding f,
 		 u32 edition)
 {
 	const struct natflow_access_rules *rules = rcu_dereference(access->rules);
 	const u32 second = now();
+	u8 before;
 
 	spin_lock_bh(&access->lock);
 	if (edition != access->edition && user->access.edition == access->edition) {
 		spin_unlock_bh(&access->lock);
 		return;
 	}
+	before = user->access.status;
 	if (!is_given(rules, user, second))
 		WRITE_ONCE(user->access.given, NATFLOW_ACCESS_NONE);
 	if (user->access.given && !f.firm) {
@@ -206,6 +221,7 @@ static void note(struct natflow_access *access, struct natflow_user *user, struc
 	WRITE_ONCE(user->access.judged, second);
 	WRITE_ONCE(user->access.edition, edition);
 	spin_unlock_bh(&access->lock);
+	tell(access, user, before, f.status, f.why);
 }
 
 /* The device is not for sets of devices only: sets of MACs want one of Ethernet. */
@@ -355,15 +371,19 @@ u8 natflow_access_judge_stranger(struct natflow_access *access,
  */
 void natflow_access_give(struct natflow_access *access, struct natflow_user *user, u8 status)
 {
+	u8 before;
+
 	if (status == NATFLOW_ACCESS_UNKNOWN)
 		status = NATFLOW_ACCESS_NONE;
 	spin_lock_bh(&access->lock);
+	before = user->access.status;
 	WRITE_ONCE(user->access.given, status);
 	WRITE_ONCE(user->access.status, status);
 	WRITE_ONCE(user->access.why, NATFLOW_USERINFO_HAND);
 	WRITE_ONCE(user->access.judged, now());
 	WRITE_ONCE(user->access.edition, 0);	/* of no rules: the next packet asks */
 	spin_unlock_bh(&access->lock);
+	tell(access, user, before, status, NATFLOW_USERINFO_HAND);
 }
 
 /**

@@ -13,6 +13,7 @@
 #define DEVICE_IDLE	86400	/* seconds; so long does a MAC without an address stay */
 #define SEEN_SECONDS	8	/* so long a record keeps its place among those that give way */
 #define SILENT_SECONDS	10	/* so long does one stay that never sent anything */
+#define ACTIVE_SECONDS	32	/* so often readers of events hear of a user with traffic */
 
 static const struct rhashtable_params by_key_params = {
 	.key_len = sizeof(struct natflow_user_key),
@@ -321,6 +322,7 @@ static void resemble(struct natflow_user *user, const struct natflow_user *old,
 static struct natflow_user *create(struct natflow_users *users,
 				   const struct natflow_user_seen *seen)
 {
+	static const struct natflow_user_news news = { .kind = NATFLOW_USERINFO_NEW };
 	struct natflow_user *user = kmem_cache_zalloc(cache, NATFLOW_GFP_PACKET), *other, *old;
 	struct natflow_user_seen as = *seen;
 
@@ -332,6 +334,7 @@ static struct natflow_user *create(struct natflow_users *users,
 	user->first = now();
 	user->last = user->first;
 	user->spoke = user->first;
+	user->told = user->first;
 	user->access.rule = NATFLOW_AUTH_NO_RULE;
 	INIT_LIST_HEAD(&user->wait);
 	refcount_set(&user->ref, 1);
@@ -345,8 +348,10 @@ static struct natflow_user *create(struct natflow_users *users,
 	if (!other && old && !old->gone)
 		succeed(users, user, old);
 	spin_unlock_bh(&users->lock);
-	if (!other)
+	if (!other) {
+		natflow_user_event(users->nn, user, &news);
 		return user;
+	}
 	kmem_cache_free(cache, user);
 	return IS_ERR(other) ? NULL : other;
 }
@@ -673,6 +678,15 @@ size_t natflow_users_bytes(struct natflow_users *users)
 	       READ_ONCE(users->macs.count) * sizeof(struct natflow_mac);
 }
 
+/* A user has traffic, and readers have not heard of it for a while. */
+static void tell_active(struct natflow_users *users, struct natflow_user *user)
+{
+	static const struct natflow_user_news news = { .kind = NATFLOW_USERINFO_ACTIVE };
+
+	if ((s32)(READ_ONCE(user->last) - READ_ONCE(user->told)) >= ACTIVE_SECONDS)
+		natflow_user_event(users->nn, user, &news);
+}
+
 static bool is_idle(const struct natflow_user *user, u32 idle)
 {
 	return !READ_ONCE(user->flows) &&
@@ -721,6 +735,8 @@ void natflow_users_age(struct natflow_users *users, u32 idle)
 	for (; (user = natflow_users_from(users, &id)); id++) {
 		natflow_user_measure(users, user);
 		ending |= settle(users, user);
+		if (natflow_userlog_wanted(users->nn))
+			tell_active(users, user);
 		if (is_idle(user, idle))
 			forget_idle(users, user);
 		if (++n % 512)
