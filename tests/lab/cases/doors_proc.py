@@ -28,7 +28,7 @@ def case_permissions():
                                 ("/dev/hostacl_ctl", None, ()), ("/dev/natflow_user_ctl", None, ()),
                                 ("/dev/natflow_zone_ctl", None, ()), ("/dev/natflow_userinfo_ctl", None, ()),
                                 ("/proc/natflow_users", None, ("weak",)),
-                                ("/dev/natflow_urllogger_queue", None, ()),
+                                ("/dev/natflow_urllogger_queue", None, ()), ("/dev/natflow_userinfo_queue", None, ()),
                                 ("/proc/natflow", "hits", ("weak", "user"))):
         for kind, prefix in (("weak", weak), ("user", user)):
             status, out = run("r", prefix + "cat " + name, ok=False)
@@ -207,6 +207,7 @@ def case_proc_summary():
             "flow_limit", "table_bytes", "percpu_bytes", "flow_bytes_ipv4", "flow_bytes_ipv6", "missed_event",
             "route_confirmed", *(f"bump.{cause}" for cause in BUMPS), "hits", "bytes",
             "users", "users_bytes", "users_evicted", "users_idle", "users_refused", "users_moved",
+            "users_conflicts", "devices", "devices_evicted", "users_gone", "users_events", "users_events_unread", "users_events_unstored",
             "names_bytes", "answers_refused", "decryptions_refused", "names_produced", "names_merged", "names_limited",
             "names_unread", "names_early",
             "names_hints", "names_hints_gone", "access_refused", "access_redirected", "access_unanswered"]
