@@ -65,6 +65,7 @@ struct finding {
 	u8 type, status;
 	u8 why;			/* enum natflow_userinfo_why */
 	bool firm;		/* also if another status was set by hand */
+	const char *policy;	/* its name, or NULL */
 	u16 rule;
 };
 
@@ -142,6 +143,7 @@ static void apply_policy(struct natflow_access *access, const struct natflow_pol
 	else
 		return;
 	f->why = f->firm ? why : NATFLOW_USERINFO_POLICY;
+	f->policy = policy->name;
 }
 
 static struct finding find(struct natflow_access *access, const struct natflow_site_client *client,
@@ -184,10 +186,10 @@ static bool is_given(const struct natflow_access_rules *rules, const struct natf
 
 /* Tell the readers of events that the status has changed, if it has. */
 static void tell(struct natflow_access *access, struct natflow_user *user, u8 before, u8 after,
-		 enum natflow_userinfo_why why)
+		 enum natflow_userinfo_why why, const char *policy)
 {
 	const struct natflow_user_news news = {
-		.kind = NATFLOW_USERINFO_STATUS, .why = why, .before = before,
+		.kind = NATFLOW_USERINFO_STATUS, .why = why, .before = before, .policy = policy,
 	};
 
 	if (before != after)
@@ -213,6 +215,7 @@ static void note(struct natflow_access *access, struct natflow_user *user, struc
 	if (user->access.given && !f.firm) {
 		f.status = user->access.given;
 		f.why = NATFLOW_USERINFO_HAND;
+		f.policy = NULL;
 	}
 	WRITE_ONCE(user->access.status, f.status);
 	WRITE_ONCE(user->access.why, f.why);
@@ -221,7 +224,7 @@ static void note(struct natflow_access *access, struct natflow_user *user, struc
 	WRITE_ONCE(user->access.judged, second);
 	WRITE_ONCE(user->access.edition, edition);
 	spin_unlock_bh(&access->lock);
-	tell(access, user, before, f.status, f.why);
+	tell(access, user, before, f.status, f.why, f.policy);
 }
 
 /* The device is not for sets of devices only: sets of MACs want one of Ethernet. */
@@ -383,7 +386,7 @@ void natflow_access_give(struct natflow_access *access, struct natflow_user *use
 	WRITE_ONCE(user->access.judged, now());
 	WRITE_ONCE(user->access.edition, 0);	/* of no rules: the next packet asks */
 	spin_unlock_bh(&access->lock);
-	tell(access, user, before, status, NATFLOW_USERINFO_HAND);
+	tell(access, user, before, status, NATFLOW_USERINFO_HAND, NULL);
 }
 
 /**

@@ -227,8 +227,9 @@ static bool link_user(struct natflow_users *users, struct natflow_user *user,
 	if (!natflow_macs_unknown(&users->macs, user->key.zone) ||
 	    !make_room(users, user->key.zone))
 		return false;
+	user->serial = atomic64_inc_return(&users->nn->userlog->users);
 	err = xa_alloc_cyclic_bh(&users->by_id, &user->id, user, xa_limit_31b, &users->next_id,
-				 NATFLOW_GFP_PACKET);
+				 NATFLOW_GFP_PACKET);	/* lists have it from here on */
 	if (err < 0)
 		return false;
 	if (seen->sends) {
@@ -240,7 +241,6 @@ static bool link_user(struct natflow_users *users, struct natflow_user *user,
 	if (rhashtable_insert_fast(&users->by_key, &user->node, by_key_params))
 		goto err_owner;
 	natflow_macs_wait(&users->macs, place_of(users, user), &user->wait);
-	user->serial = atomic64_inc_return(&users->nn->userlog->users);
 	users->count++;
 	return true;
 
@@ -322,7 +322,7 @@ static void resemble(struct natflow_user *user, const struct natflow_user *old,
 static struct natflow_user *create(struct natflow_users *users,
 				   const struct natflow_user_seen *seen)
 {
-	static const struct natflow_user_news news = { .kind = NATFLOW_USERINFO_NEW };
+	struct natflow_user_news news = { .kind = NATFLOW_USERINFO_NEW };
 	struct natflow_user *user = kmem_cache_zalloc(cache, NATFLOW_GFP_PACKET), *other, *old;
 	struct natflow_user_seen as = *seen;
 
@@ -345,8 +345,10 @@ static struct natflow_user *create(struct natflow_users *users,
 		resemble(user, old, &as);
 	if (!other && !link_user(users, user, &as))
 		other = ERR_PTR(-ENOSPC);
-	if (!other && old && !old->gone)
+	if (!other && old && !old->gone) {
 		succeed(users, user, old);
+		news.why = NATFLOW_USERINFO_ZONE;
+	}
 	spin_unlock_bh(&users->lock);
 	if (!other) {
 		natflow_user_event(users->nn, user, &news);

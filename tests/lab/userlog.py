@@ -119,10 +119,9 @@ class Log:
     def list(self):
         """What users have now, and the list's end; events that came before are kept in self.records."""
         self.write("list")
-        wait(lambda: self.read() and self.records[-1]["kind"] == LIST_END, "the list's end")
-        end = self.records.pop()
+        (end,) = wait(lambda: self.read() and self.of(LIST_END), "the list's end")
         users = self.of(LISTED)
-        self.records = [r for r in self.records if r["kind"] != LISTED]
+        self.records = [r for r in self.records if r["kind"] not in (LISTED, LIST_END)]
         equal(len(users), end.get("value", 0), "users in the list")
         return users, end
 

@@ -10,13 +10,16 @@ import bench
 import userlog
 from meter import Meter, users
 from natlab import (ADDR, Udp, both, check, ctl, equal, frame, ip, ip_packet, learned, log, mac, netns_del, no_memory, ns, opened, read,
-                    refuses, rmmod, rule, run, select, stats, udp, udp_socket, wait)
-from userlog import EVICTED, HAND, KICK, LAST, MOVE, NEW, NOTHING, RULE, STATUS, Log, Reader, add
+                    refuses, rmmod, rule, run, select, stats, sysctl, udp, udp_socket, wait)
+from userlog import CONFLICT, EVICTED, HAND, KICK, LAST, MOVE, NEW, NOTHING, POLICY, RULE, STATUS, Log, Reader, add
 
 INFO, ZONES = "/dev/natflow_userinfo_ctl", "/dev/natflow_zone_ctl"
 
 
-def begin():
+def begin(quiet=True):
+    """quiet: the client sends nothing of its own, so that users are those of the case."""
+    if quiet:
+        sysctl("c", "net.ipv6.conf.all.disable_ipv6", 1)
     ctl("lan_zone 1=r0\nwan_zone 2=r1", device=ZONES)
     ctl("users=1")
 
@@ -44,7 +47,7 @@ def flood(count, source_mac=None):
 
 def layout(family):
     """Version 3, byte for byte, beside the lines of /dev/natflow_userinfo_ctl."""
-    begin()
+    begin(quiet=False)
     client = ADDR["c", family]
     with opened(userlog.QUEUE) as fd:
         equal(os.read(fd, 4096), b"", "a read of nothing")
@@ -121,7 +124,7 @@ def case_words():
 
 
 def case_changes():
-    """What happens to a user, in order: a status by hand and by rule, a kick, another MAC."""
+    """What happens to a user, in order: a status by hand, by rule and by policy, a kick, two MACs, another MAC."""
     begin()
     send(ADDR["c", 4])
     events = Log()
@@ -142,10 +145,17 @@ def case_changes():
     send(ADDR["c", 4])
     r = events.wait("a status by a rule", of_client(STATUS))
     equal((r["before"], r["status"], r["why"], r["type"], r["rule"]), (0, 3, RULE, 2, 7), "before, status, why, type, rule")
-    ctl("disabled=1", device="/dev/natflow_user_ctl")
+    ctl(f"policy name=kids,verdict=block\nbind policy=kids,ip={ADDR['c', 4]}", device="/dev/natflow_user_ctl")
+    send(ADDR["c", 4])
+    r = events.wait("a status by a policy", of_client(STATUS))
+    equal((r["before"], r["status"], r["why"], r["policy"]), (3, 6, POLICY, "kids"), "before, status, why, policy")
+    ctl("unbind policy=kids\ndisabled=1", device="/dev/natflow_user_ctl")
     before = mac("c", "c0")
     ip("c", f"link set c0 address {other}")
-    wait(lambda: send(ADDR["c", 4]) or events.read(), "the next packet")
+    send(ADDR["c", 4])                  # the other MAC spoke a moment ago
+    r = events.wait("two MACs", of_client(CONFLICT))
+    equal((r["mac"].hex(":"), r["other"].hex(":")), (before, other), "MAC of the owner and the other")
+    wait(lambda: send(ADDR["c", 4]) or events.read() and events.of(MOVE), "another MAC")
     r = events.wait("another MAC", of_client(MOVE))
     equal((r["mac"].hex(":"), r["other"].hex(":")), (other, before), "MAC now and before")
 
@@ -221,7 +231,7 @@ def four_readers():
     meter = Meter("c", "c0")
     begin()
     select()
-    ctl("user_limit=24")
+    ctl("user_limit=16")
     sources = addresses(100, 24)
     base = meter.read()
     readers, halt = [Reader() for _ in range(3)], threading.Event()
@@ -247,26 +257,26 @@ def four_readers():
 def case_delta():
     """Evictions, flushes and changes of zones lose and double no byte for any of four readers."""
     meter, base, readers, late, started = four_readers()
-    real = [tuple(meter.read()[way + "4"][i] - base[way + "4"][i] for i in (0, 1)) for way in ("rx", "tx")]
+    real = meter.read()
+    real = tuple(real[way][i] - base[way][i] for way in ("rx4", "tx4") for i in (0, 1))
 
     def settled():
         readers[0].update()
-        total = readers[0].total()
-        return [add(total[0:2], total[4:6]), add(total[2:4], total[6:8])] == real
+        return readers[0].total()[:4] == real       # all of it with the WAN; IPv6 finds its neighbours in the LAN
     wait(settled, f"{real}, have {readers[0].total()}", 10)
     for reader in (*readers, late):
         reader.update()
     want = readers[0].total()
     equal(stats().get("users_refused", 0), 0, "packets of nobody")
     for reader in readers:
-        equal((reader.total(), reader.missed, reader.lost), (want, 0, NOTHING), "a reader's sums")
-        check(len(reader.known) <= 24 and reader.last > 30, f"{len(reader.known)} users, {reader.last} gone")
+        equal((reader.total()[:4], reader.missed, reader.lost), (want[:4], 0, NOTHING), "a reader's sums")
+        check(reader.last > 30, f"{reader.last} users gone")
     before = NOTHING
     for sums in started:
         before = add(before, sums)
-    equal(add(late.total(), before), want, "the sums of the reader that began later")
+    equal(add(late.total(), before)[:4], want[:4], "the sums of the reader that began later")
     numbers = [r["user"] for r in Log().list()[0]]
-    check(len(set(numbers)) == len(numbers) and max(numbers) > 80, f"numbers of users {numbers}")
+    check(len(set(numbers)) == len(numbers) and min(numbers) > 0 and max(numbers) > 40, f"numbers of users {numbers}")
 
 
 def case_final():
@@ -291,8 +301,9 @@ def case_final():
     total = end["gone"][1:]
     for u in listed:
         total = add(total, u["sums"])
-    real = [tuple(meter.read()[f"{way}4"][i] - base[f"{way}4"][i] for i in (0, 1)) for way in ("rx", "tx")]
-    equal([add(total[0:2], total[4:6]), add(total[2:4], total[6:8])], real, "all that the client's device had")
+    real = meter.read()
+    real = tuple(real[way][i] - base[way][i] for way in ("rx4", "tx4") for i in (0, 1))
+    equal(total[:4], real, "all that the client's device had of the WAN")
     check(r["sums"][2] >= 5 and r["sums"][3] >= 5 * 1028, f"{r['sums']}")
 
 
