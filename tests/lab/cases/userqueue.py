@@ -149,7 +149,7 @@ def case_changes():
     send(ADDR["c", 4])
     r = events.wait("a status by a policy", of_client(STATUS))
     equal((r["before"], r["status"], r["why"], r["policy"]), (3, 6, POLICY, "kids"), "before, status, why, policy")
-    ctl("unbind policy=kids\ndisabled=1", device="/dev/natflow_user_ctl")
+    ctl(f"unbind ip={ADDR['c', 4]}\ndisabled=1", device="/dev/natflow_user_ctl")
     before = mac("c", "c0")
     ip("c", f"link set c0 address {other}")
     send(ADDR["c", 4])                  # the other MAC spoke a moment ago
