@@ -47,7 +47,7 @@ static char *put_pair(char *at, struct natflow_user_sum sum)
 static char *put_hex(char *at, u8 n)
 {
 	at = natflow_put_text(at, ",0x");
-	*at = hex_asc_lo(n);
+	*at = "0123456789abcdef"[n & 15];	/* hex_asc_lo() moves between headers */
 	return at + 1;
 }
 
