@@ -330,7 +330,8 @@ void natflow_access_abandon(struct natflow_net *nn)
  * @nn: namespace
  * @rules: prepared; taken over
  *
- * They are in force for the next packet of every flow, accelerated ones too.
+ * They are in force for the next packet of every flow, accelerated ones too, and nothing
+ * is on its way by the old ones.
  *
  * Context: process, may sleep; writers exclude each other.
  */
@@ -347,6 +348,7 @@ void natflow_access_set_rules(struct natflow_net *nn, struct natflow_access_rule
 		switch_off(access);
 	else
 		natflow_access_review(nn);
+	synchronize_rcu_expedited();	/* what was fast by the old rules is sent */
 	kvfree(old);
 }
 
@@ -439,7 +441,9 @@ static bool give(struct natflow_access *access, struct natflow_user *user, u8 st
  * @addr: 4 or 16 bytes; in whichever zones it has a record
  * @status: enum natflow_access_status; NONE and UNKNOWN: the rules say it again
  *
- * It is in force for the next packet of every flow.
+ * It is in force for the next packet of every flow. If the user is refused the line now,
+ * none of its packets is on its way: those that were judged before, and flows that they
+ * published, end before the return.
  *
  * Context: process, may sleep.
  */
@@ -455,8 +459,11 @@ void natflow_access_set_status(struct natflow_net *nn, u8 family, const void *ad
 		refused = user && give(nn->access, user, status);
 		rcu_read_unlock();
 		/* Only the address of a record is compared, which may be freed meanwhile. */
-		if (refused)
-			natflow_user_cut(nn, user, NATFLOW_END_ACCESS);
+		if (!refused)
+			continue;
+		synchronize_rcu_expedited();
+		natflow_user_cut(nn, user, NATFLOW_END_ACCESS);
+		synchronize_rcu_expedited();
 	} while (user);
 }
 

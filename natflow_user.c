@@ -481,7 +481,8 @@ static void tell_all(struct natflow_net *nn, const struct natflow_user_news *new
  * @family: NFPROTO_IPV4 or NFPROTO_IPV6; NFPROTO_UNSPEC: all users
  * @addr: 4 or 16 bytes
  *
- * Their next packets take the stack. The records and their counters stay.
+ * Their next packets take the stack: when this returns, all that came before are sent.
+ * The records and their counters stay.
  *
  * Context: process, may sleep.
  */
@@ -496,18 +497,19 @@ void natflow_user_kick(struct natflow_net *nn, u8 family, const void *addr)
 	if (family == NFPROTO_UNSPEC) {
 		tell_all(nn, &news);
 		natflow_flow_flush(nn, NATFLOW_END_KICK, is_anybodys, NULL);
-		return;
 	}
-	do {
+	while (family != NFPROTO_UNSPEC) {
 		rcu_read_lock();
 		user = natflow_user_next(nn, family, addr, &zone);
 		if (user)
 			natflow_user_event(nn, user, &news);
 		rcu_read_unlock();
 		/* Only the address of a record is compared, which may be freed meanwhile. */
-		if (user)
-			natflow_user_cut(nn, user, NATFLOW_END_KICK);
-	} while (user);
+		if (!user)
+			break;
+		natflow_user_cut(nn, user, NATFLOW_END_KICK);
+	}
+	synchronize_rcu_expedited();	/* packets that found a flow before are sent */
 }
 
 /* -- the tick */

@@ -334,7 +334,7 @@ static struct natflow_user *create(struct natflow_users *users,
 	user->first = now();
 	user->last = user->first;
 	user->spoke = user->first;
-	user->told = user->first - ACTIVE_SECONDS;	/* nobody has heard of it yet */
+	user->told = user->first;
 	user->access.rule = NATFLOW_AUTH_NO_RULE;
 	INIT_LIST_HEAD(&user->wait);
 	refcount_set(&user->ref, 1);
@@ -685,9 +685,7 @@ static void tell_active(struct natflow_users *users, struct natflow_user *user)
 {
 	static const struct natflow_user_news news = { .kind = NATFLOW_USERINFO_ACTIVE };
 
-	const u32 last = READ_ONCE(user->last);
-
-	if (now() - last <= 1 && (s32)(last - READ_ONCE(user->told)) >= ACTIVE_SECONDS)
+	if ((s32)(READ_ONCE(user->last) - READ_ONCE(user->told)) >= ACTIVE_SECONDS)
 		natflow_user_event(users->nn, user, &news);
 }
 
