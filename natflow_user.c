@@ -79,15 +79,17 @@ static struct natflow_user *see(struct natflow_net *nn, const struct net_device 
 {
 	struct natflow_users *users = room_of(nn)->users;
 	struct natflow_zone zone = natflow_zone_of(nn, dev);
+	struct natflow_user *user;
 
 	if (!zone.lan)
 		return NULL;
 	set_address(&seen->key, addr, family);
 	seen->key.zone = zone.id;
 	seen->ifindex = dev->ifindex;
-	if (!natflow_users_find(users, &seen->key) && !is_host(nn, &seen->key))
+	user = natflow_users_find(users, &seen->key);
+	if (!user && !is_host(nn, &seen->key))
 		return NULL;
-	return natflow_users_see(users, seen);
+	return natflow_users_see(users, user, seen);
 }
 
 static const void *source_of(const struct sk_buff *skb, u8 family)

@@ -471,16 +471,16 @@ void natflow_users_spoke(struct natflow_user *user)
 /**
  * natflow_users_see() - the record of who sent or receives a packet
  * @users: table
+ * @user: what natflow_users_find() found for @seen->key, or NULL
  * @seen: who, and where; the table's namespace pays for a new record
  *
  * Context: RCU read side, BH disabled; the result is valid as long as the former.
  * Return: NULL if there is no room, or if the address is another MAC's (@seen->conflict);
  * both are counted.
  */
-struct natflow_user *natflow_users_see(struct natflow_users *users,
+struct natflow_user *natflow_users_see(struct natflow_users *users, struct natflow_user *user,
 				       struct natflow_user_seen *seen)
 {
-	struct natflow_user *user = natflow_users_find(users, &seen->key);
 	const u32 second = now();
 
 	if (unlikely(!user)) {

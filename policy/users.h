@@ -104,7 +104,7 @@ int natflow_users_init(struct natflow_users *users, struct natflow_net *nn);
 void natflow_users_exit(struct natflow_users *users);
 struct natflow_user *natflow_users_find(struct natflow_users *users,
 					const struct natflow_user_key *key);
-struct natflow_user *natflow_users_see(struct natflow_users *users,
+struct natflow_user *natflow_users_see(struct natflow_users *users, struct natflow_user *user,
 				       struct natflow_user_seen *seen);
 bool natflow_users_bind(struct natflow_users *users, struct natflow_user *user);
 void natflow_users_unbind(struct natflow_users *users, struct natflow_user *user);
