@@ -101,7 +101,7 @@ test:
 test-all:
 	@tests/run.py test-all
 
-check test-unit test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest test-driver endurance mutants bench:
+check test-unit test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest test-driver test-exact endurance mutants bench:
 	@T=$(T) K=$(K) CASE="$(CASE)" RUNS=$(RUNS) SEED=$(SEED) tests/run.py $@
 
 help:
@@ -120,10 +120,11 @@ help:
 	@echo 'make test-lab        lab cases; K=6.1|6.12|newest|6.1-rt|6.1-armhf|... CASE=regex'
 	@echo 'make test-hostile    the same on kernels that look for faults'
 	@echo 'make endurance       storms, a household and a million flows, for minutes each'
+	@echo 'make test-exact      ten million packets: users'\'' sums beside a tap'\''s; K= CASE=regex'
 	@echo 'make test-driver      everything at random for half an hour; SEED=number repeats it'
 	@echo 'make test-selftest   the kernel'\''s nft_flowtable.sh on natflow; K= RUNS=20 SEED=number'
 	@echo 'make mutants         natflow broken in known ways: a case notices each'
 	@echo 'make bench           instructions per packet'
 
 .PHONY: all modules check-config install uninstall clean demo shell test test-all check \
-	test-unit test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest test-driver endurance mutants bench help
+	test-unit test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest test-driver test-exact endurance mutants bench help

@@ -51,11 +51,11 @@ HOST = {
 
 # What lasts a fixed time, or goes on until a race is hit, is on the newest alone; what depends on lib/, on control/ and on
 # netfilter's hooks, and says least about a kernel in the middle, is a few cases of each file there. All with test-all.
-FIXED = "storms|soak|driver|scale|apart.(flood|many)|links.(matrix|redials)|teardown.(200_loads|unload_under_load)"
+FIXED = "exact|storms|soak|driver|scale|apart.(flood|many)|links.(matrix|redials)|teardown.(200_loads|unload_under_load)"
 SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)|records[.](text|merged)|evasion[.](overlap|quic)|hostacl[.](live|reset|list_live)|" \
           r"dns[.](targets|hints)|doors_ctl[.]ctl_(flush|trans)|doors_proc[.](proc|two)|errors[.]words|lists[.](formats|hits)|" \
           r"readings[.](server_first|streams)_v4|quic[.](same|late)|generated[.]unv|trust[.]open|logs[.]hints_v4"
-MIDDLE = r"^(?!apart|flat|headers|links|packets|pmtu|teardown|storms|soak|scale|urls|records|evasion|hostacl|dns[.]|" \
+MIDDLE = r"^(?!exact|apart|flat|headers|links|packets|pmtu|teardown|storms|soak|scale|urls|records|evasion|hostacl|dns[.]|" \
          rf"doors_(ctl|proc)|errors|lists|saved|readings|quic|generated|trust|logs|shares|driver)|^({SAMPLES})"
 # The hostile ring is many times as slow: the engine and conntrack, where memory, locks or lifetimes are at stake, and what of
 # the names juggles memory. All with test-all.
@@ -89,6 +89,11 @@ def driver():
     return labs("^driver", "debug", ring="driver", append=f"long seed={seed}", memory=3072, silence=3600)
 
 
+def exact():
+    """More than ten million packets, and no difference between the sums of users and those of a tap."""
+    return labs(setting("CASE", "^exact"), setting("K", "6.1"), ring="exact", append="long", silence=1800)
+
+
 def selftests(*kernels):
     """The kernel's test of its flow table, RUNS times with MTUs that follow from SEED."""
     words = "/lab/selftest.py", setting("RUNS", "20"), setting("SEED", str(random.randrange(32768)))
@@ -101,7 +106,7 @@ def setting(name, default=""):
 
 def test():
     return host("unit", "runner", "check", "browser", "install", "bench") + host("fuzz", T="10") + \
-        labs(f"^(?!{FIXED})", "6.1", judged=True) + labs(MIDDLE, "6.12", judged=True) + labs("", "newest", judged=True) + \
+        labs(f"^(?!{FIXED})", "6.1", judged=True) + labs(MIDDLE, "6.12", judged=True) + labs("^(?!exact)", "newest", judged=True) + \
         labs(HOSTILE, "debug") + labs("^nat.(masquerade|snat_and_dnat)", *FOREIGN) + labs("^(nat|attach.(life|veto))", CORE)
 
 
@@ -124,6 +129,7 @@ ENTRIES = {
     "test-lab": test_lab,
     "test-hostile": lambda: labs(setting("CASE"), "debug", "kcsan"),
     "endurance": endurance,
+    "test-exact": exact,
     "test-driver": driver,
     "test-selftest": lambda: selftests(setting("K", "6.1")),
     "mutants": lambda: host("mutants"),

@@ -9,11 +9,18 @@ from natlab import equal, ns, read, run
 SO_RCVBUFFORCE, PACKET_STATISTICS, ETH_P_ALL = 33, 6, 3
 
 
+def whole(where, dev):
+    """A device to which super-packets are not given: each packet is one of the wire."""
+    run(where, f"ethtool -K {dev} tso off gso off", ok=False)
+    run(where, f"ethtool -K {dev} tx-udp-segmentation off", ok=False)
+
+
 class Meter:
     """Packets and L3 bytes that a host's device has sent and received, its offloads off: a tap behind the segmentation."""
 
     def __init__(self, where, dev):
-        run(where, f"ethtool -K {dev} tso off gso off gro off", ok=False)
+        whole(where, dev)
+        run(where, f"ethtool -K {dev} gro off", ok=False)
         self.where, self.dev = where, dev
         with ns(where):
             self.tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
