@@ -16,7 +16,7 @@ import tap as taps
 from natlab import ADDR, LONG, Delta, Failure, Tcp, Udp, bare, check, conntrack, ctl, equal, gro, modprobe, rule, run, select, sysctl, wait
 
 ZONES = "/dev/natflow_zone_ctl"
-ROUNDS = 60 if LONG else 1          # of a megabyte of TCP each way, and datagrams
+ROUNDS = 100 if LONG else 1          # of a megabyte of TCP each way, and datagrams
 UDP_SEGMENT, SIZE, SEGMENTS = 103, 1200, 40
 TOTAL = {"packets": 0}
 
