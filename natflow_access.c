@@ -19,6 +19,7 @@
 #include "core/flow/flow.h"
 #include "lib/text/settings.h"
 #include "natflow_access.h"
+#include "natflow_urllogger.h"
 #include "natflow_user.h"
 #include "policy/portal.h"
 #include "policy/wire.h"
@@ -164,6 +165,7 @@ static int switch_on(struct natflow_access *access)
 				  natflow_rate_alloc(ANSWERS, 2 * ANSWERS, 8 * ANSWERS));
 	if (!access->answers)
 		return -ENOMEM;
+	WRITE_ONCE(access->users, natflow_user_table(nn));
 	err = natflow_ct_track(nn->net);
 	if (err)
 		return err;
@@ -222,7 +224,8 @@ static bool is_of_blocked(struct natflow_flow *flow, const void *arg)
  * natflow_access_review() - judge all users again: a policy has changed what it does
  * @nn: namespace
  *
- * The next packet of each flow is checked; flows of users that a policy refuses end now.
+ * The next packet of each flow is checked; flows of users that a policy refuses end now,
+ * and those whose name a list of a policy blocks.
  *
  * Context: process, may sleep, behind natflow_access_changed().
  */
@@ -230,6 +233,8 @@ void natflow_access_review(struct natflow_net *nn)
 {
 	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_SETTING);
 	natflow_flow_flush(nn, NATFLOW_END_POLICY, is_of_blocked, nn->access);
+	synchronize_rcu();	/* no name is judged as before any more */
+	natflow_urllogger_review(nn);
 }
 
 /* Return: the minute before. */
@@ -344,10 +349,12 @@ void natflow_access_set_rules(struct natflow_net *nn, struct natflow_access_rule
 	set_minute(access);
 	natflow_access_changed(access);
 	synchronize_rcu();	/* no packet is judged by the old rules any more */
-	if (rules->disabled)
+	if (rules->disabled) {
 		switch_off(access);
-	else
+		natflow_urllogger_review(nn);	/* lists of policies are for nobody */
+	} else {
 		natflow_access_review(nn);
+	}
 	synchronize_rcu_expedited();	/* what was fast by the old rules is sent */
 	kvfree(old);
 }
@@ -417,9 +424,25 @@ void natflow_access_set_policies(struct natflow_net *nn, struct natflow_policies
 	set_minute(access);
 	natflow_access_changed(access);
 	synchronize_rcu();	/* no packet is judged by the old policies any more */
-	if (!rules_of(nn)->disabled)
+	if (rules_of(nn)->disabled)
+		natflow_urllogger_review(nn);	/* lists are for all, or for nobody */
+	else
 		natflow_access_review(nn);
 	natflow_policies_free(old);
+}
+
+/**
+ * natflow_access_renamed() - devices got other names, to which policies may be bound
+ * @nn: namespace
+ *
+ * Context: process, may sleep; writers exclude each other.
+ */
+void natflow_access_renamed(struct natflow_net *nn)
+{
+	if (rules_of(nn)->disabled || !natflow_access_policies(nn)->of_kind[NATFLOW_SUBJECT_NAME])
+		return;
+	natflow_access_changed(nn->access);
+	natflow_access_review(nn);
 }
 
 /* Return: must the user's flows end? */

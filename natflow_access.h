@@ -18,6 +18,7 @@ int natflow_access_prepare(struct natflow_net *nn, const struct natflow_access_r
 void natflow_access_set_rules(struct natflow_net *nn, struct natflow_access_rules *rules);
 const struct natflow_policies *natflow_access_policies(const struct natflow_net *nn);
 void natflow_access_set_policies(struct natflow_net *nn, struct natflow_policies *policies);
+void natflow_access_renamed(struct natflow_net *nn);
 void natflow_access_review(struct natflow_net *nn);
 const char *natflow_access_shown(const struct natflow_net *nn, const struct natflow_user *user,
 				 const char **policy);

@@ -377,6 +377,17 @@ void natflow_urllogger_set_acl(struct natflow_net *nn, struct natflow_acl *acl)
 }
 
 /**
+ * natflow_urllogger_review() - policies changed: judge every flow's name again
+ * @nn: namespace
+ *
+ * Context: process, may sleep; no packet is judged by the old policies any more.
+ */
+void natflow_urllogger_review(struct natflow_net *nn)
+{
+	natflow_inspection_review(natflow_urllogger(nn));
+}
+
+/**
  * natflow_urllogger_bytes() - memory that came with the first switching on
  * @nn: namespace
  *

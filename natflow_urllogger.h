@@ -25,4 +25,16 @@ size_t natflow_urllogger_bytes(const struct natflow_net *nn);
 struct natflow_names_log *natflow_urllogger_log(const struct natflow_net *nn);
 u32 natflow_urllogger_hints(const struct natflow_net *nn, u64 *gone);
 
+#ifdef NATFLOW_WITHOUT_NAMES
+#define NATFLOW_HAS_NAMES	false
+
+static inline void natflow_urllogger_review(struct natflow_net *nn)
+{
+}
+#else
+#define NATFLOW_HAS_NAMES	true
+
+void natflow_urllogger_review(struct natflow_net *nn);
+#endif
+
 #endif /* _NATFLOW_URLLOGGER_H */

@@ -4,6 +4,7 @@
 #include <linux/slab.h>
 #include "verb.h"
 #include "../lib/text/known.h"
+#include "../natflow_access.h"
 #include "../natflow_user.h"
 
 /* Lines that are prepared. */
@@ -62,6 +63,7 @@ static void commit_draft(struct natflow_net *nn, void *draft)
 		kfree(line);
 	}
 	kfree(d);
+	natflow_access_renamed(nn);
 }
 
 static const struct natflow_draft_ops known_draft = {

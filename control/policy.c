@@ -4,6 +4,7 @@
 #include "verb.h"
 #include "../lib/text/policy.h"
 #include "../natflow_access.h"
+#include "../natflow_urllogger.h"
 #include "../policy/policies.h"
 
 static void *make_draft(struct natflow_net *nn, unsigned int lines)
@@ -99,12 +100,15 @@ const struct natflow_verb natflow_verb_policy_clean = {
 	.ops = &clean_ops,
 };
 
-/* Return: 0, or what refusing a field that has no effect yet returns. */
+/* Return: 0, or what refusing a field that has no effect returns. */
 static int check_fields(const struct natflow_policy *policy, struct natflow_command *cmd)
 {
-	if (!policy->volume && !policy->minutes && !*policy->sites && !policy->log)
+	if (policy->volume || policy->minutes)
+		return natflow_command_refuse(cmd, "no volume= and minutes= yet",
+					      "policy name=kids,verdict=block", -EOPNOTSUPP);
+	if (NATFLOW_HAS_NAMES || (!*policy->sites && !policy->log))
 		return 0;
-	return natflow_command_refuse(cmd, "no volume=, minutes=, sites= and log= yet",
+	return natflow_command_refuse(cmd, "no sites= and log=: this natflow has no names",
 				      "policy name=kids,verdict=block", -EOPNOTSUPP);
 }
 
@@ -161,6 +165,7 @@ const struct natflow_verb natflow_verb_policy = {
 	.word = "policy",
 	.values = " name=NAME[,verdict=allow|block|portal][,schedule=DAYS HH:MM-HH:MM;...]",
 	.help = "\n"
+		"#                                [,sites=LIST][,log=counters|domain|host|url]\n"
 		"#                                what those may do to whom it is bound; with a\n"
 		"#                                schedule only then, else the next bind decides",
 	.parse = natflow_policy_parse,
@@ -231,9 +236,6 @@ static int prepare_bind(struct natflow_net *nn, void *draft, struct natflow_comm
 	const struct natflow_bind_args *args = NATFLOW_ARGS(cmd, const struct natflow_bind_args);
 	int at = natflow_policies_named(draft, args->policy), err;
 
-	if (args->of.kind == NATFLOW_SUBJECT_NAME)
-		return natflow_command_refuse(cmd, "no name=: natflow knows no names yet",
-					      "bind policy=kids,ip=192.168.1.7", -EOPNOTSUPP);
 	if (at < 0)
 		return refuse_unknown(cmd);
 	err = natflow_policies_bind(draft, at, &args->of);

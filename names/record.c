@@ -2,17 +2,27 @@
 /* Names become events of the log. */
 #include "../lib/names/name.h"
 #include "../core/base/ct.h"
+#include "../policy/access.h"
 #include "../policy/client.h"
 #include "hints.h"
 #include "names.h"
 #include "record.h"
 
-static u16 kept_uri(const struct natflow_urllogger *ul, const struct natflow_said *said)
+/* How much the log keeps of a client: as its policy says, or else log_level=. */
+static u8 level_of(const struct natflow_urllogger *ul, const struct natflow_site_client *client)
+{
+	const struct natflow_policy *policy = natflow_access_policy_for(client);
+
+	return policy && policy->log ? policy->log - 1 :
+				       natflow_names_setting(ul, NATFLOW_NAMES_LEVEL);
+}
+
+static u16 kept_uri(const struct natflow_urllogger *ul, const struct natflow_said *said, u8 level)
 {
 	const char *query;
 	u16 len = said->uri_len;
 
-	if (!len || natflow_names_setting(ul, NATFLOW_NAMES_LEVEL) < NATFLOW_URL_LEVEL_URL)
+	if (!len || level < NATFLOW_URL_LEVEL_URL)
 		return 0;
 	query = natflow_names_setting(ul, NATFLOW_NAMES_QUERY) ? NULL : memchr(said->uri, '?', len);
 	if (query)
@@ -35,12 +45,12 @@ void natflow_record_name(struct natflow_urllogger *ul, const struct nf_conn *ct,
 			 const struct natflow_site_client *client, const struct natflow_said *said,
 			 struct natflow_acl_verdict verdict, u16 flags)
 {
-	u8 level = natflow_names_setting(ul, NATFLOW_NAMES_LEVEL);
+	u8 level = level_of(ul, client);
 	struct natflow_event e = {
 		.family = natflow_ct_family(ct), .proto = natflow_ct_proto(ct),
 		.source = said->source,
 		.method = said->method, .action = verdict.action, .rule = verdict.rule,
-		.flags = said->flags | flags, .uri_len = kept_uri(ul, said),
+		.flags = said->flags | flags, .uri_len = kept_uri(ul, said, level),
 		.alpn_len = strlen(said->alpn),
 	};
 	const struct natflow_log_skip *skip = rcu_dereference(ul->skip);

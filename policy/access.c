@@ -9,6 +9,7 @@
 #include "event.h"
 #include "quota.h"
 #include "sets.h"
+#include "zone.h"
 
 /**
  * natflow_access_rules_alloc() - copy rules and settings, with room for more
@@ -108,11 +109,27 @@ static struct finding ask_rules(const struct natflow_access_rules *rules,
 	return f;
 }
 
+/* The name of a device, or NULL. Context: RCU read side. */
+static const char *name_of(struct natflow_access *access, const u8 *mac, u8 zone)
+{
+	struct natflow_users *users = READ_ONCE(access->users);
+	struct natflow_mac_key key = { .zone = zone, .kind = NATFLOW_MAC_FRAME };
+	const struct natflow_mac *device;
+
+	if (!users)
+		return NULL;
+	memcpy(key.mac, mac, sizeof(key.mac));
+	device = natflow_macs_find(&users->macs, &key);
+	return device ? natflow_known_name(rcu_dereference(device->known)) : NULL;
+}
+
 /* Context: as of ask_rules(). Return: the index of the policy, or -ENOENT. */
 static int ask_policies(struct natflow_access *access, const struct natflow_policies *policies,
 			const struct natflow_site_client *site, u8 zone)
 {
-	const struct natflow_policy_client client = { .site = site, .zone = zone };
+	const struct natflow_policy_client client = {
+		.site = site, .zone = zone, .name = name_of(access, site->mac, zone),
+	};
 
 	return natflow_policies_find(policies, &client, READ_ONCE(access->minute));
 }
@@ -292,6 +309,50 @@ int natflow_access_policy_of(struct natflow_access *access, const struct natflow
 		apply_policy(access, &policies->policy[at], user, &f);
 	*why = READ_ONCE(user->access.given) && !f.firm ? NATFLOW_USERINFO_HAND : f.why;
 	return at;
+}
+
+/**
+ * natflow_access_policy_for() - the policy that has its effect on a client of names
+ * @client: client that natflow_client_note() noted
+ *
+ * Context: RCU read side, which is also how long the result is valid; BH disabled.
+ * Return: NULL if there is none, if access is disabled, or if no user is there.
+ */
+const struct natflow_policy *natflow_access_policy_for(const struct natflow_site_client *client)
+{
+	struct natflow_net *nn = natflow_net(client->net);
+	struct natflow_access *access = nn->access;
+	const struct natflow_policies *policies = rcu_dereference(access->policies);
+	const struct net_device *dev;
+	struct natflow_zone zone;
+	int at;
+
+	if (!policies->binds || rcu_dereference(access->rules)->disabled)
+		return NULL;
+	dev = dev_get_by_name_rcu(client->net, client->dev);
+	if (!dev)
+		return NULL;
+	zone = natflow_zone_of(nn, dev);
+	at = zone.lan ? ask_policies(access, policies, client, zone.id) : -ENOENT;
+	return at < 0 ? NULL : &policies->policy[at];
+}
+
+/**
+ * natflow_access_names_list() - is a list of sites only for clients of policies
+ * @nn: namespace
+ * @list: name of the list
+ *
+ * Context: RCU read side.
+ */
+bool natflow_access_names_list(const struct natflow_net *nn, const char *list)
+{
+	const struct natflow_policies *policies = rcu_dereference(nn->access->policies);
+	unsigned int i;
+
+	for (i = 0; i < policies->count; i++)
+		if (!strcmp(policies->policy[i].sites, list))
+			return true;
+	return false;
 }
 
 /**

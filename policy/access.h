@@ -48,6 +48,7 @@ struct natflow_access {
 	struct natflow_policies __rcu *policies;	/* the same */
 	u32 edition;		/* another one behind each change, never 0; @lock */
 	u32 minute;		/* of the week, local time: that of schedules */
+	struct natflow_users *users;	/* NULL until the first disabled=0 */
 	struct delayed_work clock;	/* each second, and when a minute begins */
 	spinlock_t lock;	/* natflow_user.access of all users; BH */
 	struct natflow_rate *answers;	/* NULL until the first disabled=0 */
@@ -69,6 +70,8 @@ void natflow_access_changed(struct natflow_access *access);
 int natflow_access_policy_of(struct natflow_access *access, const struct natflow_user *user,
 			     enum natflow_userinfo_why *why);
 u64 natflow_access_local(const struct natflow_net *nn, struct natflow_local *local);
+const struct natflow_policy *natflow_access_policy_for(const struct natflow_site_client *client);
+bool natflow_access_names_list(const struct natflow_net *nn, const char *list);
 void natflow_access_give(struct natflow_access *access, struct natflow_user *user, u8 status);
 u32 natflow_access_idle(const struct natflow_net *nn);
 enum natflow_reason natflow_access_recheck(struct natflow_net *nn, struct natflow_user *user);

@@ -221,6 +221,17 @@ struct question {
 	struct natflow_acl_verdict *v;
 };
 
+/* A list that a policy of natflow_user_ctl names is for the clients of such policies only. */
+static bool is_for_policy(const struct question *q, const char *list)
+{
+	const struct natflow_policy *policy;
+
+	if (!natflow_access_names_list(natflow_net(q->client->net), list))
+		return true;
+	policy = natflow_access_policy_for(q->client);
+	return policy && !strcmp(policy->sites, list);
+}
+
 /* Asked only for lists that have the name: a policy may have to ask ipsets. */
 static bool applies(struct question *q, unsigned int i)
 {
@@ -231,7 +242,8 @@ static bool applies(struct question *q, unsigned int i)
 				      natflow_acl_minute(natflow_net(q->client->net)) : 0;
 
 		q->judged |= BIT_ULL(i);
-		if (natflow_site_applies(policy, q->client, minute))
+		if (natflow_site_applies(policy, q->client, minute) &&
+		    is_for_policy(q, q->acl->list[i]->name))
 			q->applies |= BIT_ULL(i);
 	}
 	return q->applies & BIT_ULL(i);

@@ -20,7 +20,11 @@ static char *read_device(char *value, u8 *mac, const char **word)
 	return rest ? rest + strspn(rest, " ") : value + strlen(value);
 }
 
-static bool is_name(const char *text)
+/**
+ * natflow_known_name_valid() - can a device be called so
+ * @text: NUL-terminated; "": it has no name
+ */
+bool natflow_known_name_valid(const char *text)
 {
 	if (strlen(text) >= NATFLOW_KNOWN_NAME_MAX)
 		return false;
@@ -47,7 +51,7 @@ int natflow_known_name_parse(char *value, const struct natflow_verb *verb,
 
 	if (!name)
 		return natflow_command_fail(cmd, word, "device= and the MAC of a device", -EINVAL);
-	if (!is_name(name))
+	if (!natflow_known_name_valid(name))
 		return natflow_command_fail(cmd, name, "at most 31 characters, no blank or comma",
 					    -EINVAL);
 	strcpy(args->name, name);

@@ -13,6 +13,7 @@ struct natflow_known_args {
 	char name[NATFLOW_KNOWN_NAME_MAX];	/* "": none any more */
 };
 
+bool natflow_known_name_valid(const char *text);
 int natflow_known_name_parse(char *value, const struct natflow_verb *verb,
 			     struct natflow_command *cmd);
 

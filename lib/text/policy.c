@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Arguments of natflow_user_ctl's lines about policies. */
+#include "known.h"
 #include "policy.h"
 
 #define MINUTES_MAX	44640	/* of a month */
@@ -38,7 +39,7 @@ static char *cut(char *text)
 	return comma;
 }
 
-/* The name of a policy, or of a device: letters, digits, '-', '_' and '.'. */
+/* The name of a policy: letters, digits, '-', '_' and '.'. */
 static int read_name(const char *text, char *name)
 {
 	size_t i, len = strlen(text);
@@ -335,6 +336,14 @@ static bool read_device(const char *text, struct natflow_subject *s)
 	       memcmp(s->addr, none, sizeof(none));
 }
 
+static bool read_device_name(const char *text, char *name)
+{
+	if (!*text || !natflow_known_name_valid(text))
+		return false;
+	strcpy(name, text);
+	return true;
+}
+
 static bool read_ip(char *text, struct natflow_subject *s)
 {
 	return !strchr(text, '/') && !natflow_prefix_parse(text, s->addr, &s->family, &s->len);
@@ -372,7 +381,7 @@ static bool read_subject(char *text, struct natflow_subject *s)
 	case NATFLOW_SUBJECT_DEVICE:
 		return read_device(text, s);
 	case NATFLOW_SUBJECT_NAME:
-		return !read_name(text, s->name);
+		return read_device_name(text, s->name);
 	case NATFLOW_SUBJECT_IP:
 		return read_ip(text, s);
 	case NATFLOW_SUBJECT_CIDR:
@@ -386,7 +395,7 @@ static bool read_subject(char *text, struct natflow_subject *s)
 
 static const char * const subjects[NATFLOW_SUBJECTS] = {
 	[NATFLOW_SUBJECT_DEVICE] = "the MAC of a host, as in device=02:00:00:00:00:01",
-	[NATFLOW_SUBJECT_NAME] = "1 to 31 letters, digits, '-', '_' or '.'",
+	[NATFLOW_SUBJECT_NAME] = "the name of a device, of 31 characters at most",
 	[NATFLOW_SUBJECT_IP] = "an address",
 	[NATFLOW_SUBJECT_CIDR] = "ADDR/BITS, of ADDR only the first BITS set",
 	[NATFLOW_SUBJECT_SET] = "the name of an ipset, of 31 characters at most",

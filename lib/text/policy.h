@@ -6,7 +6,7 @@
 #include "auth.h"
 #include "schedule.h"
 
-#define NATFLOW_POLICY_NAME_MAX 32	/* with its NUL; also of a device */
+#define NATFLOW_POLICY_NAME_MAX 32	/* with its NUL; as of a device, or of a set */
 #define NATFLOW_POLICY_RANGES_MAX 8
 
 enum natflow_policy_verdict {
