@@ -91,7 +91,7 @@ static void test_bad(void **state)
 		{ "bind policy=a,device=01:00:5e:00:00:01", "device=01:00:5e:00:00:01", -EINVAL }, { "bind policy=a,ip=10.0.0.0/8", "ip=10.0.0.0/8", -EINVAL },
 		{ "bind policy=a,ip=::g", "ip=::g", -EINVAL }, { "bind policy=a,cidr=10.0.0.1", "cidr=10.0.0.1", -EINVAL },
 		{ "bind policy=a,cidr=10.0.0.1/24", "cidr=10.0.0.1/24", -EINVAL }, { "bind policy=a,cidr=fd00::/129", "cidr=fd00::/129", -EINVAL },
-		{ "bind policy=a,zone=127", "zone=127", -EINVAL }, { "bind policy=a,set=", "set=", -EINVAL }, { "bind policy=a,name=x y", "name=x y", -EINVAL },
+		{ "bind policy=a,zone=127", "zone=127", -EINVAL }, { "bind policy=a,set=", "set=", -EINVAL }, { "bind policy=a,name=x y", "name=x y", -EINVAL }, { "bind policy=a,name=", "name=", -EINVAL },
 		{ "bind policy=a,ip=10.0.0.1,zone=1", "ip=10.0.0.1,zone=1", -EINVAL }, { "unbind", "", -EINVAL }, { "unbind policy=a", "unbind policy=a", -EINVAL },
 		{ "timezone=Europe/Berlin", "Europe/Berlin", -EINVAL },
 	};

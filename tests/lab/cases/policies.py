@@ -6,6 +6,7 @@ import errno
 import threading
 import time
 
+import urls
 from natlab import (ADDR, Delta, PATIENCE, Tcp, Udp, both, check, ctl, drain, equal, hits, log, mac, published, read, refuses, run,
                     select, sysctl, wait)
 
@@ -143,6 +144,112 @@ def status(family):
 case_status_v4, case_status_v6 = both(status)
 
 
+def case_name():
+    """A policy bound to the name of a device, which it gets and loses while its flows are fast, in both families."""
+    begin()
+    write("policy name=kids,verdict=block\nbind policy=kids,name=tablet\nbind policy=kids,name=other")
+    flows = [hits(Udp(family).learn()) for family in (4, 6)]
+    d = Delta()
+    write(f"name device={mac('c', 'c0')} tablet")
+    equal((d["end.policy"], published()), (2, []), f"{d.changed()}")
+    for flow in flows:
+        prohibited(flow)
+        equal(decides(flow.family), ("kids", "verdict"), "by its name")
+    # What is bound to the device itself comes first.
+    write(f"policy name=free,verdict=allow\nbind policy=free,device={mac('c', 'c0')}")
+    for flow in flows:
+        hits(flow.learn())
+    write(f"unbind device={mac('c', 'c0')}")
+    for flow in flows:
+        prohibited(flow)
+    write(f"name device={mac('c', 'c0')}")
+    for flow in flows:
+        hits(flow.learn())
+
+
+def case_sites():
+    """A list that a policy names is for the clients of that policy, while it is on; fast flows of a blocked name end."""
+    begin()
+    urls.enable()
+    records = urls.Log(version=3)
+    urls.acl("list name=games action=reset\nlist name=all action=drop\ndns_answer=nxdomain")
+    urls.load("games", ["games.example"])
+    urls.load("all", ["never.example"])
+    asker = Udp(dport=53)
+
+    def ask(host):
+        """Return: was the question answered by the gateway?"""
+        asked = urls.question(host)
+        asker.client.send(asked)
+        r, = records.wait(1)
+        if r["action"]:
+            equal(asker.client.recv(4096)[3] & 15, 3, "NXDOMAIN")
+        else:
+            equal(asker.server.recvfrom(4096)[0], asked, "question at the server")
+        return (r["action"] != 0, r["host"])
+
+    def expect(blocked, why):
+        equal(ask("x.games.example"), (blocked, "x.games.example"), why)
+        equal(ask("never.example"), (True, "never.example"), "a list that no policy names")
+
+    expect(True, "no policy names the list")
+    write("policy name=school,sites=games\npolicy name=other,verdict=allow\nbind policy=school,device=02:00:00:00:00:99")
+    expect(False, "it is for another device")
+    conn = urls.connect()
+    urls.say(conn, urls.hello("games.example"))
+    records.wait(1)
+    conn.learn()
+    conn.settle()
+    d = Delta()
+    write(f"bind policy=school,device={mac('c', 'c0')}")
+    equal(d["end.blocked"], 1, f"{d.changed()}")
+    conn.client.send(b"more")
+    refuses(lambda: conn.client.recv(1), errno.ECONNRESET)
+    records.wait(1)
+    expect(True, "it is for this device")
+    with clock() as set_clock:
+        set_clock("2026-02-11 12:00:00")
+        write("policy_change name=school,sites=games,schedule=mon-fri 08:00-20:00")
+        expect(True, "on a school day")
+        set_clock("2026-02-11 20:00:00")
+        wait(lambda: decides(4)[0] == "-", "20:00")
+        expect(False, "in the evening")
+        set_clock("2026-02-12 07:59:59", 0.5)
+        wait(lambda: decides(4)[0] == "school", "8:00")
+        expect(True, "the next day")
+        write("disabled=1")
+        expect(False, "disabled")
+        write("disabled=0")
+        expect(True, "enabled")
+    write("policy_clean")
+    expect(True, "no policy names the list")
+
+
+def case_log_level():
+    """How much of a client's names the log keeps, by its policy."""
+    begin()
+    urls.enable()
+    records = urls.Log(version=3)
+    asker = Udp(dport=53)
+    write(f"policy name=p,log=domain\nbind policy=p,device={mac('c', 'c0')}")
+
+    def ask(host):
+        asker.client.send(urls.question(host))
+        asker.server.recvfrom(4096)
+
+    ask("a.b.example")
+    equal(records.wait(1)[0]["host"], "b.example", "domain")
+    write("policy_change name=p,log=counters")
+    ask("c.d.example")
+    ctl("log_level=domain")
+    write("policy_change name=p,log=host")
+    ask("e.f.g.example")
+    equal(records.wait(1)[0]["host"], "e.f.g.example", "host; nothing of counters")
+    write(f"unbind device={mac('c', 'c0')}")
+    ask("h.i.example")
+    equal(records.wait(1)[0]["host"], "i.example", "log_level=")
+
+
 class Stream(threading.Thread):
     """A datagram each way every few milliseconds; when the last one arrived at each end, by the wall clock."""
 
@@ -254,6 +361,7 @@ BAD = (
     ("policy name=a,schedule=mon-fry 21:00-07:00", errno.EINVAL, "'schedule=mon-fry 21:00-07:00': expected at most 8 of DAYS HH:MM-HH:MM"),
     ("policy name=a,colour=red", errno.EINVAL, "'colour=red': expected name=, verdict=, schedule=, "),
     ("policy name=a,over=throttle,volume=1/day", errno.EOPNOTSUPP, "'over=throttle': expected block; natflow does not throttle"),
+    ("policy name=a,verdict=allow,sites=a/b", errno.EINVAL, "'sites=a/b': expected the name of a list, of 15 characters at most"),
     ("policy name=kids,verdict=allow", errno.EEXIST, "'policy': expected another name than that of: policy name=kids,verdict=block,"
                                                      "schedule=mon-fri 21:00-07:00, as in: policy_change name=kids,verdict=allow"),
     ("policy_change name=a", errno.ENOENT, "'policy_change': expected the name of a policy that is there"),
