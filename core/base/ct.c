@@ -463,6 +463,111 @@ void natflow_ct_close(struct nf_conn *ct)
 }
 
 /**
+ * natflow_ct_kill() - delete it; the next packet begins another one
+ * @ct: conntrack with a reference
+ *
+ * Context: process or softirq.
+ */
+void natflow_ct_kill(struct nf_conn *ct)
+{
+	nf_ct_kill(ct);
+}
+
+/**
+ * natflow_ct_sent() - the sequence numbers with which each side would go on
+ * @ct: conntrack
+ * @end: filled in, by direction
+ *
+ * Return: false if it is no TCP connection that both sides have begun and neither closed.
+ */
+bool natflow_ct_sent(struct nf_conn *ct, u32 end[2])
+{
+	u8 state;
+
+	if (nf_ct_protonum(ct) != IPPROTO_TCP || !natflow_ct_assured(ct))
+		return false;
+	spin_lock_bh(&ct->lock);
+	state = ct->proto.tcp.state;
+	end[IP_CT_DIR_ORIGINAL] = ct->proto.tcp.seen[IP_CT_DIR_ORIGINAL].td_end;
+	end[IP_CT_DIR_REPLY] = ct->proto.tcp.seen[IP_CT_DIR_REPLY].td_end;
+	spin_unlock_bh(&ct->lock);
+	return state >= TCP_CONNTRACK_ESTABLISHED && state <= TCP_CONNTRACK_CLOSE_WAIT;
+}
+
+/* Of one piece of a walk. conntrack lets no chain grow beyond 80. */
+#define WALK_FOUND	256
+#define WALK_CHAIN	80
+#define WALK_BUCKETS	1024
+
+static unsigned int take_chain(const struct net *net, unsigned int bucket, struct nf_conn **found,
+			       unsigned int n)
+{
+	struct nf_conntrack_tuple_hash *hash;
+	struct hlist_nulls_node *node;
+
+	hlist_nulls_for_each_entry(hash, node, &nf_conntrack_hash[bucket], hnnode) {
+		struct nf_conn *ct = nf_ct_tuplehash_to_ctrack(hash);
+
+		if (n < WALK_FOUND && NF_CT_DIRECTION(hash) == IP_CT_DIR_ORIGINAL &&
+		    net_eq(nf_ct_net(ct), net) && natflow_ct_get(ct))
+			found[n++] = ct;
+	}
+	return n;
+}
+
+/*
+ * The table is replaced under all locks of its buckets, so one of them holds it still
+ * (net/netfilter/nf_conntrack_core.c:nf_conntrack_hash_resize()).
+ * Return: is there more behind this piece?
+ */
+static bool take_piece(const struct net *net, unsigned int *bucket, struct nf_conn **found,
+		       unsigned int *n)
+{
+	const unsigned int stop = *bucket + WALK_BUCKETS;
+	bool more = true;
+
+	local_bh_disable();
+	for (*n = 0; more && *bucket < stop && *n <= WALK_FOUND - WALK_CHAIN; ++*bucket) {
+		spinlock_t *lock = &nf_conntrack_locks[*bucket % CONNTRACK_LOCKS];
+
+		nf_conntrack_lock(lock);
+		more = *bucket < nf_conntrack_htable_size;
+		if (more)
+			*n = take_chain(net, *bucket, found, *n);
+		spin_unlock(lock);
+	}
+	local_bh_enable();
+	return more;
+}
+
+/**
+ * natflow_ct_walk() - look at all confirmed conntracks of a namespace
+ * @net: namespace
+ * @see: called for each, without locks
+ * @arg: for @see
+ *
+ * Those that are confirmed meanwhile may be missed, and all if there is no memory.
+ *
+ * Context: process, may sleep.
+ */
+void natflow_ct_walk(const struct net *net, void (*see)(struct nf_conn *ct, void *arg), void *arg)
+{
+	struct nf_conn **found = kmalloc_array(WALK_FOUND, sizeof(*found), GFP_KERNEL);
+	unsigned int bucket = 0, n, i;
+	bool more = found;
+
+	while (more) {
+		more = take_piece(net, &bucket, found, &n);
+		for (i = 0; i < n; i++) {
+			see(found[i], arg);
+			nf_ct_put(found[i]);
+		}
+		cond_resched();
+	}
+	kfree(found);
+}
+
+/**
  * natflow_ct_set_mark() - as CONNMARK sets it
  * @ct: conntrack
  * @mark: new bits, inside @mask

@@ -28,6 +28,9 @@ struct nf_conn *natflow_ct_find_tcp(struct net *net, const struct sk_buff *skb, 
 void natflow_ct_account(struct nf_conn *ct, unsigned int dir, u64 packets, u64 bytes);
 void natflow_ct_refresh(struct nf_conn *ct);
 void natflow_ct_close(struct nf_conn *ct);
+void natflow_ct_kill(struct nf_conn *ct);
+bool natflow_ct_sent(struct nf_conn *ct, u32 end[2]);
+void natflow_ct_walk(const struct net *net, void (*see)(struct nf_conn *ct, void *arg), void *arg);
 void natflow_ct_set_mark(struct nf_conn *ct, u32 mark, u32 mask);
 bool natflow_ct_serves(const struct nf_conn *ct, u16 port);
 bool natflow_ct_confirmed(const struct nf_conn *ct);
@@ -59,6 +62,18 @@ static inline bool natflow_ct_assured(const struct nf_conn *ct)
 {
 	return test_bit(IPS_ASSURED_BIT, &ct->status);
 }
+
+#ifdef CONFIG_NF_CONNTRACK_MARK
+static inline u32 natflow_ct_mark(const struct nf_conn *ct)
+{
+	return READ_ONCE(ct->mark);
+}
+#else
+static inline u32 natflow_ct_mark(const struct nf_conn *ct)
+{
+	return 0;
+}
+#endif
 
 /* Do its ends still use the connection? For UDP this is unknown until it times out. */
 static inline bool natflow_ct_open(const struct nf_conn *ct)
