@@ -27,9 +27,9 @@ static __be16 port_at(const struct sk_buff *skb, unsigned int at)
 	return port ? *port : 0;
 }
 
-static void put_ip4(struct sk_buff *skb, const struct sk_buff *old, u8 proto, unsigned int len)
+static void put_ip4(struct sk_buff *skb, const struct net *net, const struct natflow_addrs4 *addrs,
+		    u8 proto, unsigned int len)
 {
-	const struct iphdr *was = ip_hdr(old);
 	struct iphdr *iph;
 
 	skb_reset_network_header(skb);
@@ -38,16 +38,16 @@ static void put_ip4(struct sk_buff *skb, const struct sk_buff *old, u8 proto, un
 	iph->ihl = sizeof(*iph) / 4;
 	iph->tot_len = htons(sizeof(*iph) + len);
 	iph->frag_off = htons(IP_DF);
-	iph->ttl = READ_ONCE(dev_net(skb_dst(old)->dev)->ipv4.sysctl_ip_default_ttl);
+	iph->ttl = READ_ONCE(net->ipv4.sysctl_ip_default_ttl);
 	iph->protocol = proto;
-	iph->saddr = was->daddr;
-	iph->daddr = was->saddr;
+	iph->saddr = addrs->saddr;
+	iph->daddr = addrs->daddr;
 	skb->protocol = htons(ETH_P_IP);
 }
 
-static void put_ip6(struct sk_buff *skb, const struct sk_buff *old, u8 proto, unsigned int len)
+static void put_ip6(struct sk_buff *skb, const struct net *net, const struct natflow_addrs6 *addrs,
+		    u8 proto, unsigned int len)
 {
-	const struct ipv6hdr *was = ipv6_hdr(old);
 	struct ipv6hdr *iph;
 
 	skb_reset_network_header(skb);
@@ -55,9 +55,9 @@ static void put_ip6(struct sk_buff *skb, const struct sk_buff *old, u8 proto, un
 	iph->version = 6;
 	iph->payload_len = htons(len);
 	iph->nexthdr = proto;
-	iph->hop_limit = READ_ONCE(dev_net(skb_dst(old)->dev)->ipv6.devconf_all->hop_limit);
-	iph->saddr = was->daddr;
-	iph->daddr = was->saddr;
+	iph->hop_limit = READ_ONCE(net->ipv6.devconf_all->hop_limit);
+	iph->saddr = addrs->saddr;
+	iph->daddr = addrs->daddr;
 	skb->protocol = htons(ETH_P_IPV6);
 }
 
@@ -97,20 +97,37 @@ static void sum(struct sk_buff *skb, u8 family, u8 proto, __sum16 *at)
 	skb->ip_summed = CHECKSUM_NONE;
 }
 
-/* Build a packet to the sender of @s, with room for @len bytes behind the IP header. */
-static struct sk_buff *begin(const struct natflow_segment *s, unsigned int len)
+/* For a packet with @len bytes behind the IP header. */
+static struct sk_buff *alloc(unsigned int len)
 {
 	struct sk_buff *skb = alloc_skb(LL_MAX_HEADER + sizeof(struct ipv6hdr) + len,
 					GFP_ATOMIC | __GFP_NOWARN);
 
+	if (skb)
+		skb_reserve(skb, LL_MAX_HEADER);
+	return skb;
+}
+
+/* Build a packet to the sender of @s, with room for @len bytes behind the IP header. */
+static struct sk_buff *begin(const struct natflow_segment *s, unsigned int len)
+{
+	const struct net *net = dev_net(skb_dst(s->skb)->dev);
+	struct sk_buff *skb = alloc(len);
+
 	if (!skb)
 		return NULL;
-	skb_reserve(skb, LL_MAX_HEADER);
 	skb->mark = s->skb->mark;
-	if (s->family == NFPROTO_IPV4)
-		put_ip4(skb, s->skb, s->proto, len);
-	else
-		put_ip6(skb, s->skb, s->proto, len);
+	if (s->family == NFPROTO_IPV4) {
+		const struct natflow_addrs4 addrs = { ip_hdr(s->skb)->daddr,
+						      ip_hdr(s->skb)->saddr };
+
+		put_ip4(skb, net, &addrs, s->proto, len);
+	} else {
+		const struct natflow_addrs6 addrs = { ipv6_hdr(s->skb)->daddr,
+						      ipv6_hdr(s->skb)->saddr };
+
+		put_ip6(skb, net, &addrs, s->proto, len);
+	}
 	return skb;
 }
 
@@ -159,6 +176,45 @@ bool natflow_answer_tcp(const struct natflow_segment *s, u8 flags, const char *t
 	sum(skb, s->family, IPPROTO_TCP, &tcp_hdr(skb)->check);
 	send(skb, s);
 	return true;
+}
+
+/**
+ * natflow_answer_reset() - tell one end of a connection that it is over
+ * @net: namespace
+ * @dst: the way to that end
+ * @reset: what is sent; conntrack and NAT do not see it
+ *
+ * Context: RCU read side, BH disabled.
+ */
+void natflow_answer_reset(struct net *net, struct dst_entry *dst,
+			  const struct natflow_reset *reset)
+{
+	struct sk_buff *skb = alloc(sizeof(struct tcphdr));
+	union natflow_key key = reset->key;
+	struct tcphdr *th;
+
+	if (!skb)
+		return;
+	if (reset->family == NFPROTO_IPV4)
+		put_ip4(skb, net, &key.v4.addrs, IPPROTO_TCP, sizeof(*th));
+	else
+		put_ip6(skb, net, &key.v6.addrs, IPPROTO_TCP, sizeof(*th));
+	skb_set_transport_header(skb, skb->len);
+	th = skb_put_zero(skb, sizeof(*th));
+	th->source = natflow_key_tail(&key, reset->family)->ports.sport;
+	th->dest = natflow_key_tail(&key, reset->family)->ports.dport;
+	th->doff = sizeof(*th) / 4;
+	th->seq = htonl(reset->seq);
+	th->ack_seq = htonl(reset->ack);
+	((u8 *)th)[13] = NATFLOW_TCP_RST | NATFLOW_TCP_ACK;
+	sum(skb, reset->family, IPPROTO_TCP, &th->check);
+	skb->mark = reset->mark;
+	skb_dst_set(skb, dst_clone(dst));
+	nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
+	if (reset->family == NFPROTO_IPV4)
+		ip_local_out(net, NULL, skb);
+	else
+		ip6_local_out(net, NULL, skb);
 }
 
 /**
