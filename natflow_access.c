@@ -21,12 +21,16 @@
 #include "natflow_access.h"
 #include "natflow_urllogger.h"
 #include "natflow_user.h"
+#include "policy/cut.h"
 #include "policy/portal.h"
 #include "policy/wire.h"
 #include "policy/zone.h"
 
 /* A second and address. An entry (MAC or device) has twice as many, all have 8 times. */
 #define ANSWERS		1000	/* packets that natflow generates */
+
+#define SWEEP_DELAY	msecs_to_jiffies(20)	/* changes in a row need one sweep */
+#define SWEEP_REST	4	/* times as long as the last one took */
 
 /* One end of a packet. */
 struct end {
@@ -194,6 +198,44 @@ static void switch_off(struct natflow_access *access)
 	mutex_unlock(&nn->lock);
 }
 
+/* -- sweeps */
+
+static void sweep(struct work_struct *work)
+{
+	struct natflow_access *access = container_of(to_delayed_work(work), struct natflow_access,
+						     sweep);
+	struct natflow_users *users = natflow_user_table(access->nn);
+	const unsigned long begun = jiffies;
+	bool disabled;
+
+	rcu_read_lock();
+	disabled = rcu_dereference(access->rules)->disabled;
+	rcu_read_unlock();
+	if (disabled || !users)
+		return;
+	natflow_cut_sweep(access, users);
+	WRITE_ONCE(access->rest, jiffies + SWEEP_REST * (jiffies - begun));
+}
+
+/**
+ * natflow_access_sweep() - somebody may be refused now who was not: end its connections soon
+ * @nn: namespace
+ *
+ * In 20 ms, or when the sweeps before have rested: a namespace gets a fifth of a CPU for
+ * them, since each walks over the conntracks of all namespaces.
+ *
+ * Context: any; nothing else of access is in use any more after natflow_access_net_stop().
+ */
+void natflow_access_sweep(struct natflow_net *nn)
+{
+	const unsigned long rest = READ_ONCE(nn->access->rest), now = jiffies;
+	unsigned long delay = SWEEP_DELAY;
+
+	if (time_after(rest, now + delay))
+		delay = rest - now;
+	queue_delayed_work(system_unbound_wq, &nn->access->sweep, delay);
+}
+
 static struct natflow_access_rules *rules_of(const struct natflow_net *nn)
 {
 	return rcu_dereference_protected(nn->access->rules, true);
@@ -235,6 +277,7 @@ void natflow_access_review(struct natflow_net *nn)
 	natflow_flow_flush(nn, NATFLOW_END_POLICY, is_of_blocked, nn->access);
 	synchronize_rcu();	/* no name is judged as before any more */
 	natflow_urllogger_review(nn);
+	natflow_access_sweep(nn);
 }
 
 /* Return: the minute before. */
@@ -336,7 +379,8 @@ void natflow_access_abandon(struct natflow_net *nn)
  * @rules: prepared; taken over
  *
  * They are in force for the next packet of every flow, accelerated ones too, and nothing
- * is on its way by the old ones.
+ * is on its way by the old ones. Connections of users whom they refuse end soon without a
+ * packet.
  *
  * Context: process, may sleep; writers exclude each other.
  */
@@ -487,6 +531,7 @@ void natflow_access_set_status(struct natflow_net *nn, u8 family, const void *ad
 		synchronize_rcu_expedited();
 		natflow_user_cut(nn, user, NATFLOW_END_ACCESS);
 		synchronize_rcu_expedited();
+		natflow_access_sweep(nn);
 	} while (user);
 }
 
@@ -521,16 +566,18 @@ void natflow_access_forget(struct natflow_net *nn)
  * @refused: packets that were not forwarded
  * @redirected: requests that were sent to the portal
  * @unanswered: packets beyond a client's share, which were only dropped
+ * @cut: connections that a sweep ended
  *
  * Context: process.
  */
 void natflow_access_counts(const struct natflow_net *nn, u64 *refused, u64 *redirected,
-			   u64 *unanswered)
+			   u64 *unanswered, u64 *cut)
 {
 	const struct natflow_access *access = nn->access;
 
 	*refused = atomic64_read(&access->refused);
 	*redirected = atomic64_read(&access->redirected);
+	*cut = atomic64_read(&access->cut);
 	/* What it points to is initialized before: see switch_on(). */
 	*unanswered = natflow_rate_refused(READ_ONCE(access->answers));
 }
@@ -570,6 +617,8 @@ int natflow_access_net_init(struct natflow_net *nn)
 	INIT_DELAYED_WORK(&access->clock, tick);
 	RCU_INIT_POINTER(access->rules, rules);
 	RCU_INIT_POINTER(access->policies, policies);
+	INIT_DELAYED_WORK(&access->sweep, sweep);
+	access->rest = jiffies;
 	nn->access = access;
 	return 0;
 }
@@ -582,6 +631,7 @@ int natflow_access_net_init(struct natflow_net *nn)
  */
 void natflow_access_net_stop(struct natflow_net *nn)
 {
+	cancel_delayed_work_sync(&nn->access->sweep);
 	switch_off(nn->access);
 }
 

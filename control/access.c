@@ -319,16 +319,18 @@ struct natflow_device natflow_user_device = {
  * @m: where to
  *
  * Packets that were not forwarded; of these, requests that were sent to the portal, and
- * those that were only dropped because the client has had its share of answers.
+ * those that were only dropped because the client has had its share of answers; and
+ * connections that were ended.
  *
  * Context: process.
  */
 void natflow_access_summary(const struct natflow_net *nn, struct seq_file *m)
 {
-	u64 refused, redirected, unanswered;
+	u64 refused, redirected, unanswered, cut;
 
-	natflow_access_counts(nn, &refused, &redirected, &unanswered);
+	natflow_access_counts(nn, &refused, &redirected, &unanswered, &cut);
 	seq_printf(m, "access_refused %llu\n", refused);
 	seq_printf(m, "access_redirected %llu\n", redirected);
 	seq_printf(m, "access_unanswered %llu\n", unanswered);
+	seq_printf(m, "access_cut %llu\n", cut);
 }

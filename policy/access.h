@@ -54,6 +54,9 @@ struct natflow_access {
 	struct natflow_rate *answers;	/* NULL until the first disabled=0 */
 	atomic64_t refused;	/* packets that were not forwarded */
 	atomic64_t redirected;	/* requests that were sent to the portal */
+	atomic64_t cut;		/* connections that policy/cut.c ended */
+	struct delayed_work sweep;	/* policy/cut.c */
+	unsigned long rest;	/* jiffies; no sweep before; only the worker's */
 	bool hooked;		/* natflow_net.lock */
 	struct nf_hook_ops ops[NATFLOW_FAMILIES];
 };

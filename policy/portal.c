@@ -285,5 +285,8 @@ unsigned int natflow_portal_refuse(struct natflow_access *access,
 		return refuse_tcp(access, p);
 	if (p->sent && natflow_client_may(access->answers, &p->s))
 		natflow_answer_forbidden(&p->s);
+	/* Else these packets would keep it, and its place in NAT, for ever. */
+	if (p->s.ct && natflow_ct_confirmed(p->s.ct))
+		natflow_ct_kill(p->s.ct);
 	return NF_DROP;
 }

@@ -210,7 +210,7 @@ def case_proc_summary():
             "users_conflicts", "devices", "devices_evicted", "users_gone", "users_events", "users_events_unread", "users_events_unstored",
             "names_bytes", "answers_refused", "decryptions_refused", "names_produced", "names_merged", "names_limited",
             "names_unread", "names_early",
-            "names_hints", "names_hints_gone", "access_refused", "access_redirected", "access_unanswered"]
+            "names_hints", "names_hints_gone", "access_refused", "access_redirected", "access_unanswered", "access_cut"]
     check(len(reasons) > 60 and len(set(reasons)) == len(reasons), "reasons in the header")
 
     def keys():
