@@ -29,9 +29,6 @@
 /* A second and address. An entry (MAC or device) has twice as many, all have 8 times. */
 #define ANSWERS		1000	/* packets that natflow generates */
 
-#define SWEEP_DELAY	msecs_to_jiffies(20)	/* changes in a row need one sweep */
-#define SWEEP_REST	4	/* times as long as the last one took */
-
 /* One end of a packet. */
 struct end {
 	bool inside;			/* it is a user's */
@@ -198,42 +195,18 @@ static void switch_off(struct natflow_access *access)
 	mutex_unlock(&nn->lock);
 }
 
-/* -- sweeps */
-
 static void sweep(struct work_struct *work)
 {
 	struct natflow_access *access = container_of(to_delayed_work(work), struct natflow_access,
 						     sweep);
 	struct natflow_users *users = natflow_user_table(access->nn);
-	const unsigned long begun = jiffies;
 	bool disabled;
 
 	rcu_read_lock();
 	disabled = rcu_dereference(access->rules)->disabled;
 	rcu_read_unlock();
-	if (disabled || !users)
-		return;
-	natflow_cut_sweep(access, users);
-	WRITE_ONCE(access->rest, jiffies + SWEEP_REST * (jiffies - begun));
-}
-
-/**
- * natflow_access_sweep() - somebody may be refused now who was not: end its connections soon
- * @nn: namespace
- *
- * In 20 ms, or when the sweeps before have rested: a namespace gets a fifth of a CPU for
- * them, since each walks over the conntracks of all namespaces.
- *
- * Context: any; nothing else of access is in use any more after natflow_access_net_stop().
- */
-void natflow_access_sweep(struct natflow_net *nn)
-{
-	const unsigned long rest = READ_ONCE(nn->access->rest), now = jiffies;
-	unsigned long delay = SWEEP_DELAY;
-
-	if (time_after(rest, now + delay))
-		delay = rest - now;
-	queue_delayed_work(system_unbound_wq, &nn->access->sweep, delay);
+	if (!disabled && users)
+		natflow_cut_sweep(access, users);
 }
 
 static struct natflow_access_rules *rules_of(const struct natflow_net *nn)
@@ -267,7 +240,8 @@ static bool is_of_blocked(struct natflow_flow *flow, const void *arg)
  * @nn: namespace
  *
  * The next packet of each flow is checked; flows of users that a policy refuses end now,
- * and those whose name a list of a policy blocks.
+ * and those whose name a list of a policy blocks, and connections of all who are refused
+ * soon.
  *
  * Context: process, may sleep, behind natflow_access_changed().
  */
@@ -277,7 +251,7 @@ void natflow_access_review(struct natflow_net *nn)
 	natflow_flow_flush(nn, NATFLOW_END_POLICY, is_of_blocked, nn->access);
 	synchronize_rcu();	/* no name is judged as before any more */
 	natflow_urllogger_review(nn);
-	natflow_access_sweep(nn);
+	natflow_cut_soon(nn->access);
 }
 
 /* Return: the minute before. */
@@ -531,7 +505,6 @@ void natflow_access_set_status(struct natflow_net *nn, u8 family, const void *ad
 		synchronize_rcu_expedited();
 		natflow_user_cut(nn, user, NATFLOW_END_ACCESS);
 		synchronize_rcu_expedited();
-		natflow_access_sweep(nn);
 	} while (user);
 }
 
@@ -631,7 +604,6 @@ int natflow_access_net_init(struct natflow_net *nn)
  */
 void natflow_access_net_stop(struct natflow_net *nn)
 {
-	cancel_delayed_work_sync(&nn->access->sweep);
 	switch_off(nn->access);
 }
 

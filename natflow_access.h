@@ -27,6 +27,5 @@ void natflow_access_set_status(struct natflow_net *nn, u8 family, const void *ad
 void natflow_access_forget(struct natflow_net *nn);
 void natflow_access_counts(const struct natflow_net *nn, u64 *refused, u64 *redirected,
 			   u64 *unanswered, u64 *cut);
-void natflow_access_sweep(struct natflow_net *nn);
 
 #endif /* _NATFLOW_ACCESS_H */

@@ -28,6 +28,7 @@
 #include "core/flow/flow.h"
 #include "natflow_user.h"
 #include "policy/access.h"
+#include "policy/cut.h"
 #include "policy/event.h"
 #include "policy/wire.h"
 #include "policy/zone.h"
@@ -397,7 +398,7 @@ static bool is_of(struct natflow_flow *flow, const void *user)
 }
 
 /**
- * natflow_user_cut() - end a user's accelerated flows
+ * natflow_user_cut() - end a user's accelerated flows; and its connections, if it is refused
  * @nn: namespace
  * @user: record, found under RCU
  * @reason: one of NATFLOW_END_*
@@ -408,6 +409,7 @@ void natflow_user_cut(struct natflow_net *nn, const struct natflow_user *user,
 		      enum natflow_reason reason)
 {
 	natflow_flow_flush(nn, reason, is_of, user);
+	natflow_cut_soon(nn->access);
 }
 
 /**
@@ -521,8 +523,10 @@ static void review_zones(struct room *room)
 {
 	u32 zones = natflow_zone_generation(room->nn);
 
-	if (room->zones != zones)
+	if (room->zones != zones) {
 		natflow_flow_flush(room->nn, NATFLOW_END_FLUSH, NULL, NULL);
+		natflow_cut_soon(room->nn->access);	/* and another rule is for it */
+	}
 	room->zones = zones;
 }
 
@@ -768,6 +772,9 @@ int natflow_user_net_init(struct natflow_net *nn)
 void natflow_user_net_stop(struct natflow_net *nn)
 {
 	natflow_user_enable(nn, false);
+	/* Those who ask for a sweep are gone: doors, and this tick. */
+	if (nn->access)
+		cancel_delayed_work_sync(&nn->access->sweep);
 }
 
 /**

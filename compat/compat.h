@@ -129,7 +129,9 @@
 #endif
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
 #define natflow_compat_set_tos(fl4, tos) ((fl4)->flowi4_tos = (tos) & NATFLOW_COMPAT_TOS)
+#define natflow_compat_unbound_wq system_unbound_wq
 #else
+#define natflow_compat_unbound_wq system_dfl_wq	/* the other warns in 7.3 */
 #define natflow_compat_set_tos(fl4, tos) ((fl4)->flowi4_dscp = inet_dsfield_to_dscp(tos))
 #endif
 

@@ -5,6 +5,7 @@
 
 #include "access.h"
 
+void natflow_cut_soon(struct natflow_access *access);
 void natflow_cut_sweep(struct natflow_access *access, struct natflow_users *users);
 
 #endif /* _NATFLOW_POLICY_CUT_H */
