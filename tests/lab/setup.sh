@@ -318,7 +318,7 @@ for what in "$@"; do
 	names) install_packages tshark && apt_world ;;
 	debian) debian ;;
 	browser) install_packages chromium ;;
-	visit) install_packages chromium caddy openssl ;;
+	visit) install_packages chromium caddy openssl dnsmasq-base ipset socat curl ;;
 	kernel:debug) debug_kernel debug kasan ;;
 	kernel:kcsan) debug_kernel kcsan kcsan ;;
 	kernel:6.1-arm64) guest arm64 aarch64-linux-gnu qemu-system-arm ;;
