@@ -23,6 +23,7 @@
 #include "natflow_user.h"
 #include "policy/cut.h"
 #include "policy/portal.h"
+#include "policy/quota.h"
 #include "policy/wire.h"
 #include "policy/zone.h"
 
@@ -283,19 +284,55 @@ static void tick(struct work_struct *work)
 {
 	struct natflow_access *access = container_of(to_delayed_work(work),
 						     struct natflow_access, clock);
+	struct natflow_users *users = natflow_user_table(access->nn);
+	struct natflow_quota_news news;
+	struct natflow_usage_time now;
 	u32 before = set_minute(access);
 	bool differ;
 
+	natflow_access_time(access->nn, &now);
+	news = natflow_quota_tick(users, &now);
 	rcu_read_lock();
 	differ = before != access->minute &&
 		 natflow_policies_differ(rcu_dereference(access->policies), before,
 					 access->minute);
 	rcu_read_unlock();
-	if (differ) {
+	if (differ || news.review) {
 		natflow_access_changed(access);
 		natflow_access_review(access->nn);
 	}
-	schedule_delayed_work(&access->clock, until_look(access));
+	schedule_delayed_work(&access->clock, min_t(u64, until_look(access),
+						    nsecs_to_jiffies64(news.next) + 1));
+}
+
+/* Whoever counted the last byte of a quota asked for it. */
+static void stop(struct work_struct *work)
+{
+	struct natflow_access *access = container_of(work, struct natflow_access, stopped);
+
+	if (READ_ONCE(access->nn->dead))
+		return;
+	natflow_access_changed(access);
+	natflow_access_review(access->nn);
+}
+
+/**
+ * natflow_access_reconsider() - what devices may use has changed
+ * @nn: namespace
+ *
+ * It is in force for the next packet of every flow.
+ *
+ * Context: process, may sleep; writers exclude each other.
+ */
+void natflow_access_reconsider(struct natflow_net *nn)
+{
+	struct natflow_access *access = nn->access;
+
+	if (rules_of(nn)->disabled)
+		return;
+	natflow_access_changed(access);
+	natflow_access_review(nn);
+	mod_delayed_work(system_wq, &access->clock, 0);
 }
 
 /**
@@ -325,7 +362,11 @@ int natflow_access_prepare(struct natflow_net *nn, const struct natflow_access_r
 
 	if (rules->disabled)
 		return 0;
-	err = natflow_user_start(nn) ?: natflow_user_enable(nn, true);
+	err = natflow_user_start(nn);
+	if (err)
+		return err;
+	WRITE_ONCE(natflow_user_table(nn)->macs.knowns.stopped, &access->stopped);
+	err = natflow_user_enable(nn, true);
 	if (err)
 		return err;
 	mutex_lock(&nn->lock);
@@ -588,6 +629,7 @@ int natflow_access_net_init(struct natflow_net *nn)
 	access->edition = 1;
 	spin_lock_init(&access->lock);
 	INIT_DELAYED_WORK(&access->clock, tick);
+	INIT_WORK(&access->stopped, stop);
 	RCU_INIT_POINTER(access->rules, rules);
 	RCU_INIT_POINTER(access->policies, policies);
 	INIT_DELAYED_WORK(&access->sweep, sweep);
@@ -615,6 +657,7 @@ void natflow_access_net_exit(struct natflow_net *nn)
 {
 	struct natflow_access *access = nn->access;
 
+	cancel_work_sync(&access->stopped);
 	kvfree(rules_of(nn));
 	natflow_policies_free(rcu_dereference_protected(access->policies, true));
 	kvfree(access->answers);

@@ -20,6 +20,7 @@ const struct natflow_policies *natflow_access_policies(const struct natflow_net 
 void natflow_access_set_policies(struct natflow_net *nn, struct natflow_policies *policies);
 void natflow_access_renamed(struct natflow_net *nn);
 void natflow_access_review(struct natflow_net *nn);
+void natflow_access_reconsider(struct natflow_net *nn);
 const char *natflow_access_shown(const struct natflow_net *nn, const struct natflow_user *user,
 				 const char **policy);
 void natflow_access_abandon(struct natflow_net *nn);

@@ -30,6 +30,7 @@
 #include "policy/access.h"
 #include "policy/cut.h"
 #include "policy/event.h"
+#include "policy/quota.h"
 #include "policy/wire.h"
 #include "policy/zone.h"
 
@@ -361,6 +362,11 @@ static void fold(struct natflow_net *nn, struct natflow_flow *flow, unsigned int
 				    f->wire_bytes);
 }
 
+static bool urgent(struct natflow_net *nn, struct natflow_flow *flow)
+{
+	return natflow_quota_near(flow->user[0]) || natflow_quota_near(flow->user[1]);
+}
+
 static void gone(struct natflow_net *nn, struct natflow_flow *flow)
 {
 	unsigned int d;
@@ -389,7 +395,7 @@ static enum natflow_reason recheck(struct natflow_net *nn, struct natflow_flow *
 }
 
 static const struct natflow_attach attachment = {
-	.bind = bind, .end = end, .fold = fold, .gone = gone, .recheck = recheck,
+	.bind = bind, .end = end, .fold = fold, .urgent = urgent, .gone = gone, .recheck = recheck,
 };
 
 static bool is_of(struct natflow_flow *flow, const void *user)

@@ -103,9 +103,6 @@ const struct natflow_verb natflow_verb_policy_clean = {
 /* Return: 0, or what refusing a field that has no effect returns. */
 static int check_fields(const struct natflow_policy *policy, struct natflow_command *cmd)
 {
-	if (policy->volume || policy->minutes)
-		return natflow_command_refuse(cmd, "no volume= and minutes= yet",
-					      "policy name=kids,verdict=block", -EOPNOTSUPP);
 	if (NATFLOW_HAS_NAMES || (!*policy->sites && !policy->log))
 		return 0;
 	return natflow_command_refuse(cmd, "no sites= and log=: this natflow has no names",

@@ -145,6 +145,15 @@ static void *devices_next(struct seq_file *m, void *v, loff_t *pos)
 	return next_device(m, pos);
 }
 
+/* Seconds of extra time. */
+static u32 grant_of(const struct natflow_mac *mac)
+{
+	const struct natflow_known *known = rcu_dereference(mac->known);
+	const u64 end = known ? READ_ONCE(known->grant) : 0, now = ktime_get_boottime_ns();
+
+	return end > now ? div_u64(end - now + NSEC_PER_SEC - 1, NSEC_PER_SEC) : 0;
+}
+
 static char *put_mac(char *at, const struct natflow_mac *mac)
 {
 	const u32 now = ktime_get_boottime_seconds();
@@ -153,6 +162,7 @@ static char *put_mac(char *at, const struct natflow_mac *mac)
 	at = put_name(at, natflow_known_name(rcu_dereference(mac->known)));
 	at = natflow_put_number(at, " zone=", mac->key.zone);
 	at = natflow_put_number(at, " addresses=", READ_ONCE(mac->addresses));
+	at = natflow_put_number(at, " grant=", grant_of(mac));
 	at = natflow_put_number(at, " since=", now - mac->first);
 	at = natflow_put_number(at, " idle=", now - READ_ONCE(mac->last));
 	return put_traffic(at, mac->traffic);

@@ -4,11 +4,13 @@
  * Each fourth tick folds the counters of active flows and extends the timeouts of
  * their conntracks. Each eighth tick keeps neighbours alive. The cost of a fold grows
  * with the active flows only: a flow joins its CPU's list at its first hit, and leaves
- * it after half a second without one.
+ * it after half a second without one. Flows that a feature calls urgent are folded more
+ * often than that.
  */
 #include <linux/sched.h>
 #include "ageing.h"
 #include "doubt.h"
+#include "base/attach.h"
 #include "base/ct.h"
 #include "topo/egress.h"
 #include "rules.h"
@@ -16,6 +18,7 @@
 
 #define TICK		(HZ / 8)
 #define FOLD_TICKS	4
+#define URGENT		max(HZ / 20, 1)
 #define SLICES		8
 #define HALVES_A_TICK	256
 #define BUCKETS_AT_ONCE	512U
@@ -63,6 +66,25 @@ static bool fold_one(struct natflow_flow *flow)
 	clear_bit(NATFLOW_FLOW_ACTIVE, &flow->bits);
 	smp_mb__after_atomic();		/* ACTIVE before the last look at the counts */
 	return uncounted(flow) && !test_and_set_bit(NATFLOW_FLOW_ACTIVE, &flow->bits);
+}
+
+/* Fold the active flows of @nn that are urgent. */
+static void fold_urgent(struct natflow_net *nn)
+{
+	struct natflow_flow *flow, *next;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct llist_head *list = &per_cpu_ptr(nn->pcpu, cpu)->active;
+		struct llist_node *first = llist_del_all(list);
+
+		llist_for_each_entry_safe(flow, next, first, link) {
+			if (natflow_attach_urgent(nn, flow))
+				natflow_flow_fold(flow);
+			llist_add(&flow->link, list);
+			cond_resched();
+		}
+	}
 }
 
 /* Fold every active flow of @nn; with @drain, take all of them off the lists. */
@@ -159,16 +181,8 @@ static void age_halves(struct natflow_net *nn)
 	rcu_read_unlock();
 }
 
-/**
- * natflow_ageing_tick() - the work of natflow_net.tick
- * @work: embedded work
- *
- * Context: process, without locks; re-arms itself.
- */
-void natflow_ageing_tick(struct work_struct *work)
+static void whole_tick(struct natflow_net *nn)
 {
-	struct natflow_net *nn = container_of(to_delayed_work(work), struct natflow_net, tick);
-
 	if (READ_ONCE(nn->flows.count)) {
 		age_table(nn);
 		age_halves(nn);
@@ -187,7 +201,28 @@ void natflow_ageing_tick(struct work_struct *work)
 		if (READ_ONCE(nn->learning) && READ_ONCE(nn->incomplete))
 			natflow_hooks_kick(nn);
 	}
-	schedule_delayed_work(&nn->tick, TICK);
+}
+
+/**
+ * natflow_ageing_tick() - the work of natflow_net.tick
+ * @work: embedded work
+ *
+ * Context: process, without locks; re-arms itself.
+ */
+void natflow_ageing_tick(struct work_struct *work)
+{
+	struct natflow_net *nn = container_of(to_delayed_work(work), struct natflow_net, tick);
+	s32 left = nn->flows.due - (u32)jiffies;
+
+	if (READ_ONCE(nn->flows.urgent) && nn->pcpu)
+		fold_urgent(nn);
+	if (left <= 0 || left > TICK) {
+		nn->flows.due = (u32)jiffies + TICK;
+		left = TICK;
+		whole_tick(nn);
+	}
+	schedule_delayed_work(&nn->tick, READ_ONCE(nn->flows.urgent) ? min_t(s32, left, URGENT) :
+									left);
 }
 
 /**

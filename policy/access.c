@@ -11,6 +11,8 @@
 #include "sets.h"
 #include "zone.h"
 
+#define CLOCK_SET	1577836800	/* 2020: a clock that shows less is not set */
+
 /**
  * natflow_access_rules_alloc() - copy rules and settings, with room for more
  * @old: rules, or NULL
@@ -139,9 +141,14 @@ static enum natflow_userinfo_why blocks(struct natflow_access *access,
 					const struct natflow_policy *policy,
 					const struct natflow_user *user)
 {
+	struct natflow_usage_time time;
+
 	if (policy->verdict == NATFLOW_POLICY_BLOCK)
 		return policy->ranges ? NATFLOW_USERINFO_SCHEDULE : NATFLOW_USERINFO_POLICY;
-	return user ? natflow_quota_over(access->nn, user, policy) : NATFLOW_USERINFO_UNSAID;
+	if (!user || (!policy->volume && !policy->minutes))
+		return NATFLOW_USERINFO_UNSAID;
+	natflow_access_time(access->nn, &time);
+	return natflow_quota_over(user, policy, &time);
 }
 
 /* What a policy changes of what the rules say. */
@@ -163,6 +170,21 @@ static void apply_policy(struct natflow_access *access, const struct natflow_pol
 	f->policy = policy->name;
 }
 
+/* Extra time. */
+static void grant(struct finding *f)
+{
+	f->status = NATFLOW_ACCESS_OK;
+	f->why = NATFLOW_USERINFO_GRANTED;
+	f->firm = true;
+}
+
+/* Does a status that was set by hand decide? Who is blocked by hand is so in extra time, too. */
+static bool by_hand(u8 given, const struct finding *f)
+{
+	return given && (!f->firm || (f->why == NATFLOW_USERINFO_GRANTED &&
+				      given == NATFLOW_ACCESS_BLOCK));
+}
+
 static struct finding find(struct natflow_access *access, const struct natflow_site_client *client,
 			   u8 zone, const struct natflow_user *user)
 {
@@ -170,7 +192,9 @@ static struct finding find(struct natflow_access *access, const struct natflow_s
 	struct finding f = ask_rules(rcu_dereference(access->rules), client, zone);
 	int at = ask_policies(access, policies, client, zone);
 
-	if (at >= 0)
+	if (user && natflow_quota_granted(user))
+		grant(&f);
+	else if (at >= 0)
 		apply_policy(access, &policies->policy[at], user, &f);
 	return f;
 }
@@ -229,7 +253,7 @@ static void note(struct natflow_access *access, struct natflow_user *user, struc
 	before = user->access.status;
 	if (!is_given(rules, user, second))
 		WRITE_ONCE(user->access.given, NATFLOW_ACCESS_NONE);
-	if (user->access.given && !f.firm) {
+	if (by_hand(user->access.given, &f)) {
 		f.status = user->access.given;
 		f.why = NATFLOW_USERINFO_HAND;
 		f.policy = NULL;
@@ -305,9 +329,11 @@ int natflow_access_policy_of(struct natflow_access *access, const struct natflow
 		describe_user(&client, access, user);
 		at = ask_policies(access, policies, &client, user->key.zone);
 	}
-	if (at >= 0)
+	if (natflow_quota_granted(user))
+		grant(&f);
+	else if (at >= 0)
 		apply_policy(access, &policies->policy[at], user, &f);
-	*why = READ_ONCE(user->access.given) && !f.firm ? NATFLOW_USERINFO_HAND : f.why;
+	*why = by_hand(READ_ONCE(user->access.given), &f) ? NATFLOW_USERINFO_HAND : f.why;
 	return at;
 }
 
@@ -377,6 +403,25 @@ u64 natflow_access_local(const struct natflow_net *nn, struct natflow_local *loc
 	rcu_read_unlock();
 	natflow_local_set(local, now.tv_sec, east);
 	return (u64)(60 - local->second) * NSEC_PER_SEC - now.tv_nsec;
+}
+
+/**
+ * natflow_access_time() - local time, as usage counts it
+ * @nn: namespace
+ * @time: the result
+ *
+ * Context: any.
+ */
+void natflow_access_time(const struct natflow_net *nn, struct natflow_usage_time *time)
+{
+	struct natflow_local local;
+
+	natflow_access_local(nn, &local);
+	time->period[NATFLOW_POLICY_DAY] = local.day;
+	time->period[NATFLOW_POLICY_WEEK] = local.week;
+	time->period[NATFLOW_POLICY_MONTH] = local.month;
+	time->minute = local.week * 7 * 24 * 60 + local.minute;
+	time->set = ktime_get_real_seconds() >= CLOCK_SET;
 }
 
 /**

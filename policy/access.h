@@ -50,6 +50,7 @@ struct natflow_access {
 	u32 minute;		/* of the week, local time: that of schedules */
 	struct natflow_users *users;	/* NULL until the first disabled=0 */
 	struct delayed_work clock;	/* each second, and when a minute begins */
+	struct work_struct stopped;	/* a quota is used up */
 	spinlock_t lock;	/* natflow_user.access of all users; BH */
 	struct natflow_rate *answers;	/* NULL until the first disabled=0 */
 	atomic64_t refused;	/* packets that were not forwarded */
@@ -72,6 +73,7 @@ u8 natflow_access_judge_stranger(struct natflow_access *access,
 void natflow_access_changed(struct natflow_access *access);
 int natflow_access_policy_of(struct natflow_access *access, const struct natflow_user *user,
 			     enum natflow_userinfo_why *why);
+void natflow_access_time(const struct natflow_net *nn, struct natflow_usage_time *time);
 u64 natflow_access_local(const struct natflow_net *nn, struct natflow_local *local);
 const struct natflow_policy *natflow_access_policy_for(const struct natflow_site_client *client);
 bool natflow_access_names_list(const struct natflow_net *nn, const char *list);

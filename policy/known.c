@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The table of known devices. */
+#include <linux/etherdevice.h>
 #include <linux/jhash.h>
 #include <linux/random.h>
 #include <linux/slab.h>
@@ -8,9 +9,11 @@
 /**
  * natflow_knowns_init() - an empty table
  * @k: zeroed
+ * @nn: its namespace
  */
-void natflow_knowns_init(struct natflow_knowns *k)
+void natflow_knowns_init(struct natflow_knowns *k, struct natflow_net *nn)
 {
+	k->nn = nn;
 	INIT_LIST_HEAD(&k->all);
 	k->seed = get_random_u32();
 }
@@ -55,13 +58,17 @@ struct natflow_known *natflow_knowns_find(const struct natflow_knowns *k, const 
 /**
  * natflow_knowns_add() - a device is known
  * @k: table without this MAC
- * @known: zeroed, but for its MAC; taken over
+ * @known: zeroed, but for its MAC, zero if it has none; taken over
  *
  * Context: lock.
  */
 void natflow_knowns_add(struct natflow_knowns *k, struct natflow_known *known)
 {
-	hlist_add_head_rcu(&known->node, &k->bucket[hash(k, known->mac)]);
+	known->of = k;
+	known->stop = U64_MAX;
+	known->near = U64_MAX;
+	if (!is_zero_ether_addr(known->mac))
+		hlist_add_head_rcu(&known->node, &k->bucket[hash(k, known->mac)]);
 	list_add_tail_rcu(&known->list, &k->all);
 	k->count++;
 }
@@ -75,7 +82,7 @@ void natflow_knowns_add(struct natflow_knowns *k, struct natflow_known *known)
  */
 void natflow_knowns_remove(struct natflow_knowns *k, struct natflow_known *known)
 {
-	hlist_del_rcu(&known->node);
+	hlist_del_init_rcu(&known->node);
 	list_del_rcu(&known->list);
 	k->count--;
 	kfree_rcu(known, rcu);
@@ -111,12 +118,30 @@ const char *natflow_known_name(const struct natflow_known *known)
 }
 
 /**
- * natflow_known_needed() - is there anything to know of a device
+ * natflow_known_needed() - has somebody said something of a device
  * @known: device
  *
  * Context: lock.
  */
 bool natflow_known_needed(const struct natflow_known *known)
 {
-	return rcu_access_pointer(known->name);
+	return rcu_access_pointer(known->name) || known->grant || known->kept;
+}
+
+/**
+ * natflow_known_alarm() - a quota is used up, or will be soon
+ * @known: device
+ * @wan: its bytes
+ *
+ * Context: any.
+ */
+void natflow_known_alarm(struct natflow_known *known, u64 wan)
+{
+	if (!READ_ONCE(known->of->nn->flows.urgent))
+		WRITE_ONCE(known->of->nn->flows.urgent, true);
+	if (wan < READ_ONCE(known->stop))
+		return;
+	WRITE_ONCE(known->near, U64_MAX);
+	WRITE_ONCE(known->stop, U64_MAX);
+	schedule_work(known->of->stopped);
 }

@@ -60,15 +60,16 @@ static struct list_head *first_of_most(struct list_head *classes)
 /**
  * natflow_macs_init() - an empty table
  * @macs: zeroed
+ * @nn: its namespace
  *
  * Context: process, may sleep.
  * Return: 0 or -ENOMEM.
  */
-int natflow_macs_init(struct natflow_macs *macs)
+int natflow_macs_init(struct natflow_macs *macs, struct natflow_net *nn)
 {
 	xa_init_flags(&macs->by_id, XA_FLAGS_ALLOC | XA_FLAGS_LOCK_BH | XA_FLAGS_ACCOUNT);
 	init_classes(macs->ports);
-	natflow_knowns_init(&macs->knowns);
+	natflow_knowns_init(&macs->knowns, nn);
 	return rhashtable_init(&macs->by_key, &by_key_params);
 }
 
@@ -120,11 +121,30 @@ static void forget_port(struct natflow_macs *macs, struct natflow_mac *mac)
 	kfree(port);
 }
 
+/* What is known of a MAC goes with its last record, unless somebody has said it. */
+static void forget_known(struct natflow_macs *macs, struct natflow_mac *mac)
+{
+	struct natflow_known *known = rcu_dereference_protected(mac->known, true);
+	struct natflow_mac_key key = mac->key;
+	struct natflow_mac *other;
+
+	RCU_INIT_POINTER(mac->known, NULL);	/* flows may hold @mac for longer */
+	if (!known || natflow_known_needed(known))
+		return;
+	for (key.zone = 0; key.zone < NATFLOW_ZONES; key.zone++) {
+		other = natflow_macs_find(macs, &key);
+		if (other && rcu_access_pointer(other->known) == known)
+			return;
+	}
+	natflow_knowns_remove(&macs->knowns, known);
+}
+
 /* Nobody finds it any more. It has no address and is in none of its port's lists. */
 static void remove(struct natflow_macs *macs, struct natflow_mac *mac)
 {
 	rhashtable_remove_fast(&macs->by_key, &mac->node, by_key_params);
 	xa_erase_bh(&macs->by_id, mac->id);
+	forget_known(macs, mac);
 	list_del(&mac->by_count);
 	forget_port(macs, mac);
 	macs->count--;
@@ -155,11 +175,11 @@ void natflow_macs_exit(struct natflow_macs *macs)
 	unsigned long id = 0;
 	unsigned int i;
 
-	natflow_knowns_exit(&macs->knowns);
 	while ((mac = natflow_macs_from(macs, &id))) {
 		fill(macs, mac);
 		remove(macs, mac);
 	}
+	natflow_knowns_exit(&macs->knowns);
 	rhashtable_destroy(&macs->by_key);
 	xa_destroy(&macs->by_id);
 	for (i = 0; i < NATFLOW_ZONES; i++) {
@@ -241,6 +261,13 @@ static struct natflow_mac_port *port_of(struct natflow_macs *macs, struct natflo
 	return port;
 }
 
+static bool is_needed(const struct natflow_mac *mac)
+{
+	const struct natflow_known *known = rcu_dereference_protected(mac->known, true);
+
+	return known && natflow_known_needed(known);
+}
+
 /* The MAC that has no address for longest, of the port that has most of those. */
 static void make_room(struct natflow_macs *macs)
 {
@@ -253,7 +280,7 @@ static void make_room(struct natflow_macs *macs)
 	vacant = &container_of(most, struct natflow_mac_port, by_vacancies)->vacant;
 	for (n = 0; n < PASSED_AT_ONCE; n++) {
 		mac = list_first_entry(vacant, struct natflow_mac, of_port);
-		if (!rcu_access_pointer(mac->known)) {
+		if (!is_needed(mac)) {
 			fill(macs, mac);
 			remove(macs, mac);
 			macs->evicted++;

@@ -102,7 +102,7 @@ struct natflow_macs {
 
 int natflow_macs_cache_init(void);
 void natflow_macs_cache_exit(void);
-int natflow_macs_init(struct natflow_macs *macs);
+int natflow_macs_init(struct natflow_macs *macs, struct natflow_net *nn);
 void natflow_macs_exit(struct natflow_macs *macs);
 struct natflow_mac *natflow_macs_find(struct natflow_macs *macs,
 				      const struct natflow_mac_key *key);
@@ -133,8 +133,12 @@ static inline void natflow_user_traffic_move(struct natflow_user_traffic *to,
 static inline void natflow_mac_count(struct natflow_mac *mac, enum natflow_user_far far,
 				     enum natflow_user_dir dir, u64 packets, u64 bytes)
 {
+	struct natflow_known *known = rcu_dereference_check(mac->known, true);
+
 	atomic64_add(packets, &mac->traffic[far][dir].packets);
 	atomic64_add(bytes, &mac->traffic[far][dir].bytes);
+	if (unlikely(known) && far == NATFLOW_USER_WAN)
+		natflow_known_count(known, bytes);
 }
 
 #endif /* _NATFLOW_POLICY_MACS_H */

@@ -66,7 +66,7 @@ static u32 now(void)
  */
 int natflow_users_init(struct natflow_users *users, struct natflow_net *nn)
 {
-	int err = natflow_macs_init(&users->macs);
+	int err = natflow_macs_init(&users->macs, nn);
 
 	if (err)
 		return err;
@@ -609,7 +609,7 @@ void natflow_users_set_name(struct natflow_users *users, const u8 *mac,
 	}
 	if (known) {
 		natflow_known_set_name(known, name);
-		if (!natflow_known_needed(known))
+		if (!natflow_known_needed(known) && !known->counts)
 			natflow_macs_unknow(&users->macs, known);
 	}
 	spin_unlock_bh(&users->lock);

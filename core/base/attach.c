@@ -72,6 +72,30 @@ enum natflow_reason natflow_attach_recheck(struct natflow_net *nn, struct natflo
 }
 
 /**
+ * natflow_attach_urgent() - does a feature want to know a flow's hits now?
+ * @nn: namespace
+ * @flow: active flow
+ *
+ * Context: process.
+ */
+bool natflow_attach_urgent(struct natflow_net *nn, struct natflow_flow *flow)
+{
+	bool urgent = false;
+	unsigned int slot;
+
+	rcu_read_lock_bh();
+	rcu_read_lock();
+	for (slot = 0; slot < NATFLOW_SLOTS && !urgent; slot++) {
+		const struct natflow_attach *ops = ops_of(nn, slot);
+
+		urgent = ops && ops->urgent && ops->urgent(nn, flow);
+	}
+	rcu_read_unlock();
+	rcu_read_unlock_bh();
+	return urgent;
+}
+
+/**
  * natflow_attach_bind() - a flow was published
  * @nn: namespace
  * @flow: the flow

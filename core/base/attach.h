@@ -12,6 +12,7 @@
 enum natflow_reason natflow_attach_check(struct natflow_net *nn, const struct nf_conn *ct,
 					 struct natflow_watch *watch);
 enum natflow_reason natflow_attach_recheck(struct natflow_net *nn, struct natflow_flow *flow);
+bool natflow_attach_urgent(struct natflow_net *nn, struct natflow_flow *flow);
 void natflow_attach_bind(struct natflow_net *nn, struct natflow_flow *flow, u64 number);
 void natflow_attach_fold(struct natflow_net *nn, struct natflow_flow *flow, u64 number,
 			 unsigned int dir, const struct natflow_folded *f);

@@ -106,6 +106,12 @@ struct natflow_attach {
 	void (*fold)(struct natflow_net *nn, struct natflow_flow *flow, unsigned int dir,
 		     const struct natflow_folded *f);
 	/*
+	 * Each 50 ms while natflow_net.flows.urgent is set, for each active flow: must
+	 * its hits be folded now?
+	 * Locks: none.
+	 */
+	bool (*urgent)(struct natflow_net *nn, struct natflow_flow *flow);
+	/*
 	 * @flow, which was published, was unlinked: no packet finds it. The
 	 * call precedes the return of the command or event that ended the flow.
 	 * Locks: none of natflow's, unless that event holds one (RTNL,

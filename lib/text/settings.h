@@ -145,6 +145,8 @@
 	VERB(policy_del)								\
 	VERB(bind)									\
 	VERB(unbind)									\
+	VERB(grant)									\
+	VERB(restore)									\
 	VERB(auth_disabled)								\
 	VERB(auth_update)								\
 	VERB(begin)									\

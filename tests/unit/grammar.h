@@ -60,6 +60,8 @@ static const struct natflow_verb natflow_verb_bind = { .word = "bind", .parse = 
 TEST_VERB(unbind, "unbind", natflow_bind_parse);
 TEST_VERB(auth_weixin, "auth_open_weixin_reply=", natflow_number_parse);
 TEST_VERB(name, "name", natflow_known_name_parse);
+TEST_VERB(grant, "grant", natflow_grant_parse);
+TEST_VERB(restore, "restore", natflow_restore_parse);
 TEST_VERB(auth_disabled, "disabled=", natflow_number_parse);
 TEST_VERB(auth_update, "update_magic", natflow_nothing_parse);
 
