@@ -308,6 +308,7 @@ bool natflow_quota_restore(struct natflow_users *users, const u8 *mac,
 	struct natflow_known *known;
 	bool present;
 
+	rcu_read_lock();
 	spin_lock_bh(&users->lock);
 	known = natflow_knowns_find(&users->macs.knowns, mac);
 	present = args->at >= (known && known->counts ? known->usage.period[args->period] :
@@ -321,6 +322,7 @@ bool natflow_quota_restore(struct natflow_users *users, const u8 *mac,
 				      args->volume, args->minutes);
 	}
 	spin_unlock_bh(&users->lock);
+	rcu_read_unlock();
 	kfree(fresh);
 	return present;
 }

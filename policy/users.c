@@ -600,6 +600,7 @@ void natflow_users_set_name(struct natflow_users *users, const u8 *mac,
 {
 	struct natflow_known *known;
 
+	rcu_read_lock();
 	spin_lock_bh(&users->lock);
 	known = natflow_knowns_find(&users->macs.knowns, mac);
 	if (!known && name) {
@@ -613,6 +614,7 @@ void natflow_users_set_name(struct natflow_users *users, const u8 *mac,
 			natflow_macs_unknow(&users->macs, known);
 	}
 	spin_unlock_bh(&users->lock);
+	rcu_read_unlock();
 	kfree(fresh);
 }
 

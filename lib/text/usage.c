@@ -20,13 +20,17 @@ void natflow_usage_begin(struct natflow_usage *u, const struct natflow_usage_tim
 	u->minute = now->minute - 1;	/* any other one */
 }
 
+/* So far ahead was the clock wrong, not back now. */
+static const u32 year[NATFLOW_USAGE_PERIODS] = { 366, 53, 12 };
+
 /**
  * natflow_usage_roll() - begin the periods that have begun
  * @u: usage
  * @now: local time
  * @bytes: of the device until now
  *
- * Nothing begins before the clock is set, and a clock that is set back refills nothing.
+ * Nothing begins before the clock is set. A clock that is set back refills nothing, not
+ * even when it is right again: a router without a clock of its own boots with an old time.
  *
  * Return: has one begun?
  */
@@ -40,6 +44,8 @@ bool natflow_usage_roll(struct natflow_usage *u, const struct natflow_usage_time
 			u->base[p] = bytes;
 			u->minutes[p] = 0;
 			begun = true;
+		} else if (u->period[p] - now->period[p] <= year[p]) {
+			continue;
 		}
 		u->period[p] = now->period[p];
 	}

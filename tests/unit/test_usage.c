@@ -18,17 +18,25 @@ static void test_volume(void **state)
 	assert_false(natflow_usage_roll(&u, &now, 1600));
 	assert_int_equal(natflow_usage_volume(&u, 0, 1600), 100);
 	assert_int_equal(natflow_usage_volume(&u, 1, 1600), 600);
-	/* Set back: nothing is refilled, and the day begins again with the next one. */
+	/* Set back, and right again: nothing is refilled before the next day. */
 	now.period[0] = 90;
 	assert_false(natflow_usage_roll(&u, &now, 1600));
+	now.period[0] = 101;
+	assert_false(natflow_usage_roll(&u, &now, 1600));
 	assert_int_equal(natflow_usage_volume(&u, 0, 1600), 100);
-	now.period[0] = 91;
+	/* It was years ahead, and is right now: days begin again. */
+	now.period[0] = 2000;
 	assert_true(natflow_usage_roll(&u, &now, 1600));
-	assert_int_equal(natflow_usage_volume(&u, 0, 1600), 0);
+	now.period[0] = 102;
+	assert_false(natflow_usage_roll(&u, &now, 1650));
+	assert_int_equal(natflow_usage_volume(&u, 0, 1650), 50);
+	now.period[0] = 103;
+	assert_true(natflow_usage_roll(&u, &now, 1650));
+	assert_int_equal(natflow_usage_volume(&u, 0, 1650), 0);
 	/* The clock is not set yet. */
 	now = (struct natflow_usage_time){ .minute = 1 };
 	assert_false(natflow_usage_roll(&u, &now, 1700));
-	assert_int_equal(u.period[0], 91);
+	assert_int_equal(u.period[0], 103);
 	/* More than was ever counted, and never less. */
 	natflow_usage_restore(&u, 0, 1700, 1ULL << 40, 3);
 	assert_true(natflow_usage_volume(&u, 0, 1701) == (1ULL << 40) + 1);
