@@ -10,6 +10,7 @@ USED = set()            # (file, first line) of the blocks that a test has asked
 NOT_RUN = {
     ("README.md", "ports "): "make demo takes minutes: make test-all compares it",
     ("Documentation/portal.md", ""): "make test-visit runs it, and counts its blocks",
+    ("Documentation/users.md", "awk "): "devices.names runs it on leases of its own",
     ("Documentation/flow-life.md", "selected"): "a picture",
     ("Documentation/locking.md", "learning"): "two CPUs side by side",
 }

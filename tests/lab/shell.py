@@ -6,7 +6,7 @@ from documents import TOP, block, command
 from terminal import Terminal, check
 
 NAMES = "echo 1 > /proc/sys"
-USERS = "echo users=1"
+USERS = "echo disabled=0 > /dev/natflow_user_ctl"
 SITES = "echo list name="
 LOOK = "cat /proc/natflow "
 KEPT = "iptables -I"
@@ -110,15 +110,20 @@ def visited(shell):
 
 
 def used(shell):
-    """README and Documentation/users.md: who uses the line."""
+    """README and Documentation/users.md: who uses the line, and who may."""
+    visit = VISIT.format("www.example.org")
+    mac = shell.type("ip netns exec c cat /sys/class/net/c0/address").split()[-1]
     for line in block("README.md", USERS):
+        line = line.replace("02:00:00:00:00:01", mac).replace("sun-thu 21:00-07:00", "mon-sun 00:00-24:00")
         output = shell.type(command(line))
-        if "users=1" in line:
-            shell.type("ip netns exec c iperf3 -c 10.0.2.2 -t 1")
-        elif "natflow_users" in line:
+        if "natflow_users" in line:
             check("addr=10.0.1.2 " in output, output)
-        elif line.startswith("cat /dev"):
-            check(re.search(r"^10\.0\.1\.2,", output, re.M), output)
+        else:
+            shell.type(visit, status=7 if "bind" in line else 0)
+    check("policy=night why=schedule" in shell.type("cat /proc/natflow_users"), "not blocked by the schedule")
+    shell.type(f"echo grant device={mac} minutes=30 > /dev/natflow_user_ctl")
+    shell.type(visit)
+    shell.type(f"echo unbind device={mac} > /dev/natflow_user_ctl")
     for line in block("Documentation/users.md", "sed "):
         check(re.search(r"^\d+ addr=", shell.type(line), re.M), line)
 
