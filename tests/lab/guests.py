@@ -183,10 +183,10 @@ def counted():
     point("a browser fetches eight megabytes", got == BIG, f"{got}")
     wait("its flows have ended", lambda: my("flows") == 0)
     rx, rx_packets, tx, tx_packets = (my(k) - b for k, b in zip(keys, before))
-    # 20 bytes each of IPv4 and TCP, and up to 20 of options.
+    # 20 bytes of IPv4; TCP's header has 20 to 60: acknowledgements behind a loss carry SACK blocks.
     for name, ours, packets, theirs in (("received", rx, rx_packets, log[0]), ("sent", tx, tx_packets, log[1])):
         point(f"/proc/natflow_users: {ours} bytes {name} in {packets} packets; the browser's log: {theirs}",
-              theirs > (BIG if name == "received" else 0) and 40 * packets <= ours - theirs <= 60 * packets, "")
+              theirs > (BIG if name == "received" else 0) and 40 * packets <= ours - theirs <= 80 * packets, "")
 
 
 @contextlib.contextmanager
