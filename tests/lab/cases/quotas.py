@@ -126,7 +126,8 @@ def volume(family):
     rate = pour(flow)
     wait(lambda: d["end.policy"] >= 1, "the flows end")
     over = used()[1] - 300000
-    check(0 <= over <= rate / 10, f"{over} bytes too many, at {rate:.0f} bytes a second")
+    # 100 ms, and as much for a machine that has other work.
+    check(0 <= over <= rate / 5, f"{over} bytes too many, at {rate:.0f} bytes a second")
     print(f"# {over} bytes too many, at {rate:.0f} bytes a second: {1000 * over / rate:.0f} ms")
     for f in (4, 6):
         prohibited(flows[f])
