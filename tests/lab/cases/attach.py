@@ -30,10 +30,14 @@ class Told:
         self.before = counters()
 
     def __getitem__(self, key):
-        now = counters()
-        user, hw = (now[f"{s}.{key}"] - self.before[f"{s}.{key}"] for s in SLOTS)
-        equal(user, hw, f"{key} of user and hw")
-        return user
+        said = []
+
+        def same():     # one may be told while the counters are read
+            now = counters()
+            said[:] = [now[f"{s}.{key}"] - self.before[f"{s}.{key}"] for s in SLOTS]
+            return said[0] == said[1]
+        wait(same, f"{key} of user and hw are the same")
+        return said[0]
 
 
 def number(reason):
