@@ -332,7 +332,8 @@ void natflow_access_reconsider(struct natflow_net *nn)
 		return;
 	natflow_access_changed(access);
 	natflow_access_review(nn);
-	mod_delayed_work(system_wq, &access->clock, 0);
+	cancel_delayed_work(&access->clock);	/* a tick that runs now is followed by another */
+	schedule_delayed_work(&access->clock, 0);
 }
 
 /**

@@ -127,16 +127,19 @@ static void forget_known(struct natflow_macs *macs, struct natflow_mac *mac)
 	struct natflow_known *known = rcu_dereference_protected(mac->known, true);
 	struct natflow_mac_key key = mac->key;
 	struct natflow_mac *other;
+	bool shared = false;
 
 	RCU_INIT_POINTER(mac->known, NULL);	/* flows may hold @mac for longer */
 	if (!known || natflow_known_needed(known))
 		return;
-	for (key.zone = 0; key.zone < NATFLOW_ZONES; key.zone++) {
+	rcu_read_lock();	/* of the hash: at exit there is none around */
+	for (key.zone = 0; key.zone < NATFLOW_ZONES && !shared; key.zone++) {
 		other = natflow_macs_find(macs, &key);
-		if (other && rcu_access_pointer(other->known) == known)
-			return;
+		shared = other && rcu_access_pointer(other->known) == known;
 	}
-	natflow_knowns_remove(&macs->knowns, known);
+	rcu_read_unlock();
+	if (!shared)
+		natflow_knowns_remove(&macs->knowns, known);
 }
 
 /* Nobody finds it any more. It has no address and is in none of its port's lists. */
