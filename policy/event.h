@@ -50,7 +50,7 @@ struct natflow_user_news {
 	u8 before;		/* STATUS: the status before */
 	const u8 *mac;		/* MOVE: 6 bytes, the MAC before; CONFLICT: the other MAC */
 	const char *policy;	/* name of the policy that decided */
-	u64 value;		/* QUOTA: its bytes or minutes; GRANT: seconds */
+	u64 value;		/* GRANT: seconds */
 };
 
 static inline struct natflow_user_record *natflow_user_record(struct natflow_ring_record *record)

@@ -9,8 +9,8 @@ import struct
 from natlab import AT_END, check, equal, ns, wait
 
 QUEUE = "/dev/natflow_userinfo_queue"
-LISTED, LIST_END, NEW, ACTIVE, MOVE, CONFLICT, STATUS, KICK, QUOTA, GRANT, GRANT_END, SCHEDULE_ON, SCHEDULE_OFF, LAST = range(1, 15)
-UNSAID, HAND, RULE, POLICY, SCHEDULE, VOLUME, MINUTES, GRANTED, EVICTED, IDLE, MEMORY = range(11)
+LISTED, LIST_END, NEW, ACTIVE, MOVE, CONFLICT, STATUS, KICK, GRANT, GRANT_END, LAST = range(1, 12)
+UNSAID, HAND, RULE, POLICY, SCHEDULE, VOLUME, MINUTES, GRANTED, EVICTED, IDLE, MEMORY, ZONE = range(12)
 V3 = ("version", "header", "size", "family", "idle", "ip", "mac", "type", "status", "rule", "rx_packets", "rx_bytes", "tx_packets",
       "tx_bytes", "rx_pps", "rx_bps", "tx_pps", "tx_bps", "ifname")
 V4 = ("version", "header", "size", "cookie", "number", "time", "dropped", "limited", "user", "kind", "why", "family", "zone", "type",

@@ -42,11 +42,8 @@ enum natflow_userinfo_kind {
 	NATFLOW_USERINFO_CONFLICT,	/* two MACs claim the address */
 	NATFLOW_USERINFO_STATUS,	/* the user has another status, see @why */
 	NATFLOW_USERINFO_KICK,
-	NATFLOW_USERINFO_QUOTA,		/* a quota is used up */
 	NATFLOW_USERINFO_GRANT,		/* extra time begins */
 	NATFLOW_USERINFO_GRANT_END,
-	NATFLOW_USERINFO_SCHEDULE_ON,	/* the user's policy begins to have effect */
-	NATFLOW_USERINFO_SCHEDULE_OFF,
 	NATFLOW_USERINFO_LAST,		/* the final sums: nothing of this user follows */
 };
 
@@ -109,7 +106,7 @@ enum natflow_userinfo_attr_type {
 	NATFLOW_USERINFO_A_DEVICE,	/* text without a NUL: where the user was last seen */
 	NATFLOW_USERINFO_A_NAME,	/* text: the name of the user's device */
 	NATFLOW_USERINFO_A_POLICY,	/* text: the policy that decided */
-	NATFLOW_USERINFO_A_VALUE,	/* u64; QUOTA: its size; GRANT: seconds; LIST_END: users */
+	NATFLOW_USERINFO_A_VALUE,	/* u64; GRANT: seconds; LIST_END: users */
 	NATFLOW_USERINFO_A_TIMES,	/* struct natflow_userinfo_times */
 	NATFLOW_USERINFO_A_SUMS,	/* struct natflow_userinfo_sums */
 	NATFLOW_USERINFO_A_RATES,	/* struct natflow_userinfo_rates */
