@@ -306,19 +306,18 @@ static struct natflow_user *user_of_flow(struct natflow_net *nn, struct natflow_
 	const struct net_device *dev = dev_get_by_index_rcu(nn->net, flow->l3[d]);
 	struct natflow_users *users = room_of(nn)->users;
 	u8 family = natflow_flow_family(flow);
-	struct natflow_user_key key;
-	struct natflow_user *user;
-	struct natflow_zone zone;
+	struct natflow_user_seen seen = {};
+	struct natflow_user *user = NULL;
+	unsigned int tries;
 
-	if (!dev)
-		return NULL;
-	zone = natflow_zone_of(nn, dev);
-	if (!zone.lan)
-		return NULL;
-	set_address(&key, natflow_dir_key(natflow_flow_dir(flow, d, family)), family);
-	key.zone = zone.id;
-	user = natflow_users_find(users, &key);
-	return user && natflow_users_bind(users, user) ? user : NULL;
+	/* The record may have given way, or the zone changed, since the packet was counted. */
+	for (tries = 0; dev && tries < 2; tries++) {
+		user = see(nn, dev, natflow_dir_key(natflow_flow_dir(flow, d, family)), family,
+			   &seen);
+		if (!user || natflow_users_bind(users, user))
+			return user;
+	}
+	return NULL;
 }
 
 static void bind(struct natflow_net *nn, struct natflow_flow *flow)
