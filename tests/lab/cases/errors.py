@@ -37,6 +37,12 @@ def words(device):
     return sorted(set(found) | ({"ifname_group_clear"} if device == CTL else set()) | {"commit"})
 
 
+POLICY, BIND = "policy name=kids,verdict=block\n", "bind policy=kids,device=02:00:00:00:00:01\n"
+# What an example needs.
+BEFORE = {"commit": "begin\n", "del acl=": "add acl=0,2,example.com\n", "bind": POLICY, "policy": "policy_clean\n",
+          "policy_change": "policy_clean\n" + POLICY, "policy_del": "policy_clean\n" + POLICY, "unbind": "policy_clean\n" + POLICY + BIND}
+
+
 def case_words():
     """Each word of each device with a wrong value: the sentence, and its example is accepted."""
     for device, least in ((CTL, 21), (ACL, 8), (ZONE, 7), (USER, 13)):
@@ -49,7 +55,7 @@ def case_words():
             m = SENTENCE.fullmatch(text)
             check(m and m[1] == name and m[2] == "2" and ("?" in m[3] or m[3] == ""), f"{line}: {text}")
             check(m[5].startswith(word.rstrip("=")), f"{line}: {text}")
-            WRITE[device]({"commit": "begin\n", "del acl=": "add acl=0,2,example.com\n"}.get(word, "") + m[5])
+            WRITE[device](BEFORE.get(word, "") + m[5])
         text = said(lambda: WRITE[device]("what is this"), errno.EINVAL)
         m = SENTENCE.fullmatch(text)
         equal((m[3], m[4]), ("what is this", "a command that reading the device lists"), text)
