@@ -40,16 +40,6 @@ struct end {
 	u16 rule;
 };
 
-static void set_key(struct natflow_user_key *key, const struct sk_buff *skb, u8 family,
-		    bool source)
-{
-	key->family = family;
-	if (family == NFPROTO_IPV4)
-		key->addr.ip = source ? ip_hdr(skb)->saddr : ip_hdr(skb)->daddr;
-	else
-		key->addr.in6 = source ? ipv6_hdr(skb)->saddr : ipv6_hdr(skb)->daddr;
-}
-
 /* Find the user at one end, and its status. */
 static void look_at(struct natflow_access *access, struct end *e, const struct sk_buff *skb,
 		    u8 family, const struct net_device *dev, bool source)
@@ -69,7 +59,8 @@ static void look_at(struct natflow_access *access, struct end *e, const struct s
 		memcpy(e->mac, natflow_user_mac(e->user), sizeof(e->mac));
 		return;
 	}
-	set_key(&e->key, skb, family, source);
+	natflow_user_key_set(&e->key, natflow_segment_address(skb, family, source),
+			     family);
 	e->key.zone = zone.id;
 	if (source)
 		mac = natflow_segment_mac(skb);

@@ -55,14 +55,6 @@ static struct room *room_of(const struct natflow_net *nn)
 
 /* -- who is it */
 
-static void set_address(struct natflow_user_key *key, const void *addr, u8 family)
-{
-	memset(key, 0, sizeof(*key));
-	key->family = family;
-	memcpy(&key->addr, addr, family == NFPROTO_IPV4 ? sizeof(key->addr.ip) :
-							  sizeof(key->addr.in6));
-}
-
 /* May the address be a host's in the LAN? Not one of this host, of a group or of nobody. */
 static bool is_host(struct natflow_net *nn, const struct natflow_user_key *key)
 {
@@ -85,25 +77,13 @@ static struct natflow_user *see(struct natflow_net *nn, const struct net_device 
 
 	if (!zone.lan)
 		return NULL;
-	set_address(&seen->key, addr, family);
+	natflow_user_key_set(&seen->key, addr, family);
 	seen->key.zone = zone.id;
 	seen->ifindex = dev->ifindex;
 	user = natflow_users_find(users, &seen->key);
 	if (!user && !is_host(nn, &seen->key))
 		return NULL;
 	return natflow_users_see(users, user, seen);
-}
-
-static const void *source_of(const struct sk_buff *skb, u8 family)
-{
-	return family == NFPROTO_IPV4 ? (const void *)&ip_hdr(skb)->saddr :
-					(const void *)&ipv6_hdr(skb)->saddr;
-}
-
-static const void *target_of(const struct sk_buff *skb, u8 family)
-{
-	return family == NFPROTO_IPV4 ? (const void *)&ip_hdr(skb)->daddr :
-					(const void *)&ipv6_hdr(skb)->daddr;
 }
 
 /* One end of a packet. */
@@ -129,7 +109,8 @@ static struct end sender(struct natflow_net *nn, const struct net_device *dev,
 			 const struct sk_buff *skb, u8 family)
 {
 	struct natflow_user_seen seen = { .sends = true, .mac = natflow_segment_mac(skb) };
-	struct end e = { .user = see(nn, dev, source_of(skb, family), family, &seen) };
+	struct end e = { .user = see(nn, dev, natflow_segment_address(skb, family, true),
+				   family, &seen) };
 
 	if (seen.conflict)
 		e.device = bearer(nn, &seen);
@@ -142,7 +123,8 @@ static struct end receiver(struct natflow_net *nn, const struct net_device *dev,
 			   const struct sk_buff *skb, u8 family)
 {
 	struct natflow_user_seen seen = { .sends = false };
-	struct end e = { .user = see(nn, dev, target_of(skb, family), family, &seen) };
+	struct end e = { .user = see(nn, dev, natflow_segment_address(skb, family, false),
+				   family, &seen) };
 
 	e.is_user = e.user;
 	return e;
@@ -431,15 +413,10 @@ struct natflow_user *natflow_user_next(struct natflow_net *nn, u8 family, const 
 				       unsigned int *zone)
 {
 	struct natflow_users *users = natflow_user_table(nn);
-	struct natflow_user *user = NULL;
 	struct natflow_user_key key;
 
-	set_address(&key, addr, family);
-	for (; users && !user && *zone < NATFLOW_ZONES; ++*zone) {
-		key.zone = *zone;
-		user = natflow_users_find(users, &key);
-	}
-	return user;
+	natflow_user_key_set(&key, addr, family);
+	return users ? natflow_users_next(users, &key, zone) : NULL;
 }
 
 /**

@@ -8,7 +8,6 @@
  * sure that this host routes it. Packets to this host and bridged ones are not refused
  * either.
  */
-#include <linux/bitmap.h>
 #include <linux/inetdevice.h>
 #include <net/addrconf.h>
 #include <net/ip6_route.h>
@@ -26,7 +25,6 @@
 struct sweep {
 	struct natflow_access *access;
 	struct natflow_users *users;
-	DECLARE_BITMAP(zones, NATFLOW_ZONES);	/* that have users */
 };
 
 /* One end of a connection: what is sent to it, and which way. */
@@ -35,16 +33,6 @@ struct side {
 	struct dst_entry *dst;
 };
 
-static void set_user_key(struct natflow_user_key *key, const union natflow_key *from, u8 family)
-{
-	memset(key, 0, sizeof(*key));
-	key->family = family;
-	if (family == NFPROTO_IPV4)
-		key->addr.ip = from->v4.addrs.saddr;
-	else
-		key->addr.in6 = from->v6.addrs.saddr;
-}
-
 /* The user who sends direction @d, if it is refused the line. */
 static struct natflow_user *find_refused(struct sweep *sweep, const struct nf_conn *ct,
 					 unsigned int d, u8 *status)
@@ -52,15 +40,11 @@ static struct natflow_user *find_refused(struct sweep *sweep, const struct nf_co
 	struct natflow_user_key key;
 	struct natflow_user *user;
 	union natflow_key from;
-	unsigned int zone;
+	unsigned int zone = 0;
 
 	natflow_ct_key(ct, d, 0, &from);
-	set_user_key(&key, &from, natflow_ct_family(ct));
-	for_each_set_bit(zone, sweep->zones, NATFLOW_ZONES) {
-		key.zone = zone;
-		user = natflow_users_find(sweep->users, &key);
-		if (!user)
-			continue;
+	natflow_user_key_set(&key, &from, natflow_ct_family(ct));
+	while ((user = natflow_users_next(sweep->users, &key, &zone))) {
 		*status = natflow_access_judge(sweep->access, user);
 		if (natflow_access_refuses(*status))
 			return user;
@@ -206,23 +190,6 @@ static void look(struct nf_conn *ct, void *arg)
 	rcu_read_unlock();
 }
 
-static void note_zones(struct sweep *sweep)
-{
-	struct natflow_user *user;
-	unsigned long id = 0;
-
-	rcu_read_lock();
-	for (; (user = natflow_users_from(sweep->users, &id)); id++) {
-		__set_bit(user->key.zone, sweep->zones);
-		if (id % 512)
-			continue;
-		rcu_read_unlock();
-		cond_resched();
-		rcu_read_lock();
-	}
-	rcu_read_unlock();
-}
-
 /**
  * natflow_cut_sweep() - end the connections of all users who are refused the line
  * @access: the namespace's state, switched on
@@ -235,7 +202,6 @@ void natflow_cut_sweep(struct natflow_access *access, struct natflow_users *user
 	struct sweep sweep = { .access = access, .users = users };
 	const unsigned long begun = jiffies;
 
-	note_zones(&sweep);
 	natflow_ct_walk(access->nn->net, look, &sweep);
 	WRITE_ONCE(access->rest, jiffies + SWEEP_REST * (jiffies - begun));
 }

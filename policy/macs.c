@@ -221,7 +221,7 @@ static struct natflow_mac_zone *zone_of(struct natflow_macs *macs, u8 number)
 	zone->unknown.key.zone = number;
 	INIT_LIST_HEAD(&zone->unknown.users);
 	list_add(&zone->unknown.by_count, &zone->macs[0]);
-	macs->zone[number] = zone;
+	WRITE_ONCE(macs->zone[number], zone);	/* natflow_users_next() */
 	return zone;
 }
 

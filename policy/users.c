@@ -149,6 +149,29 @@ struct natflow_user *natflow_users_find(struct natflow_users *users,
 	return rhashtable_lookup(&users->by_key, key, by_key_params);
 }
 
+/**
+ * natflow_users_next() - the next record of an address, in whichever zone
+ * @users: table
+ * @key: family and address; gets the zone
+ * @zone: where to begin; moves behind the zone of the result
+ *
+ * Context: RCU read side, which is also how long the result is valid.
+ * Return: NULL if there is none any more.
+ */
+struct natflow_user *natflow_users_next(struct natflow_users *users, struct natflow_user_key *key,
+					unsigned int *zone)
+{
+	struct natflow_user *user = NULL;
+
+	for (; !user && *zone < NATFLOW_ZONES; ++*zone) {
+		if (!READ_ONCE(users->macs.zone[*zone]))
+			continue;
+		key->zone = *zone;
+		user = natflow_users_find(users, key);
+	}
+	return user;
+}
+
 /* Hooks that had found the record under RCU have counted their packets, too. */
 static void free_user(struct rcu_head *rcu)
 {
@@ -260,15 +283,12 @@ static struct natflow_user *find_stale(struct natflow_users *users,
 {
 	struct natflow_user_key key = seen->key;
 	struct natflow_user *user;
+	unsigned int zone = 0;
 
-	for (key.zone = 0; key.zone < NATFLOW_ZONES; key.zone++) {
-		if (!users->macs.zone[key.zone] || key.zone == seen->key.zone)
-			continue;
-		user = natflow_users_find(users, &key);
-		if (user && READ_ONCE(user->ifindex) == seen->ifindex)
-			return user;
-	}
-	return NULL;
+	do {
+		user = natflow_users_next(users, &key, &zone);
+	} while (user && READ_ONCE(user->ifindex) != seen->ifindex);
+	return user;
 }
 
 static void move_sums(struct natflow_user *to, struct natflow_user *from)

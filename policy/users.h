@@ -98,12 +98,23 @@ struct natflow_user_seen {
 	bool conflict;			/* result: the address is another MAC's */
 };
 
+/* @addr: 4 or 16 bytes. Zone 0. */
+static inline void natflow_user_key_set(struct natflow_user_key *key, const void *addr, u8 family)
+{
+	memset(key, 0, sizeof(*key));
+	key->family = family;
+	memcpy(&key->addr, addr, family == NFPROTO_IPV4 ? sizeof(key->addr.ip) :
+							  sizeof(key->addr.in6));
+}
+
 int natflow_users_cache_init(void);
 void natflow_users_cache_exit(void);
 int natflow_users_init(struct natflow_users *users, struct natflow_net *nn);
 void natflow_users_exit(struct natflow_users *users);
 struct natflow_user *natflow_users_find(struct natflow_users *users,
 					const struct natflow_user_key *key);
+struct natflow_user *natflow_users_next(struct natflow_users *users, struct natflow_user_key *key,
+					unsigned int *zone);
 struct natflow_user *natflow_users_see(struct natflow_users *users, struct natflow_user *user,
 				       struct natflow_user_seen *seen);
 bool natflow_users_bind(struct natflow_users *users, struct natflow_user *user);

@@ -3,6 +3,9 @@
 #ifndef _NATFLOW_CORE_BASE_SEGMENT_H
 #define _NATFLOW_CORE_BASE_SEGMENT_H
 
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/netfilter.h>
 #include <linux/skbuff.h>
 #include <net/dst.h>
 #include "ct.h"
@@ -58,6 +61,15 @@ static __always_inline u32 natflow_segment_count(const struct sk_buff *skb, u32 
 static inline bool natflow_segment_bridged(const struct sk_buff *skb)
 {
 	return skb_dst(skb) && skb_dst(skb)->flags & DST_FAKE_RTABLE;
+}
+
+/* The address of the sender, or of the receiver: 4 or 16 bytes. @family: NFPROTO_* */
+static inline const void *natflow_segment_address(const struct sk_buff *skb, u8 family,
+						  bool source)
+{
+	if (family == NFPROTO_IPV4)
+		return source ? &ip_hdr(skb)->saddr : &ip_hdr(skb)->daddr;
+	return source ? &ipv6_hdr(skb)->saddr : &ipv6_hdr(skb)->daddr;
 }
 
 #endif /* _NATFLOW_CORE_BASE_SEGMENT_H */
