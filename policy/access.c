@@ -185,17 +185,23 @@ static bool by_hand(u8 given, const struct finding *f)
 				      given == NATFLOW_ACCESS_BLOCK));
 }
 
+/* @at: the policy that has its effect, or below 0; @user: as of blocks() */
+static void decide(struct natflow_access *access, const struct natflow_policies *policies, int at,
+		   const struct natflow_user *user, struct finding *f)
+{
+	if (user && natflow_quota_granted(user))
+		grant(f);
+	else if (at >= 0)
+		apply_policy(access, &policies->policy[at], user, f);
+}
+
 static struct finding find(struct natflow_access *access, const struct natflow_site_client *client,
 			   u8 zone, const struct natflow_user *user)
 {
 	const struct natflow_policies *policies = rcu_dereference(access->policies);
 	struct finding f = ask_rules(rcu_dereference(access->rules), client, zone);
-	int at = ask_policies(access, policies, client, zone);
 
-	if (user && natflow_quota_granted(user))
-		grant(&f);
-	else if (at >= 0)
-		apply_policy(access, &policies->policy[at], user, &f);
+	decide(access, policies, ask_policies(access, policies, client, zone), user, &f);
 	return f;
 }
 
@@ -329,10 +335,7 @@ int natflow_access_policy_of(struct natflow_access *access, const struct natflow
 		describe_user(&client, access, user);
 		at = ask_policies(access, policies, &client, user->key.zone);
 	}
-	if (natflow_quota_granted(user))
-		grant(&f);
-	else if (at >= 0)
-		apply_policy(access, &policies->policy[at], user, &f);
+	decide(access, policies, at, user, &f);
 	*why = by_hand(READ_ONCE(user->access.given), &f) ? NATFLOW_USERINFO_HAND : f.why;
 	return at;
 }
