@@ -470,8 +470,9 @@ const char *natflow_access_shown(const struct natflow_net *nn, const struct natf
 void natflow_access_set_policies(struct natflow_net *nn, struct natflow_policies *policies)
 {
 	struct natflow_access *access = nn->access;
-	struct natflow_policies *old = rcu_replace_pointer(access->policies, policies, true);
+	const struct natflow_policies *old = natflow_access_policies(nn);
 
+	rcu_assign_pointer(access->policies, policies);
 	set_minute(access);
 	natflow_access_changed(access);
 	synchronize_rcu();	/* no packet is judged by the old policies any more */
@@ -608,10 +609,8 @@ int natflow_access_net_init(struct natflow_net *nn)
 {
 	struct natflow_access *access = kzalloc(sizeof(*access), GFP_KERNEL_ACCOUNT);
 	struct natflow_access_rules *rules = natflow_access_rules_alloc(NULL, 0);
-	struct natflow_policies *policies = natflow_policies_alloc(NULL, 0);
 
-	if (!access || !rules || !policies) {
-		natflow_policies_free(policies);
+	if (!access || !rules) {
 		kvfree(rules);
 		kfree(access);
 		return -ENOMEM;
@@ -623,7 +622,7 @@ int natflow_access_net_init(struct natflow_net *nn)
 	INIT_DELAYED_WORK(&access->clock, tick);
 	INIT_WORK(&access->stopped, stop);
 	RCU_INIT_POINTER(access->rules, rules);
-	RCU_INIT_POINTER(access->policies, policies);
+	RCU_INIT_POINTER(access->policies, &natflow_policies_none);
 	INIT_DELAYED_WORK(&access->sweep, sweep);
 	access->rest = jiffies;
 	nn->access = access;

@@ -8,6 +8,8 @@
 
 #define UNBOUND		NATFLOW_POLICIES_MAX
 
+const struct natflow_policies natflow_policies_none;
+
 static u32 *bucket_of(const struct natflow_policies *p, const struct natflow_subject *of)
 {
 	return &p->bucket[siphash(of, sizeof(*of), &p->key) & p->mask];
@@ -108,9 +110,9 @@ struct natflow_policies *natflow_policies_alloc(const struct natflow_policies *o
  * natflow_policies_free() - free policies and binds
  * @p: policies without readers, or NULL
  */
-void natflow_policies_free(struct natflow_policies *p)
+void natflow_policies_free(const struct natflow_policies *p)
 {
-	if (!p)
+	if (!p || p == &natflow_policies_none)
 		return;
 	kvfree(p->bucket);
 	kvfree(p->bind);

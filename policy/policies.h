@@ -43,9 +43,11 @@ struct natflow_policy_client {
 	u8 zone;
 };
 
+extern const struct natflow_policies natflow_policies_none;	/* of all who have none */
+
 struct natflow_policies *natflow_policies_alloc(const struct natflow_policies *old,
 						unsigned int more);
-void natflow_policies_free(struct natflow_policies *p);
+void natflow_policies_free(const struct natflow_policies *p);
 void natflow_policies_clear(struct natflow_policies *p);
 int natflow_policies_named(const struct natflow_policies *p, const char *name);
 int natflow_policies_add(struct natflow_policies *p, const struct natflow_policy *policy);
