@@ -241,7 +241,7 @@ void natflow_access_review(struct natflow_net *nn)
 {
 	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_SETTING);
 	natflow_flow_flush(nn, NATFLOW_END_POLICY, is_of_blocked, nn->access);
-	synchronize_rcu();	/* no name is judged as before any more */
+	synchronize_rcu();	/* no name is judged as before; what was fast is sent */
 	natflow_urllogger_review(nn);
 	natflow_cut_soon(nn->access);
 }
@@ -406,7 +406,6 @@ void natflow_access_set_rules(struct natflow_net *nn, struct natflow_access_rule
 	} else {
 		natflow_access_review(nn);
 	}
-	synchronize_rcu_expedited();	/* what was fast by the old rules is sent */
 	kvfree(old);
 }
 
