@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a host's own device has sent and received, and what natflow says of users."""
+import contextlib
 import json
 import socket
 import struct
 
-from natlab import equal, ns, read, run
+from natlab import Failure, equal, ns, rows, run, wait
 
 SO_RCVBUFFORCE, PACKET_STATISTICS, ETH_P_ALL = 33, 6, 3
+KEYS = ("rx4", "rx6", "tx4", "tx6")
 
 
 def whole(where, dev):
@@ -27,7 +29,7 @@ class Meter:
             self.tap.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 28)
             self.tap.bind((dev, ETH_P_ALL))
         self.tap.setblocking(False)
-        self.sums = {f"{way}{family}": (0, 0) for way in ("rx", "tx") for family in (4, 6)}
+        self.sums = dict.fromkeys(KEYS, (0, 0))
 
     def addresses(self):
         (device,) = json.loads(run(self.where, f"ip -j addr show dev {self.dev}"))
@@ -57,5 +59,34 @@ class Meter:
 
 def users(where="r"):
     """The lines of /proc/natflow_users, by address."""
-    rows = (dict(word.split("=", 1) for word in line.split()) for line in read("/proc/net/natflow_users", where).splitlines())
-    return {row["addr"]: row for row in rows}
+    return rows("natflow_users", "addr", where)
+
+
+def accounted(addresses):
+    """The same as Meter.read(), of the users with these addresses."""
+    out, known = {}, users()
+    for key in KEYS:
+        mine = [u for a, u in known.items() if a in addresses and (":" in a) == (key[2] == "6")]
+        out[key] = tuple(sum(int(u[f"{far}{key[:2]}_{what}"]) for u in mine for far in ("", "lan_")) for what in ("packets", "bytes"))
+    return out
+
+
+def less(now, before):
+    return {k: (now[k][0] - before[k][0], now[k][1] - before[k][1]) for k in now}
+
+
+def both_from_now(meter):
+    """A function: what its device, and what natflow's users of it, have counted from now on."""
+    addresses = meter.addresses()
+    base = meter.read(), accounted(addresses)
+    return lambda: [less(now, before) for now, before in zip((meter.read(), accounted(addresses)), base)]
+
+
+def settled(counts, seconds):
+    """Both of these, when they are the same or so many seconds have passed."""
+    def same():
+        real, counted = counts()
+        return real == counted
+    with contextlib.suppress(Failure):
+        wait(same, "the counters are equal", seconds)
+    return counts()

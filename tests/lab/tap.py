@@ -11,7 +11,6 @@ from natlab import LIBC, ns, run
 BPF = {"x86_64": 321, "aarch64": 280, "armv7l": 386, "s390x": 351}[os.uname().machine]
 SO_ATTACH_BPF, ETH_P_ALL, OUTGOING = 50, 3, 4
 LOOKUP = 1          # the helper bpf_map_lookup_elem()
-KEYS = ("rx4", "rx6", "tx4", "tx6")
 
 
 def bpf(command, fmt, *values):
@@ -126,22 +125,9 @@ class Tap(meter.Meter):
         return value.value
 
     def read(self):
-        return {key: (self.entry(2 * i + 1), self.entry(2 * i)) for i, key in enumerate(KEYS)}
+        return {key: (self.entry(2 * i + 1), self.entry(2 * i)) for i, key in enumerate(meter.KEYS)}
 
     def close(self):
         self.tap.close()
         os.close(self.prog)
         os.close(self.table)
-
-
-def accounted(addresses):
-    """The same as Tap.read(), of the users with these addresses."""
-    out, known = {}, meter.users()
-    for key in KEYS:
-        rows = [u for a, u in known.items() if a in addresses and (":" in a) == (key[2] == "6")]
-        out[key] = tuple(sum(int(u[f"{far}{key[:2]}_{what}"]) for u in rows for far in ("", "lan_")) for what in ("packets", "bytes"))
-    return out
-
-
-def less(now, before):
-    return {k: (now[k][0] - before[k][0], now[k][1] - before[k][1]) for k in now}

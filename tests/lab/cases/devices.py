@@ -4,21 +4,13 @@ import errno
 import re
 import socket
 
-from natlab import (ADDR, Delta, Tcp, Udp, both, check, ctl, equal, frame, inject, ip, ip_packet, learned, mac, ns, read, refuses, select, sh,
+from meter import users
+from natlab import (ADDR, Delta, Tcp, Udp, both, check, ctl, equal, frame, inject, ip, ip_packet, learned, mac, ns, read, refuses, rows, select, sh,
                     udp, wait)
 
 INFO, USER, ZONES = "/dev/natflow_userinfo_ctl", "/dev/natflow_user_ctl", "/dev/natflow_zone_ctl"
 OTHER = "02:00:00:00:00:99"
 WORDS = [f"{far}{way}_{what}" for far in ("", "lan_") for way in ("rx", "tx") for what in ("packets", "bytes")]
-
-
-def rows(name, key, where="r"):
-    table = (dict(word.split("=", 1) for word in line.split()) for line in read(f"/proc/net/{name}", where).splitlines())
-    return {row[key]: row for row in table}
-
-
-def users():
-    return rows("natflow_users", "addr")
 
 
 def devices():

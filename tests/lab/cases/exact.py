@@ -6,14 +6,13 @@ IPv6; `make test-exact` passes more than ten million packets, other runs a hundr
 
 Takes long: each fills a link for a while.
 """
-import contextlib
 import re
 import socket
 
 import links
 import meter
 import tap as taps
-from natlab import ADDR, LONG, Delta, Failure, Tcp, Udp, bare, check, conntrack, ctl, equal, gro, modprobe, rule, run, select, sysctl, wait
+from natlab import ADDR, LONG, Delta, Tcp, Udp, bare, check, conntrack, ctl, equal, gro, modprobe, rule, run, select, sysctl
 
 ZONES = "/dev/natflow_zone_ctl"
 ROUNDS = 100 if LONG else 1          # of a megabyte of TCP each way, and datagrams
@@ -77,19 +76,9 @@ def exact(kind, family, joins, how, netfilter=False, nat=False):
     ctl("users=1")
     if how != "slow":
         select()
-    addresses = tap.addresses()
-    base, d = (tap.read(), taps.accounted(addresses)), Delta()
+    counts, d = meter.both_from_now(tap), Delta()
     talk(family, wan.address(family, 2), how)
-
-    def counts():
-        return [taps.less(now, before) for now, before in zip((tap.read(), taps.accounted(addresses)), base)]
-
-    def settled():
-        real, counted = counts()
-        return real == counted
-    with contextlib.suppress(Failure):
-        wait(settled, "the counters are equal", 5)
-    real, counted = counts()
+    real, counted = meter.settled(counts, 5)
     tap.close()
     packets = sum(n for n, _ in real.values())
     TOTAL["packets"] += packets
@@ -135,13 +124,13 @@ def rival(way, family):
     if way == "natflow":
         select()
     conntrack("-F")
-    tap, counts = taps.Tap("c", "c0"), [0, 0, 0, 0]
-    addresses = tap.addresses()
-    base = tap.read(), taps.accounted(addresses)
+    tap = taps.Tap("c", "c0")
+    both = meter.both_from_now(tap)
     talk(family, ADDR["s", family], way)
     if way in ("natflow", "stack"):
-        wait(lambda: taps.less(tap.read(), base[0]) == taps.less(taps.accounted(addresses), base[1]), "natflow's counters are equal", 10)
-    real = taps.less(tap.read(), base[0])
+        real, counted = meter.settled(both, 10)
+        equal(counted, real, "natflow's counters")
+    real = both()[0]
     counts = polled()
     tap.close()
     check(all(counts), f"{way}: conntrack has counted {counts}")

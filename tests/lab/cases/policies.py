@@ -1,68 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Policies of natflow_user_ctl: whom they are bound to, when they have their effect, and what that is for fast flows."""
-import calendar
 import contextlib
 import errno
 import threading
 import time
 
 import urls
-from natlab import (ADDR, Delta, PATIENCE, Tcp, Udp, both, check, ctl, drain, equal, hits, log, mac, published, read, refuses, run,
-                    select, sysctl, wait)
+from access import INFO, USER, begin, clock, lines, prohibited, user, utc, write
+from natlab import ADDR, Delta, PATIENCE, Tcp, Udp, both, check, ctl, drain, equal, hits, log, mac, published, read, refuses, run, settings, wait
 
-USER, ZONE, INFO = "/dev/natflow_user_ctl", "/dev/natflow_zone_ctl", "/dev/natflow_userinfo_ctl"
-PROHIBITED = {4: (errno.EHOSTUNREACH,), 6: (errno.EACCES,)}
 BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
-
-
-def write(text):
-    ctl(text, device=USER)
-
-
-def settings():
-    return [line for line in read(USER).splitlines() if not line.startswith("#")]
-
-
-def lines(*words):
-    return [line for line in settings() if line.split(" ")[0] in words]
-
-
-def begin():
-    """c is behind LAN zone 1, s is outside; nobody is refused yet."""
-    ctl("lan_zone 1=r0\nwan_zone 2=r1", device=ZONE)
-    sysctl("r", "net.ipv4.icmp_ratelimit", 0)
-    sysctl("r", "net.ipv6.icmp.ratelimit", 0)
-    write("timezone=UTC0\ndisabled=0")
-    select()
-
-
-def user(family):
-    """What /proc/natflow_users says of c."""
-    found, = [line for line in read("/proc/net/natflow_users").splitlines() if line.startswith(f"addr={ADDR['c', family]} ")]
-    return dict(word.split("=", 1) for word in found.split())
 
 
 def decides(family):
     return user(family)["policy"], user(family)["why"]
-
-
-def prohibited(flow):
-    flow.client.send(b"no")
-    refuses(lambda: flow.client.recv(1), *PROHIBITED[flow.family])
-
-
-@contextlib.contextmanager
-def clock():
-    """Set the wall clock as often as you like; it is right again behind it."""
-    before, begun = time.time(), time.monotonic()
-    try:
-        yield lambda text, ahead=0: time.clock_settime(time.CLOCK_REALTIME, utc(text) - ahead)
-    finally:
-        time.clock_settime(time.CLOCK_REALTIME, before + time.monotonic() - begun)
-
-
-def utc(text):
-    return calendar.timegm(time.strptime(text, "%Y-%m-%d %H:%M:%S"))
 
 
 def order(family):
@@ -392,7 +343,7 @@ BAD = (
 def case_words():
     """Each wrong line: its errno, its sentence, nothing changed; what contradicts or is in use is named."""
     write("policy name=kids,verdict=block,schedule=mon-fri 21:00-07:00\npolicy name=free\nbind policy=kids,ip=10.0.1.2")
-    before = settings()
+    before = settings(device=USER)
     for line, number, said in BAD:
         have = log()
         refuses(lambda: write("# first\n" + line), number)
@@ -400,9 +351,9 @@ def case_words():
         equal(len(new), 1, f"log lines for {line}: {new}")
         check(new[0].startswith("natflow_user_ctl line 2: " + said), f"{line}: {new[0]}")
         refuses(lambda: write(f"begin\npolicy name=x\nbind policy=x,zone=3\n{line}\ncommit"), number, errno.ECANCELED)
-        equal(settings(), before, line)
+        equal(settings(device=USER), before, line)
     write("policy name=kids,schedule=mon-fri 21:00-07:00,verdict=block\nbind policy=kids,ip=10.0.1.2")
-    equal(settings(), before, "the same lines again")
+    equal(settings(device=USER), before, "the same lines again")
     write("begin\nunbind ip=10.0.1.2\npolicy_del name=kids\npolicy name=other\nbind policy=other,ip=10.0.1.2\npolicy_del name=free\ncommit")
     equal(lines("policy", "bind"), ["policy name=other", "bind policy=other,ip=10.0.1.2"], "replaced")
 

@@ -7,14 +7,13 @@ import struct
 import time
 
 import bench
+from access import INFO, PROHIBITED, USER, ZONE
 from natlab import (ADDR, Capture, Delta, PATIENCE, Tcp, Udp, both, check, csum, ctl, drain, equal, frame, hits, inject, ip, ip_packet, log,
-                    mac, netns_add, netns_del, ns, published, read, refuses, run, select, start, stats, sysctl, tcp,
+                    mac, netns_add, netns_del, ns, published, read, refuses, run, select, settings, start, stats, sysctl, tcp,
                     udp_socket, wait)
 from natlab.packets import l4_sum
 
-USER, ZONE, INFO = "/dev/natflow_user_ctl", "/dev/natflow_zone_ctl", "/dev/natflow_userinfo_ctl"
 PORTAL = {4: "10.0.2.80", 6: "fd00:2::80"}
-PROHIBITED = {4: (errno.EHOSTUNREACH,), 6: (errno.EACCES,)}
 GET = b"GET /page HTTP/1.1\r\nHost: www.example\r\n\r\n"
 DEFAULTS = ["clean", "redirect_ip=10.10.10.10", "redirect_ip6=::", "no_flow_timeout=1800", "dst_bypasslist_name=", "src_bypasslist_name=",
             "https_redirect_en=0", "https_redirect_port=443", "timezone=", "policy_clean", "disabled=1"]
@@ -26,10 +25,6 @@ def auth(text, where="r"):
 
 def info(text):
     ctl(text, device=INFO)
-
-
-def settings(where="r"):
-    return [line for line in read(USER, where).splitlines() if not line.startswith("#")]
 
 
 def sets(*commands):
@@ -345,9 +340,9 @@ BAD = (
 
 def case_words():
     """Each wrong line: its errno, its sentence, nothing changed; contradicting rules are named."""
-    equal(settings(), DEFAULTS, "as loaded")
+    equal(settings(device=USER), DEFAULTS, "as loaded")
     auth("auth id=3,szone=1,type=web,sipgrp=a")
-    before = settings()
+    before = settings(device=USER)
     for line, number, said in BAD:
         have = log()
         refuses(lambda: auth("# first\n" + line), number)
@@ -355,9 +350,9 @@ def case_words():
         equal(len(new), 1, f"log lines for {line}: {new}")
         check(new[0].startswith("natflow_user_ctl line 2: " + said), f"{line}: {new[0]}")
         refuses(lambda: auth(f"begin\nclean\nauth id=3,szone=1,type=web,sipgrp=a\n{line}\ncommit"), number, errno.ECANCELED)
-        equal(settings(), before, line)
+        equal(settings(device=USER), before, line)
     auth("auth id=3,szone=1,type=web,sipgrp=a\nauth_open_weixin_reply=1")
-    equal((settings(), log()[-1]), (before, "auth_open_weixin_reply: no effect"), "the same rule again")
+    equal((settings(device=USER), log()[-1]), (before, "auth_open_weixin_reply: no effect"), "the same rule again")
     refuses(lambda: ctl("auth id=0,szone=1,type=web,sipgrp=a"), errno.EOPNOTSUPP)
 
 
@@ -370,13 +365,13 @@ def case_identity():
     auth(f"begin\nredirect_ip=192.168.1.1\nredirect_ip6=fd00::1\nno_flow_timeout=86400\ndst_bypasslist_name=d\n"
          f"src_bypasslist_name=s\nhttps_redirect_port=8443\n{text}disabled=0\ncommit")
     shown = read(USER)
-    equal([l for l in settings() if l.startswith("auth")], text.splitlines()[::-1], "rules")
-    equal(settings()[-1], "disabled=0", "the last line")
+    equal([l for l in settings(device=USER) if l.startswith("auth")], text.splitlines()[::-1], "rules")
+    equal(settings(device=USER)[-1], "disabled=0", "the last line")
     for where in ("r", "x"):
         auth("begin\n" + shown + "commit", where)
         equal(read(USER, where), shown, f"written back to {where}")
     auth("\n".join(DEFAULTS))
-    equal(settings(), DEFAULTS, "defaults")
+    equal(settings(device=USER), DEFAULTS, "defaults")
     # Gone while it is on; the module is unloaded behind the last case.
     netns_del("x")
 
@@ -397,7 +392,7 @@ def case_original_script():
     for script in two:
         out = script.communicate(timeout=PATIENCE * 6)[0]
         equal((script.returncode, out or ""), (0, ""), "script")
-    equal([l for l in settings() if "bypass" not in l],
+    equal([l for l in settings(device=USER) if "bypass" not in l],
           ["clean", "redirect_ip=10.0.2.80", "redirect_ip6=::", "no_flow_timeout=86400", "https_redirect_en=0", "https_redirect_port=443",
            "timezone=", "policy_clean", "auth id=0,szone=1,type=web,sipgrp=auth_sipgrp_0", "disabled=0"], "settings")
     equal(log(), [], "log")

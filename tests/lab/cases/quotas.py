@@ -1,55 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Quotas: volume and minutes of a device, over both families; extra time; what is restored."""
-import calendar
-import contextlib
 import errno
 import re
 import time
 
-from natlab import ADDR, Delta, Udp, both, check, ctl, drain, equal, learned, log, mac, read, refuses, select, sysctl, wait
+from access import INFO, begin, clock, lines, prohibited, user, write
+from natlab import ADDR, Delta, Udp, both, check, ctl, drain, equal, learned, log, mac, refuses, rows, wait
 
-USER, ZONE, INFO = "/dev/natflow_user_ctl", "/dev/natflow_zone_ctl", "/dev/natflow_userinfo_ctl"
-PROHIBITED = {4: (errno.EHOSTUNREACH,), 6: (errno.EACCES,)}
 OTHER = "02:00:00:00:00:99"
 USED = re.compile(r"restore device=(\S+) period=(\S+) at=(\d+) volume=(\d+) minutes=(\d+)")
-
-
-def write(text):
-    ctl(text, device=USER)
-
-
-def lines(word):
-    return [line for line in read(USER).splitlines() if line.startswith(word + " ")]
-
-
-def begin():
-    ctl("lan_zone 1=r0\nwan_zone 2=r1", device=ZONE)
-    sysctl("r", "net.ipv4.icmp_ratelimit", 0)
-    sysctl("r", "net.ipv6.icmp.ratelimit", 0)
-    write("timezone=UTC0\ndisabled=0")
-    select()
-
-
-def user(family):
-    """What /proc/natflow_users says of c."""
-    found, = [line for line in read("/proc/net/natflow_users").splitlines() if line.startswith(f"addr={ADDR['c', family]} ")]
-    return dict(word.split("=", 1) for word in found.split())
-
-
-def prohibited(flow):
-    drain(flow.client)
-    flow.client.send(b"no")
-    refuses(lambda: flow.client.recv(1), *PROHIBITED[flow.family])
-
-
-@contextlib.contextmanager
-def clock():
-    """Set the wall clock as often as you like; it is right again behind it."""
-    before, begun = time.time(), time.monotonic()
-    try:
-        yield lambda text: time.clock_settime(time.CLOCK_REALTIME, calendar.timegm(time.strptime(text, "%Y-%m-%d %H:%M:%S")))
-    finally:
-        time.clock_settime(time.CLOCK_REALTIME, before + time.monotonic() - begun)
 
 
 def used(period="day", device=None):
@@ -62,9 +21,7 @@ def used(period="day", device=None):
 
 
 def device(address=None):
-    rows = (dict(word.split("=", 1) for word in line.split()) for line in read("/proc/net/natflow_devices").splitlines())
-    found, = [row for row in rows if row["mac"] == (address or mac("c", "c0"))]
-    return found
+    return rows("natflow_devices", "mac")[address or mac("c", "c0")]
 
 
 def wan():

@@ -1,25 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Users: what each address in the LAN sends and receives, to the byte, as a counter at its own device has it."""
-import contextlib
 import errno
 import re
 import socket
 
 import links
-from meter import Meter, users
-from natlab import (ADDR, Delta, Failure, Tcp, Udp, bare, both, check, ctl, equal, ip, learned, mac, modprobe, netns_del, ns, read, rule,
+from meter import Meter, both_from_now, settled, users
+from natlab import (ADDR, Delta, Tcp, Udp, bare, both, check, ctl, equal, gone, ip, learned, mac, modprobe, netns_del, ns, read, rule,
                     run, select, stats, wait)
 
 INFO, ZONES = "/dev/natflow_userinfo_ctl", "/dev/natflow_zone_ctl"
-
-
-def accounted(addresses):
-    """The same as Meter.read(), of the users with these addresses."""
-    out = {}
-    for key in ("rx4", "rx6", "tx4", "tx6"):
-        rows = [u for a, u in users().items() if a in addresses and (":" in a) == (key[2] == "6")]
-        out[key] = tuple(sum(int(u[f"{far}{key[:2]}_{what}"]) for u in rows for far in ("", "lan_")) for what in ("packets", "bytes"))
-    return out
 
 
 def begin(meter, wan="r1"):
@@ -27,20 +17,12 @@ def begin(meter, wan="r1"):
     if wan:
         ctl(f"wan_zone 1={wan}", device=ZONES)
     ctl("users=1")
-    addresses = meter.addresses()
-    base = meter.read(), accounted(addresses)
-    return lambda: [{k: (now[k][0] - before[k][0], now[k][1] - before[k][1]) for k in now}
-                    for now, before in zip((meter.read(), accounted(addresses)), base)]
+    return both_from_now(meter)
 
 
 def same(counts, least):
     """Wait until nothing is on its way, then: no difference."""
-    def settled():
-        real, counted = counts()
-        return real == counted
-    with contextlib.suppress(Failure):
-        wait(settled, "the counters are equal", 3)
-    real, counted = counts()
+    real, counted = settled(counts, 3)
     equal(counted, real, "what users have, and what their device had")
     check(sum(n for n, _ in real.values()) >= least, f"hardly any traffic: {real}")
     return real
@@ -291,12 +273,3 @@ def case_netns():
         netns_del(name)
     wait(lambda: gone(reader), "the namespace is gone")
     flow.close()
-
-
-def gone(reader):
-    try:
-        reader.seek(0)
-        reader.readline()
-    except OSError as e:
-        return e.errno == errno.ENODEV
-    return False

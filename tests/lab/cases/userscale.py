@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Users under load: commands take effect at once, thousands come and go, memory fails, namespaces and the module go."""
 import contextlib
-import ctypes
 import errno
 import os
 import select as polling
@@ -10,7 +9,7 @@ import struct
 import sys
 import time
 
-from natlab import (ADDR, Delta, Udp, both, check, ctl, equal, fast, frame, insmod, ip_packet, learned, mac, netns_add, netns_del,
+from natlab import (ADDR, Delta, Udp, both, check, ctl, fast, frame, gone, insmod, ip_packet, learned, mac, netns_add, netns_del,
                     nft_counter, ns, opened, read, rmmod, run, select, start, stats, udp, wait)
 
 INFO, ZONES, USER = "/dev/natflow_userinfo_ctl", "/dev/natflow_zone_ctl", "/dev/natflow_user_ctl"
@@ -186,15 +185,6 @@ def case_churn():
     check(ADDR["c", 4] in read("/proc/net/natflow_users"), "who has a flow stays")
 
 
-def is_gone(reader):
-    try:
-        reader.seek(0)
-        reader.readline()
-    except OSError as e:
-        return e.errno == errno.ENODEV
-    return False
-
-
 def case_namespace():
     """The namespace goes while thousands of users come, with a list that is half read."""
     crowd()
@@ -203,7 +193,7 @@ def case_namespace():
     with opened(INFO, os.O_RDONLY) as fd, open(fd, closefd=False) as half:
         check(half.readline(), "a line")
         netns_del("r")
-        wait(lambda: is_gone(half), "the namespace is gone")
+        wait(lambda: gone(half), "the namespace is gone")
 
 
 def case_module():

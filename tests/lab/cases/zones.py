@@ -7,7 +7,7 @@ import select as polling
 import threading
 
 from natlab import (AT_END, PATIENCE, check, ctl, equal, insmod, ip, log, netns_add, netns_del, no_memory, ns, opened, read,
-                    refuses, rmmod, run, sh, wait)
+                    refuses, rmmod, run, settings, sh, wait)
 
 ZONE = "/dev/natflow_zone_ctl"
 NEITHER = "lan 0: no default route, not masqueraded"
@@ -19,7 +19,7 @@ def zone(text, where="r"):
 
 def lines(where="r"):
     """The lines in force."""
-    out = [line for line in read(ZONE, where).splitlines() if not line.startswith("#")]
+    out = settings(where, ZONE)
     equal(out[0], "clean", "first line")
     return out[1:]
 

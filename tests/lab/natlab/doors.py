@@ -35,6 +35,22 @@ def stats(where="r"):
     return out
 
 
+def rows(name, key, where="r"):
+    """The lines of "key=value" words of /proc/net/NAME, by the value of @key."""
+    table = (dict(word.split("=", 1) for word in line.split()) for line in read(f"/proc/net/{name}", where).splitlines())
+    return {row[key]: row for row in table}
+
+
+def gone(reader):
+    """Has the namespace of an open device file gone?"""
+    try:
+        reader.seek(0)
+        reader.readline()
+    except OSError as e:
+        return e.errno == errno.ENODEV
+    return False
+
+
 class Delta:
     """Counters since the object was made."""
 
@@ -79,8 +95,8 @@ def refuses(call, *numbers):
     check(False, f"succeeded, want {[errno.errorcode[n] for n in numbers]}")
 
 
-def settings(where="r"):
-    return [line for line in read(CTL, where).splitlines() if not line.startswith("#")]
+def settings(where="r", device=CTL):
+    return [line for line in read(device, where).splitlines() if not line.startswith("#")]
 
 
 def log(where="r"):
