@@ -8,9 +8,7 @@
 
 static int parse(const char *text, struct natflow_command *cmd)
 {
-	const struct natflow_grammar grammar = { .verbs = auth_verbs, .example = "disabled=1" };
-
-	return natflow_command_parse(&grammar, text, cmd);
+	return natflow_command_parse(&grammars[3], text, cmd);
 }
 
 #define LONGEST "abcdefghijklmnopqrstuvwxyz01234"	/* 31 characters */
