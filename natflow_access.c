@@ -541,6 +541,12 @@ void natflow_access_set_status(struct natflow_net *nn, u8 family, const void *ad
 	} while (user);
 }
 
+static void forget(struct natflow_user *user, void *access)
+{
+	if (READ_ONCE(user->access.given))
+		natflow_access_give(access, user, NATFLOW_ACCESS_UNKNOWN);
+}
+
 /**
  * natflow_access_forget() - take back what was set by hand, of all users
  * @nn: namespace
@@ -550,20 +556,9 @@ void natflow_access_set_status(struct natflow_net *nn, u8 family, const void *ad
 void natflow_access_forget(struct natflow_net *nn)
 {
 	struct natflow_users *users = natflow_user_table(nn);
-	struct natflow_user *user;
-	unsigned long id = 0;
 
-	rcu_read_lock();
-	for (; users && (user = natflow_users_from(users, &id)); id++) {
-		if (READ_ONCE(user->access.given))
-			natflow_access_give(nn->access, user, NATFLOW_ACCESS_UNKNOWN);
-		if (id % 512)
-			continue;
-		rcu_read_unlock();
-		cond_resched();
-		rcu_read_lock();
-	}
-	rcu_read_unlock();
+	if (users)
+		natflow_users_walk(users, forget, nn->access);
 }
 
 /**

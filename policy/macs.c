@@ -507,14 +507,37 @@ void natflow_macs_know(struct natflow_macs *macs, struct natflow_known *known)
 }
 
 /**
- * natflow_macs_unknow() - the reverse
+ * natflow_macs_known() - find a known device, or make it known
  * @macs: table
- * @known: device that natflow_known_needed() is false for
+ * @mac: 6 bytes
+ * @fresh: record with this MAC; taken over, and set to NULL, if it was not known
  *
- * Context: lock.
+ * Context: lock, RCU read side. natflow_macs_unknow() follows.
+ */
+struct natflow_known *natflow_macs_known(struct natflow_macs *macs, const u8 *mac,
+					 struct natflow_known **fresh)
+{
+	struct natflow_known *known = natflow_knowns_find(&macs->knowns, mac);
+
+	if (known)
+		return known;
+	known = *fresh;
+	*fresh = NULL;
+	natflow_macs_know(macs, known);
+	return known;
+}
+
+/**
+ * natflow_macs_unknow() - forget what is known of a device, unless that is needed
+ * @macs: table
+ * @known: device
+ *
+ * Context: lock, RCU read side.
  */
 void natflow_macs_unknow(struct natflow_macs *macs, struct natflow_known *known)
 {
+	if (natflow_known_needed(known) || known->counts)
+		return;
 	point_to(macs, known->mac, NULL);
 	natflow_knowns_remove(&macs->knowns, known);
 }

@@ -116,6 +116,8 @@ void natflow_macs_resume(struct natflow_macs *macs, struct natflow_mac *mac,
 			 struct list_head *user);
 struct list_head *natflow_macs_victim(struct natflow_macs *macs, u8 zone);
 void natflow_macs_know(struct natflow_macs *macs, struct natflow_known *known);
+struct natflow_known *natflow_macs_known(struct natflow_macs *macs, const u8 *mac,
+					 struct natflow_known **fresh);
 void natflow_macs_unknow(struct natflow_macs *macs, struct natflow_known *known);
 void natflow_macs_age(struct natflow_macs *macs, u32 idle);
 struct natflow_mac *natflow_macs_from(struct natflow_macs *macs, unsigned long *id);

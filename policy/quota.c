@@ -186,12 +186,6 @@ static bool end_grant(struct natflow_known *known, struct natflow_quota_news *ne
 	return true;
 }
 
-static void drop_unneeded(struct natflow_users *users, struct natflow_known *known)
-{
-	if (!natflow_known_needed(known) && !known->counts)
-		natflow_macs_unknow(&users->macs, known);
-}
-
 static bool tick_one(struct natflow_users *users, struct natflow_known *known,
 		     const struct natflow_usage_time *now, struct natflow_quota_news *news)
 {
@@ -205,7 +199,7 @@ static bool tick_one(struct natflow_users *users, struct natflow_known *known,
 		news->review = true;
 		tell(users, known, &grant_end);
 	}
-	drop_unneeded(users, known);
+	natflow_macs_unknow(&users->macs, known);
 	spin_unlock_bh(&users->lock);
 	return urgent;
 }
@@ -243,20 +237,6 @@ struct natflow_quota_news natflow_quota_tick(struct natflow_users *users,
 	return news;
 }
 
-/* The known device of a MAC. Context: lock. */
-static struct natflow_known *know(struct natflow_users *users, const u8 *mac,
-				  struct natflow_known **fresh)
-{
-	struct natflow_known *known = natflow_knowns_find(&users->macs.knowns, mac);
-
-	if (!known) {
-		known = *fresh;
-		*fresh = NULL;
-		natflow_macs_know(&users->macs, known);
-	}
-	return known;
-}
-
 /**
  * natflow_quota_grant() - give a device extra time
  * @users: table
@@ -278,13 +258,13 @@ void natflow_quota_grant(struct natflow_users *users, const u8 *mac, struct natf
 
 	rcu_read_lock();
 	spin_lock_bh(&users->lock);
-	known = know(users, mac, &fresh);
+	known = natflow_macs_known(&users->macs, mac, &fresh);
 	had = known->grant;
 	WRITE_ONCE(known->grant, minutes ? ktime_get_boottime_ns() +
 					   minutes * 60ULL * NSEC_PER_SEC : 0);
 	if (minutes || had)
 		tell(users, known, &news);
-	drop_unneeded(users, known);
+	natflow_macs_unknow(&users->macs, known);
 	spin_unlock_bh(&users->lock);
 	rcu_read_unlock();
 	kfree(fresh);
@@ -314,7 +294,7 @@ bool natflow_quota_restore(struct natflow_users *users, const u8 *mac,
 	present = args->at >= (known && known->counts ? known->usage.period[args->period] :
 							 now->period[args->period]);
 	if (present) {
-		known = know(users, mac, &fresh);
+		known = natflow_macs_known(&users->macs, mac, &fresh);
 		begin(known, now);
 		known->kept = true;
 		known->usage.period[args->period] = args->at;

@@ -622,17 +622,9 @@ void natflow_users_set_name(struct natflow_users *users, const u8 *mac,
 
 	rcu_read_lock();
 	spin_lock_bh(&users->lock);
-	known = natflow_knowns_find(&users->macs.knowns, mac);
-	if (!known && name) {
-		known = fresh;
-		fresh = NULL;
-		natflow_macs_know(&users->macs, known);
-	}
-	if (known) {
-		natflow_known_set_name(known, name);
-		if (!natflow_known_needed(known) && !known->counts)
-			natflow_macs_unknow(&users->macs, known);
-	}
+	known = natflow_macs_known(&users->macs, mac, &fresh);
+	natflow_known_set_name(known, name);
+	natflow_macs_unknow(&users->macs, known);
 	spin_unlock_bh(&users->lock);
 	rcu_read_unlock();
 	kfree(fresh);
@@ -741,6 +733,53 @@ static bool settle(struct natflow_users *users, struct natflow_user *user)
 }
 
 /**
+ * natflow_users_walk() - look at all records
+ * @users: table
+ * @see: called for each, in an RCU read-side section
+ * @arg: for @see
+ *
+ * Records that come or go meanwhile may be missed.
+ *
+ * Context: process, may sleep.
+ */
+void natflow_users_walk(struct natflow_users *users,
+			void (*see)(struct natflow_user *user, void *arg), void *arg)
+{
+	struct natflow_user *user;
+	unsigned long id = 0;
+	unsigned int n = 0;
+
+	rcu_read_lock();
+	for (; (user = natflow_users_from(users, &id)); id++) {
+		see(user, arg);
+		if (++n % 512)
+			continue;
+		rcu_read_unlock();
+		cond_resched();
+		rcu_read_lock();
+	}
+	rcu_read_unlock();
+}
+
+struct ageing {
+	struct natflow_users *users;
+	u32 idle;
+	bool ending;			/* see natflow_users.ending */
+};
+
+static void age(struct natflow_user *user, void *arg)
+{
+	struct ageing *a = arg;
+
+	natflow_user_measure(a->users, user);
+	a->ending |= settle(a->users, user);
+	if (natflow_userlog_wanted(a->users->nn))
+		tell_active(a->users, user);
+	if (is_idle(user, a->idle))
+		forget_idle(a->users, user);
+}
+
+/**
  * natflow_users_age() - a second has passed: measure rates, forget idle records
  * @users: table
  * @idle: seconds after which a record without live flows goes
@@ -749,29 +788,12 @@ static bool settle(struct natflow_users *users, struct natflow_user *user)
  */
 void natflow_users_age(struct natflow_users *users, u32 idle)
 {
-	struct natflow_user *user;
-	unsigned long id = 0;
-	unsigned int n = 0;
-	bool ending = false;
+	struct ageing ageing = { .users = users, .idle = idle };
 
 	WRITE_ONCE(users->second, users->second + 1);
-	rcu_read_lock();
-	for (; (user = natflow_users_from(users, &id)); id++) {
-		natflow_user_measure(users, user);
-		ending |= settle(users, user);
-		if (natflow_userlog_wanted(users->nn))
-			tell_active(users, user);
-		if (is_idle(user, idle))
-			forget_idle(users, user);
-		if (++n % 512)
-			continue;
-		rcu_read_unlock();
-		cond_resched();
-		rcu_read_lock();
-	}
-	rcu_read_unlock();
+	natflow_users_walk(users, age, &ageing);
 	spin_lock_bh(&users->lock);
 	natflow_macs_age(&users->macs, DEVICE_IDLE);
 	spin_unlock_bh(&users->lock);
-	users->ending = ending;
+	users->ending = ageing.ending;
 }

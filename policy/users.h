@@ -121,6 +121,8 @@ bool natflow_users_bind(struct natflow_users *users, struct natflow_user *user);
 void natflow_users_unbind(struct natflow_users *users, struct natflow_user *user);
 void natflow_users_put(struct natflow_user *user);
 void natflow_users_age(struct natflow_users *users, u32 idle);
+void natflow_users_walk(struct natflow_users *users,
+			void (*see)(struct natflow_user *user, void *arg), void *arg);
 struct natflow_user *natflow_users_from(struct natflow_users *users, unsigned long *id);
 size_t natflow_users_bytes(struct natflow_users *users);
 
