@@ -531,6 +531,7 @@ static bool take_piece(const struct net *net, unsigned int *bucket, struct nf_co
 		spinlock_t *lock = &nf_conntrack_locks[*bucket % CONNTRACK_LOCKS];
 
 		nf_conntrack_lock(lock);
+		__acquire(lock);	/* for sparse: the kernel's function does not say it */
 		more = *bucket < nf_conntrack_htable_size;
 		if (more)
 			*n = take_chain(net, *bucket, found, *n);
