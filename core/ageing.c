@@ -68,27 +68,22 @@ static bool fold_one(struct natflow_flow *flow)
 	return uncounted(flow) && !test_and_set_bit(NATFLOW_FLOW_ACTIVE, &flow->bits);
 }
 
-/* Fold the active flows of @nn that are urgent. */
-static void fold_urgent(struct natflow_net *nn)
+static bool fold_last(struct natflow_flow *flow)
 {
-	struct natflow_flow *flow, *next;
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		struct llist_head *list = &per_cpu_ptr(nn->pcpu, cpu)->active;
-		struct llist_node *first = llist_del_all(list);
-
-		llist_for_each_entry_safe(flow, next, first, link) {
-			if (natflow_attach_urgent(nn, flow))
-				natflow_flow_fold(flow);
-			llist_add(&flow->link, list);
-			cond_resched();
-		}
-	}
+	fold_one(flow);
+	return false;
 }
 
-/* Fold every active flow of @nn; with @drain, take all of them off the lists. */
-static void fold(struct natflow_net *nn, bool drain)
+static bool fold_urgent(struct natflow_flow *flow)
+{
+	if (natflow_attach_urgent(flow->nn, flow))
+		natflow_flow_fold(flow);
+	return true;
+}
+
+/* Call @stays for each active flow of @nn: does it stay on its CPU's list? */
+static __always_inline void each_active(struct natflow_net *nn,
+					bool (*stays)(struct natflow_flow *flow))
 {
 	struct natflow_flow *flow, *next;
 	int cpu;
@@ -100,7 +95,7 @@ static void fold(struct natflow_net *nn, bool drain)
 		struct llist_node *first = llist_del_all(list);
 
 		llist_for_each_entry_safe(flow, next, first, link) {
-			if (fold_one(flow) && !drain)
+			if (stays(flow))
 				llist_add(&flow->link, list);
 			else
 				natflow_flow_put(flow);
@@ -191,7 +186,7 @@ static void whole_tick(struct natflow_net *nn)
 	natflow_doubt_tick(nn);
 	natflow_rules_tick(nn, nn->flows.ticks % SLICES == 0);
 	if (nn->flows.ticks % FOLD_TICKS == 0)
-		fold(nn, false);
+		each_active(nn, fold_one);
 	if (nn->flows.ticks % SLICES == 0) {
 		natflow_egress_keep_neighbours(nn);
 		/* The last flow ended: the hooks may be unnecessary now. */
@@ -214,8 +209,8 @@ void natflow_ageing_tick(struct work_struct *work)
 	struct natflow_net *nn = container_of(to_delayed_work(work), struct natflow_net, tick);
 	s32 left = nn->flows.due - (u32)jiffies;
 
-	if (READ_ONCE(nn->flows.urgent) && nn->pcpu)
-		fold_urgent(nn);
+	if (READ_ONCE(nn->flows.urgent))
+		each_active(nn, fold_urgent);
 	if (left <= 0 || left > TICK) {
 		nn->flows.due = (u32)jiffies + TICK;
 		left = TICK;
@@ -243,5 +238,5 @@ void natflow_ageing_start(struct natflow_net *nn)
 void natflow_ageing_stop(struct natflow_net *nn)
 {
 	cancel_delayed_work_sync(&nn->tick);
-	fold(nn, true);
+	each_active(nn, fold_last);
 }
