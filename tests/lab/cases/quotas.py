@@ -101,7 +101,8 @@ def volume(family):
     prohibited(flow)
     write("policy_change name=p,volume=600000/week")
     passes(flow)
-    check(used()[1] > before and used("week")[1:] == used()[1:] == used("month")[1:], f"{lines('restore')}")
+    now = [used(period) for period in ("day", "week", "month")]
+    check(now[0][1] > before and now[0][1:] == now[1][1:] == now[2][1:], f"{before}, then {now}; {lines('restore')}")
 
 
 case_volume_v4, case_volume_v6 = both(volume)
