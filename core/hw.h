@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a hardware back end may know of a flow: tuples, devices of the routes, next
+ * hops. It needs no other header of core/ than this one, slot.h and control/api.h.
+ */
+#ifndef _NATFLOW_CORE_HW_H
+#define _NATFLOW_CORE_HW_H
+
+#include <linux/if_ether.h>
+#include <linux/types.h>
+
+/* Addresses and ports as in the packet, network order. IPv4 uses the first word. */
+struct natflow_hw_tuple {
+	__be32 src[4], dst[4];
+	__be16 sport, dport;
+};
+
+/* One direction. A description is a copy: it holds no reference. */
+struct natflow_hw_dir {
+	struct natflow_hw_tuple before, after;	/* as packets arrive, and as they leave */
+	int in;				/* ifindex of the port that packets arrive at */
+	int in_l3;			/* of the L3 device that they are delivered to */
+	int out_l3;			/* of the route's device */
+	u8 next_hop[ETH_ALEN];		/* MAC of the neighbour; zero if @out_l3 has none */
+	u32 mtu;			/* bytes of L3 */
+};
+
+struct natflow_hw_flow {
+	u64 number;			/* natflow_flow.number, unique in the namespace */
+	u8 family;			/* NFPROTO_IPV4 or NFPROTO_IPV6 */
+	u8 proto;			/* IPPROTO_TCP or IPPROTO_UDP */
+	bool asked;			/* selected by --hw, or hwnat=1 with select=all */
+	bool watched;			/* a feature wants to see its packets: name, bucket */
+	u16 zone;			/* conntrack zone */
+	struct natflow_hw_dir dir[2];	/* IP_CT_DIR_* */
+};
+
+#endif /* _NATFLOW_CORE_HW_H */

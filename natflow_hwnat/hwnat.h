@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the parts of natflow_hwnat.ko share.
+ *
+ *   offload.c   flow objects, their states, the worker     poll.c      counters, watchdog
+ *   path.c      devices and encapsulation below a route    port.c      devices that are bound
+ *   flowblk.c, null.c, ppe.c   back ends                    rule.c      flow_rule of a direction
+ *   limits.c    what each driver takes                     reason.h    why a flow is refused
+ */
+#ifndef _NATFLOW_HWNAT_H
+#define _NATFLOW_HWNAT_H
+
+#include <linux/netdevice.h>
+#include "../core/hw.h"
+#include "reason.h"
+
+#define NATFLOW_HWNAT_ENCAPS 3
+
+/* One header between Ethernet and IP. */
+struct natflow_hwnat_encap {
+	__be16 proto;			/* ETH_P_8021Q, ETH_P_8021AD or ETH_P_PPP_SES */
+	u16 id;				/* VLAN id or PPPoE session id, host order */
+};
+
+/* One side of a flow: the wire that packets of one direction leave by. */
+struct natflow_hwnat_side {
+	int port;			/* ifindex of the lowest device: GMAC, DSA user port, wlan */
+	int conduit;			/* ifindex of the GMAC below a DSA user port, else @port */
+	int redirect;			/* ifindex that the rule redirects to */
+	u8 src[ETH_ALEN], dst[ETH_ALEN];	/* of frames that leave */
+	u8 encaps;
+	struct natflow_hwnat_encap encap[NATFLOW_HWNAT_ENCAPS];	/* outermost first */
+	u32 mtu;			/* bytes of L3 */
+	bool bridged;			/* through a bridge */
+	bool untag_ingress;		/* the port removes the tag of arriving frames itself */
+	u8 dsa_proto;			/* enum dsa_tag_protocol, if the port is DSA's */
+	bool wed;			/* DEV_PATH_MTK_WDMA: a wlan that the PPE reaches */
+};
+
+/*
+ * All that a rule of one direction needs. It arrives by @in, whose @encap the packet
+ * carries, and leaves by @out.
+ */
+struct natflow_hwnat_way {
+	const struct natflow_hw_flow *flow;
+	unsigned int dir;		/* IP_CT_DIR_* */
+	const struct natflow_hwnat_side *in, *out;
+};
+
+/* What hardware knows of an entry. Counts are differences since the last question. */
+struct natflow_hwnat_stats {
+	u64 packets, bytes;		/* wire packets; L2 or L3 bytes: see the back end's limits */
+	unsigned long used;		/* jiffies of the last packet; 0: not known */
+	bool counted;			/* hardware counts: @packets and @bytes mean something */
+};
+
+struct natflow_hwnat_port;
+
+/*
+ * A back end. Calls of one port are never concurrent; all may sleep, and run in the
+ * worker, except as said.
+ */
+struct natflow_hwnat_backend {
+	const char *name;
+	/* RTNL is held. 0, or why the device is not served. */
+	enum natflow_hwnat_reason (*bind)(struct natflow_hwnat_port *port);
+	void (*unbind)(struct natflow_hwnat_port *port);
+	/* Would it take the direction? Pure. */
+	enum natflow_hwnat_reason (*check)(const struct natflow_hwnat_port *port,
+					   const struct natflow_hwnat_way *way);
+	/* @cookie is unique per flow and direction, and stays until del(). -errno of the driver. */
+	int (*add)(struct natflow_hwnat_port *port, unsigned long cookie,
+		   const struct natflow_hwnat_way *way);
+	int (*del)(struct natflow_hwnat_port *port, unsigned long cookie);
+	int (*stats)(struct natflow_hwnat_port *port, unsigned long cookie,
+		     struct natflow_hwnat_stats *stats);
+};
+
+/* What a driver's rules may contain; one per kind of driver, in limits.c. */
+struct natflow_hwnat_limits {
+	const char *driver;		/* as ethtool -i says, or the name in the list */
+	u8 encaps;			/* VLAN tags and PPPoE sessions together */
+	bool pppoe, qinq, ipv6, ipv6_nat, bridged;
+	bool conduit_meta;		/* META is the conduit of a DSA port */
+	bool own_smac6;			/* IPv6 frames leave with the port's own address */
+	bool counts;			/* STATS has packets and bytes */
+	bool by_rate;			/* binds a flow at 30 packets a second of the CPU path */
+	bool sticky;			/* a bound entry may not be removable (unpatched mtk) */
+	u32 dsa_protos;			/* bits of enum natflow_hwnat_dsa */
+};
+
+#endif /* _NATFLOW_HWNAT_H */

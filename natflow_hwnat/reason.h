@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Why a flow is not in hardware: X(NAME, "key in /proc/natflow_hwnat"). Append only. */
+#ifndef _NATFLOW_HWNAT_REASON_H
+#define _NATFLOW_HWNAT_REASON_H
+
+#define NATFLOW_HWNAT_REASONS(X) \
+	X(OK, "ok") \
+	X(OFF, "off")			/* hwnat=0 */ \
+	X(NOT_ASKED, "not-asked")	/* neither --hw nor hwnat=1 with select=all */ \
+	X(SLOW, "slow")			/* below the rate */ \
+	X(PROTOCOL, "protocol")		/* neither TCP nor UDP */ \
+	X(ZONE, "zone")			/* a conntrack zone: hardware keys have none */ \
+	X(WATCHED, "watched")		/* a name is open, or a bucket is finite */ \
+	X(NO_FT, "no-ft")		/* the driver of a port has no TC_SETUP_FT */ \
+	X(HW_TC_OFF, "hw-tc-off")	/* ethtool -K DEV hw-tc-offload off */ \
+	X(BUSY, "busy")			/* another module has bound the device */ \
+	X(PATH, "path")			/* a device that hardware cannot follow */ \
+	X(DSA_PROTOCOL, "dsa-protocol")	/* the driver does not know the switch's tags */ \
+	X(ENCAP, "encap")		/* more or other headers than the driver has */ \
+	X(BRIDGED, "bridged")		/* the driver would decrement TTL of bridged packets */ \
+	X(IPV6, "ipv6") \
+	X(NAT66, "nat66") \
+	X(SOURCE_MAC, "source-mac")	/* the driver would send another source address */ \
+	X(WED_OFF, "wed-off")		/* hwnat_wed_disabled=1 */ \
+	X(TUNNEL, "tunnel") \
+	X(NEIGHBOUR, "neighbour") \
+	X(DUPLICATE, "duplicate")	/* another flow has the same addresses and ports */ \
+	X(STICKY, "sticky")		/* unpatched mtk: see Documentation/hardware.md */ \
+	X(FULL, "full")			/* hwnat_limit, or no way of the table is free */ \
+	X(DRIVER, "driver")		/* the driver refused: an errno */ \
+	X(SILENT, "silent")		/* its packets did not arrive: withdrawn */ \
+	X(MEMORY, "memory")
+
+#define NATFLOW_HWNAT_REASON_ENUM(name, key) NATFLOW_HWNAT_##name,
+enum natflow_hwnat_reason {
+	NATFLOW_HWNAT_REASONS(NATFLOW_HWNAT_REASON_ENUM)
+	NATFLOW_HWNAT_REASON_COUNT
+};
+
+#endif /* _NATFLOW_HWNAT_REASON_H */
