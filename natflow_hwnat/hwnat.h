@@ -54,21 +54,33 @@ struct natflow_hwnat_stats {
 	bool counted;			/* hardware counts: @packets and @bytes mean something */
 };
 
-struct natflow_hwnat_port;
+/* A device that is bound: the conduit of DSA user ports, else the lowest device. */
+struct natflow_hwnat_port {
+	struct net_device *dev;		/* referenced */
+	const struct natflow_hwnat_backend *backend;
+	const struct natflow_hwnat_limits *limits;	/* set by bind() */
+	void *priv;			/* the back end's, from bind() to unbind() */
+	netdevice_tracker tracker;
+	struct list_head list;		/* of its namespace */
+	u32 flows;			/* directions that have an entry by this port */
+};
 
 /*
- * A back end. Calls of one port are never concurrent; all may sleep, and run in the
- * worker, except as said.
+ * A back end. All calls may sleep. No two calls of one namespace run at a time. Entries
+ * are deleted before their port is unbound.
  */
 struct natflow_hwnat_backend {
 	const char *name;
-	/* RTNL is held. 0, or why the device is not served. */
+	/* RTNL is held, here only. NATFLOW_HWNAT_OK, or why the device is not served. */
 	enum natflow_hwnat_reason (*bind)(struct natflow_hwnat_port *port);
 	void (*unbind)(struct natflow_hwnat_port *port);
 	/* Would it take the direction? Pure. */
 	enum natflow_hwnat_reason (*check)(const struct natflow_hwnat_port *port,
 					   const struct natflow_hwnat_way *way);
-	/* @cookie is unique per flow and direction, and stays until del(). -errno of the driver. */
+	/*
+	 * @port is bound, and packets of the way arrive by it. @cookie is unique per flow
+	 * and direction, and stays until del(). 0 or -errno of the driver.
+	 */
 	int (*add)(struct natflow_hwnat_port *port, unsigned long cookie,
 		   const struct natflow_hwnat_way *way);
 	int (*del)(struct natflow_hwnat_port *port, unsigned long cookie);
@@ -88,5 +100,10 @@ struct natflow_hwnat_limits {
 	bool sticky;			/* a bound entry may not be removable (unpatched mtk) */
 	u32 dsa_protos;			/* bits of enum natflow_hwnat_dsa */
 };
+
+extern const struct natflow_hwnat_backend natflow_hwnat_null;
+
+enum natflow_hwnat_reason natflow_hwnat_path(struct net *net, const struct natflow_hw_flow *flow,
+					     unsigned int dir, struct natflow_hwnat_side *side);
 
 #endif /* _NATFLOW_HWNAT_H */
