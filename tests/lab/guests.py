@@ -12,7 +12,7 @@ import threading
 
 import documents
 from cdp import Chromium
-from world import ASKED, CLIENT, PATIENCE, TARGET, point, run, setns, type_in, wait
+from world import ASKED, CLIENT, PATIENCE, TARGET, hits, point, run, setns, type_in, wait
 
 PROGRAMS = ("dnsmasq", "caddy")
 PAGE = "Documentation/portal.md"
@@ -241,6 +241,44 @@ def let_in(place):
     point("and the API knows the device", captive(place) == {"captive": False}, captive(place))
 
 
+def of(path, first):
+    """The words of the first line of a file of /proc that begins so."""
+    (line,) = [l for l in type_in(f"cat {path}").splitlines() if l.startswith(first)]
+    return dict(word.split("=", 1) for word in line.split())
+
+
+def bedtime():
+    """A schedule begins while a download runs: it ends; 30 minutes more, and it goes on."""
+    mac = of("/proc/natflow_users", f"addr={ME} ")["mac"]
+    type_in("iptables -F FORWARD; iptables -A FORWARD -j FLOWOFFLOAD")
+    type_in("date -u -s '2026-02-11 20:59:00' && echo 'policy name=night,verdict=block,schedule=sun-thu 21:00-07:00' > /dev/natflow_user_ctl"
+            f" && echo 'bind policy=night,device={mac}' > /dev/natflow_user_ctl")
+    b = Chromium(CLIENT, f"--host-resolver-rules=MAP * {TARGET[4]}", "--ignore-certificate-errors")
+    try:
+        b.visit("https://www.example/page")
+        b.script("window.times = 0; (async () => { for (;; times++) await (await fetch('/big?' + times)).arrayBuffer(); })()"
+                 ".catch(e => window.why = String(e))")
+        wait("two downloads", lambda: b.script("window.times") >= 2)
+        before, had = hits(), my("rx_bytes")
+        wait("two more", lambda: b.script("window.times") >= 4)
+        point("a download runs, by the fast path", hits() - before > 100 and my("rx_bytes") > had, f"{hits() - before} hits")
+        type_in("date -u -s '2026-02-11 21:00:00'")
+        wait("the end of the download", lambda: b.script("window.why"))
+        point("when the schedule begins, it fails", b.script("window.why") == "TypeError: Failed to fetch", b.script("window.why"))
+        record = of("/proc/natflow_users", f"addr={ME} ")
+        point("the user's record says why", (record["policy"], record["why"]) == ("night", "schedule"), record)
+        point("and a new connection is refused", curl("-k", "https://www.example/page")[0] == 7, curl("-k", "https://www.example/page"))
+        type_in(f"echo grant device={mac} minutes=30 > /dev/natflow_user_ctl")
+        page = b.visit("https://www.example/page")[1]
+        point("with 30 minutes more the page is there", "welcome to www.example" in page, page)
+        got = b.script("fetch('/big').then(r => r.arrayBuffer()).then(b => b.byteLength)", wait=True)
+        point("and the download, too", got == BIG, f"{got}")
+        left = int(of("/proc/natflow_devices", f"mac={mac} ")["grant"])
+        point("/proc/natflow_devices has the seconds that are left", 1700 < left <= 1800, left)
+    finally:
+        b.kill()
+
+
 def meet(place):
     set_up(place)
     lease(place)
@@ -248,6 +286,7 @@ def meet(place):
     names()
     sent_to_portal(place)
     let_in(place)
+    bedtime()
     left = [line for name, (line, *_) in documents.blocks() if name == PAGE and
             not any(line.startswith(first) for n, first in documents.USED if n == PAGE)]
     point("every block of portal.md has been run", not left, left)

@@ -14,7 +14,7 @@ import tempfile
 import threading
 
 import guests
-from world import CLIENT, PATIENCE, POINTS, end, image, name_server, network, point, start, type_in, web_server
+from world import CLIENT, PATIENCE, POINTS, end, hits, image, name_server, network, point, start, type_in, web_server
 
 
 # -- who visits it
@@ -50,10 +50,6 @@ def curl(url):
     """The exit status of curl, which names the failure: 6 no address, 35 and 56 a reset."""
     return subprocess.run(["ip", "netns", "exec", CLIENT, "curl", "-sk", "-o", "/dev/null", url], check=False,
                           timeout=PATIENCE).returncode
-
-
-def hits():
-    return int(re.search(r"^hits (\d+)$", type_in("cat /proc/natflow"), re.M)[1])
 
 
 def visits(browser):

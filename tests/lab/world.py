@@ -73,6 +73,10 @@ def type_in(command):
     return text.rstrip("\n")
 
 
+def hits():
+    return int(re.search(r"^hits (\d+)$", type_in("cat /proc/natflow"), re.M)[1])
+
+
 # -- the world behind the gateway
 
 def name_server():
