@@ -55,6 +55,10 @@ wait
 # Lines of a build that say that something is wrong; headers without the kernel itself cannot make BTF.
 WRONG = re.compile(r"^.*(?:error|warning|sign-file|System\.map|not found).*$", re.I | re.M)
 
+# `readelf -SW`: a section's name, size and flags; and what a kernel frees, or does not keep, when it has loaded a module.
+SECTION = re.compile(r"^ +\[ *\d+\] (\S+) +\S+ +[0-9a-f]+ [0-9a-f]+ ([0-9a-f]+) [0-9a-f]+ +([A-Za-z]*) ", re.M)
+NOT_KEPT = (".init", ".modinfo", "__versions")
+
 
 def run(command, ok=True, **kw):
     done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **kw)
@@ -127,11 +131,20 @@ class Debian:
         want = {"usr/" + self.modules[1:] + f"/extra/{m}.ko" for m in ("natflow", "xt_FLOWOFFLOAD")} | {
             libxt, "usr/local/sbin/natflow-list", "usr/local/share/man/man8/natflow.8", "usr/local/lib/systemd/system/natflow.service"}
         check(self.files() - before == want, f"installed {self.files() ^ before ^ want}")
-        size = os.path.getsize(f"{ROOT}{self.modules}/extra/natflow.ko")
-        check(size < 1 << 20, f"natflow.ko has {size} bytes")
+        self.is_lean(f"{ROOT}{self.modules}/extra/natflow.ko")
         said = self.inside(f"modprobe -S {self.release} -nv xt_FLOWOFFLOAD && modprobe -S {self.release} -nv natflow")
         check("extra/natflow.ko" in said, said)
         self.inside("man natflow | grep FLOWOFFLOAD")
+
+    def is_lean(self, module):
+        """No debug information, and no more memory than Documentation says."""
+        sections = SECTION.findall(run(["readelf", "-SW", module]))
+        debug = [name for name, _, _ in sections if name.startswith((".debug", ".rela.debug"))]
+        check(not debug, f"{module}: {debug}")
+        kept = sum(int(size, 16) for name, size, flags in sections if "A" in flags and not name.startswith(NOT_KEPT))
+        with open(f"{TOP}/Documentation/install.md") as f:
+            most = int(re.search(r"^\| the kernel keeps in memory: .*; at most (\d+) KiB \|$", f.read(), re.M)[1])
+        check(0 < kept <= most << 10, f"{module}: the kernel keeps {kept} bytes of it, {most} KiB are documented")
 
     def packages(self):
         """The README's package list is complete: the root has no other build packages."""
