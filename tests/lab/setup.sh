@@ -9,6 +9,7 @@
 #   kernel:6.1-arm64 kernel:6.1-armhf kernel:6.1-s390x   the same of another
 #                  architecture, its QEMU, compiler and programs
 #   selftests:KERNEL   the kernel's own test of its flow table, after kernel:KERNEL
+#   mediatek:KERNEL    the source of MediaTek's Ethernet driver, after kernel:KERNEL
 #   debian         a Debian 12 to install natflow into, after kernel:6.1
 #   browser visit  a browser; and a web server that speaks QUIC
 #   names          the oracle for names in packets
@@ -256,6 +257,33 @@ selftests() {
 	ln -sfn "$dir" "$CACHE/k/$1.selftests"
 }
 
+# mediatek SERIES: links $CACHE/k/SERIES.mediatek to that series' source, as much of it as is needed to build the directory
+# drivers/net/ethernet/mediatek for arm64 and mips.
+mediatek() {
+	local package version dir src d parts=()
+	[ "$(find "$CACHE/k/$1.mediatek.checked" -mmin -1440 2>/dev/null)" ] && return 0
+	apt_world
+	package=linux-source-$(grep -oE '^[0-9]+\.[0-9]+' "$CACHE/k/$1/release")
+	version=$(apt-cache -c "$APT/apt.conf" policy "$package" | sed -n 's/ *Candidate: //p')
+	dir=$CACHE/kernels/mediatek-$version
+	if [ ! -d "$dir" ]; then
+		say "fetching $package for its driver of MediaTek's Ethernet"
+		src=$(mktemp -d "$CACHE/source.XXXXXX")
+		unpack "$src" "$package=$version"
+		mkdir "$src/out"
+		for d in Makefile Kbuild Kconfig scripts include arch/Kconfig arch/arm64 arch/mips kernel/bounds.c kernel/time/timeconst.bc \
+			tools/build tools/include tools/scripts lib/vdso drivers/net/ethernet/mediatek; do
+			parts+=("$package/$d")
+		done
+		tar -C "$src/out" --strip-components=1 -xf "$src/usr/src/$package.tar.xz" --exclude '*/dts/*' \
+			--wildcards "${parts[@]}" "$package/*/Kconfig*" "$package/*/Kbuild*" "$package/*/Makefile*"
+		mv "$src/out" "$dir"
+		rm -rf "$src"
+	fi
+	ln -sfn "$dir" "$CACHE/k/$1.mediatek"
+	touch "$CACHE/k/$1.mediatek.checked"
+}
+
 # The source of Debian's 6.1, unpacked once; its directory on stdout.
 kernel_source() {
 	local version dir src
@@ -327,6 +355,7 @@ for what in "$@"; do
 	kernel:6.1-s390x) guest s390x s390x-linux-gnu qemu-system-misc ;;
 	kernel:6.1-core) kernel 6.1 && ln -sfn 6.1 "$CACHE/k/6.1-core" ;;	# for natflow without names
 	selftests:*) selftests "${what#selftests:}" ;;
+	mediatek:*) mediatek "${what#mediatek:}" ;;
 	kernel:*) kernel "${what#kernel:}" ;;
 	headers:arm64) kernel 6.1 arm64 arm64 ;;
 	headers:mipsel) kernel 6.1 mipsel 4kc-malta ;;
