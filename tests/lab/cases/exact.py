@@ -12,7 +12,7 @@ import socket
 import links
 import meter
 import tap as taps
-from natlab import ADDR, LONG, Delta, Tcp, Udp, bare, check, conntrack, ctl, equal, gro, modprobe, rule, run, select, sysctl
+from natlab import ADDR, LONG, Delta, Tcp, Udp, bare, check, conntrack, ctl, equal, gro, ip, modprobe, rule, run, select, sysctl
 
 ZONES = "/dev/natflow_zone_ctl"
 ROUNDS = 100 if LONG else 1          # of a megabyte of TCP each way, and datagrams
@@ -68,6 +68,8 @@ def exact(kind, family, joins, how, netfilter=False, nat=False):
         rule(4, f"-D POSTROUTING -o {wan.dev} -j MASQUERADE", table="nat")
     elif family == 6:
         rule(6, f"-A POSTROUTING -o {wan.dev} -j MASQUERADE", table="nat")
+    if kind == links.pppoe:
+        ip("s", f"link set {wan.host_dev} mtu 1492")    # nobody fragments IPv6 on the way
     for dev in (lan.g, wan.g):
         gro("r", dev, joins)
     meter.whole("r", lan.g)
@@ -95,7 +97,7 @@ def case(*args, **kw):
 for _name, _kind, _more in (("nat", links.eth, {"nat": True}), ("routed", links.eth, {}), ("bridge", links.bridge, {}),
                             ("bridge_netfilter", links.bridge, {"netfilter": True}), ("vlan", links.vlan, {}),
                             ("pppoe", links.pppoe, {})):
-    for _family in (4,) if _kind == links.pppoe else (4, 6):    # links' PPPoE hosts have no route by IPv6
+    for _family in (4, 6):
         for _joins in (0, 1):
             for _how in ("fast", "slow", "toggled"):
                 globals()[f"case_{_name}_v{_family}_{'gro' if _joins else 'each'}_{_how}"] = case(_kind, _family, _joins, _how, **_more)
