@@ -48,7 +48,7 @@ tools() {
 check() {
 	install_packages sparse clang universal-ctags gcc-aarch64-linux-gnu \
 		gcc-mipsel-linux-gnu gcc-s390x-linux-gnu libc6-dev-s390x-cross libc6-dev-i386-cross \
-		gcc-i686-linux-gnu qemu-user-static perl
+		gcc-i686-linux-gnu qemu-user-static perl patch
 }
 
 # An apt world of our own, so that other suites and architectures leave the system's alone.
@@ -271,8 +271,8 @@ mediatek() {
 		src=$(mktemp -d "$CACHE/source.XXXXXX")
 		unpack "$src" "$package=$version"
 		mkdir "$src/out"
-		for d in Makefile Kbuild Kconfig scripts include arch/Kconfig arch/arm64 arch/mips kernel/bounds.c kernel/time/timeconst.bc \
-			tools/build tools/include tools/scripts lib/vdso drivers/net/ethernet/mediatek; do
+		for d in Makefile Kbuild Kconfig scripts include arch/Kconfig arch/arm64 arch/mips arch/x86/entry/syscalls kernel/bounds.c \
+			kernel/time/timeconst.bc tools/build tools/include tools/scripts lib/vdso drivers/net/ethernet/mediatek; do
 			parts+=("$package/$d")
 		done
 		tar -C "$src/out" --strip-components=1 -xf "$src/usr/src/$package.tar.xz" --exclude '*/dts/*' \
