@@ -101,7 +101,7 @@ test:
 test-all:
 	@tests/run.py test-all
 
-check test-unit test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest test-driver test-exact endurance mutants bench:
+check test-unit test-patches test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest test-driver test-exact endurance mutants bench:
 	@T=$(T) K=$(K) CASE="$(CASE)" RUNS=$(RUNS) SEED=$(SEED) tests/run.py $@
 
 help:
@@ -112,6 +112,7 @@ help:
 	@echo 'make test            everything CI runs; test-all: the long forms'
 	@echo 'make check           static checks and cross builds'
 	@echo 'make test-unit       lib/ on the host'
+	@echo 'make test-patches    natflow_hwnat/patches on the kernels'\'' sources, arm64 and mips'
 	@echo 'make test-browser    its parsers on what Chromium says, fresh'
 	@echo 'make test-visit      a browser behind a gateway, over TCP and QUIC; needs /dev/net/tun'
 	@echo 'make test-install    the README'\''s commands, typed in a terminal'
@@ -127,4 +128,4 @@ help:
 	@echo 'make bench           instructions per packet'
 
 .PHONY: all modules check-config install uninstall clean demo shell test test-all check \
-	test-unit test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest test-driver test-exact endurance mutants bench help
+	test-unit test-patches test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest test-driver test-exact endurance mutants bench help

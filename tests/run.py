@@ -33,6 +33,8 @@ HOST = {
     "unit": ("tests/unit.sh", 60, ()),
     "runner": ("tests/runner/test.py", 30, ()),
     "check": ("tests/check.sh", 350, (*STOCK, "debug", CORE)),
+    # natflow_hwnat/patches on the kernels' sources: two builds, or all.
+    "patches": (f"{LAB}/setup.sh check tools mediatek:6.1 mediatek:6.12 mediatek:newest >&2; tests/patches.py ${{T:-}}", 60, STOCK),
     "fuzz": ("tests/fuzz.sh ${T:-60}", 100, ()),
     # What Debian's Chromium says today, over TCP and QUIC.
     "browser": (f"{LAB}/setup.sh tools browser >&2; {LIBRARY}; {LAB}/browser.py build/names/libnames.so 1000 200", 100, ()),
@@ -105,13 +107,14 @@ def setting(name, default=""):
 
 
 def test():
-    return host("unit", "runner", "check", "browser", "install", "bench") + host("fuzz", T="10") + \
+    return host("unit", "runner", "check", "patches", "browser", "install", "bench") + host("fuzz", T="10") + \
         labs(f"^(?!{FIXED})", "6.1", judged=True) + labs(MIDDLE, "6.12", judged=True) + labs("^(?!exact)", "newest", judged=True) + \
         labs(HOSTILE, "debug") + labs("^nat.(masquerade|snat_and_dnat)", *FOREIGN) + labs("^(nat|attach.(life|veto))", CORE)
 
 
 def test_all():
-    return host("unit", "runner", "check", "browser", "visit", "install", "demo", "names", "mutants", "bench", "parsers") + host("fuzz", T="300") + \
+    return host("unit", "runner", "check", "browser", "visit", "install", "demo", "names", "mutants", "bench", "parsers") + \
+        host("patches", T="all") + host("fuzz", T="300") + \
         labs("", *STOCK, "debug", "kcsan") + driver() + labs(ENGINE, *OTHER) + labs("^(nat|conntrack|end|skb|refuse|learn|doors)", *FOREIGN) + \
         labs("^(nat|conntrack|end|skb|refuse|learn|doors_target|attach.(life|veto)|flat)", CORE) + selftests(*STOCK) + endurance()
 
@@ -125,6 +128,7 @@ ENTRIES = {
     "test-all": test_all,
     "check": lambda: host("check"),
     "test-unit": lambda: host("unit", "runner"),
+    "test-patches": lambda: host("patches", T="all"),
     "fuzz": lambda: host("fuzz"),
     "test-lab": test_lab,
     "test-hostile": lambda: labs(setting("CASE"), "debug", "kcsan"),
