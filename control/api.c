@@ -93,8 +93,8 @@ EXPORT_SYMBOL_GPL(natflow_rule_remove);
  * natflow_flow_offload() - a packet matched a FLOWOFFLOAD rule
  * @net: namespace
  * @skb: packet in FORWARD
- * @hw: the rule says --hw; there is no hardware back end yet, so the flow is
- *	accelerated in software and the reason is counted
+ * @hw: the rule says --hw; without a hardware back end the flow is accelerated in
+ *	software only, and the reason is counted
  *
  * Context: RCU read side.
  */
@@ -109,7 +109,7 @@ void natflow_flow_offload(struct net *net, struct sk_buff *skb, bool hw)
 	reason = natflow_learn_select(nn, skb, hw);
 	if (reason)
 		natflow_stats_reason(nn->pcpu, reason);
-	else if (hw)
+	else if (hw && !natflow_attach_has(nn, NATFLOW_SLOT_HW))
 		natflow_stats_reason(nn->pcpu, NATFLOW_LEARN_HW_NONE);
 	local_bh_enable();
 }

@@ -13,6 +13,7 @@
 #include "file.h"
 #include "transaction.h"
 #include "verb.h"
+#include "../core/base/attach.h"
 #include "../core/base/log.h"
 
 static struct natflow_device * const devices[] = {
@@ -207,6 +208,7 @@ static int feed(struct ctl_file *file, const char *text, size_t len)
 	size_t i;
 	int err = 0;
 
+	natflow_words_hold();
 	file->nn = natflow_file_enter(&file->file);
 	if (!file->nn)
 		err = natflow_door_gone(file->device->misc.name);
@@ -223,7 +225,10 @@ static int feed(struct ctl_file *file, const char *text, size_t len)
 				err = run_line(file, complete);
 		}
 	}
+	if (file->nn)
+		natflow_attach_settle(file->nn);
 	natflow_file_leave(&file->file);
+	natflow_words_release();
 	return err;
 }
 
@@ -298,14 +303,17 @@ void natflow_ctl_leave(struct seq_file *m)
 static int ctl_show(struct seq_file *m, void *v)
 {
 	struct ctl_file *file = m->private;
-	struct natflow_net *nn = natflow_file_enter(&file->file);
+	struct natflow_net *nn;
 	int err = 0;
 
+	natflow_words_hold();
+	nn = natflow_file_enter(&file->file);
 	if (nn)
 		natflow_device_show(file->device, nn, m);
 	else
 		err = natflow_door_gone(file->device->misc.name);
 	natflow_file_leave(&file->file);
+	natflow_words_release();
 	return err;
 }
 

@@ -11,6 +11,7 @@
 #include "status.h"
 #include "urls.h"
 #include "users.h"
+#include "../core/base/attach.h"
 #include "../core/base/ct.h"
 #include "../core/topo/egress.h"
 #include "../core/flow/flow.h"
@@ -218,6 +219,17 @@ static const char *state_of(const struct natflow_flow *flow)
 	return natflow_flow_learned(flow, 0) || natflow_flow_learned(flow, 1) ? "half" : "selected";
 }
 
+static const char *hw_of(const struct natflow_flow *flow)
+{
+	static const char * const words[] = { "off", "offered", "installed", "bound" };
+	const u8 state = READ_ONCE(flow->hw.state);
+
+	if (!state && test_bit(NATFLOW_FLOW_HW, &flow->bits) &&
+	    !natflow_attach_has(flow->nn, NATFLOW_SLOT_HW))
+		return "no-back-end";
+	return words[min_t(u8, state, ARRAY_SIZE(words) - 1)];
+}
+
 static int flows_show(struct seq_file *m, void *v)
 {
 	struct natflow_flow *flow = v;
@@ -226,7 +238,7 @@ static int flows_show(struct seq_file *m, void *v)
 		   natflow_flow_family(flow) == NFPROTO_IPV4 ? "ipv4" : "ipv6",
 		   nf_ct_protonum(flow->ct) == IPPROTO_TCP ? "tcp" : "udp", state_of(flow),
 		   jiffies_to_msecs(jiffies - READ_ONCE(flow->used)) / 1000,
-		   test_bit(NATFLOW_FLOW_HW, &flow->bits) ? "no-back-end" : "off");
+		   hw_of(flow));
 	show_dir(m, flow, 0);
 	show_dir(m, flow, 1);
 	seq_putc(m, '\n');

@@ -4,6 +4,7 @@
 #include <linux/rtnetlink.h>
 #include <net/addrconf.h>
 #include <net/netevent.h>
+#include "base/attach.h"
 #include "doubt.h"
 #include "events.h"
 #include "topo/port.h"
@@ -54,6 +55,7 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 			natflow_doubt(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_SETTING, NULL);
 		break;
 	}
+	natflow_attach_settle(nn);
 	return NOTIFY_DONE;
 }
 

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Slots for features: attach, detach, and the calls in the order of the slots. */
 #include <linux/jump_label.h>
+#include <linux/srcu.h>
 #include "attach.h"
 
 /* True while a namespace has a feature attached. */
 static DEFINE_STATIC_KEY_FALSE(attached);
+
+/* Read side: settle(), which may sleep. */
+DEFINE_STATIC_SRCU(settling);
 
 /* The feature in a slot, or NULL. Context: RCU read side. */
 static const struct natflow_attach *ops_of(const struct natflow_net *nn, unsigned int slot)
@@ -249,6 +253,36 @@ void natflow_attach_doubt(struct natflow_net *nn, unsigned int what,
 }
 
 /**
+ * natflow_attach_settle() - a command or a change of a device is about to return
+ * @nn: namespace
+ *
+ * Context: process, may sleep; natflow_net.lock not held, RTNL may be.
+ */
+void natflow_attach_settle(struct natflow_net *nn)
+{
+	unsigned int slot;
+	int idx;
+
+	if (!static_branch_unlikely(&attached))
+		return;
+	idx = srcu_read_lock(&settling);
+	for (slot = 0; slot < NATFLOW_SLOTS; slot++) {
+		const struct natflow_attach *ops =
+			srcu_dereference(nn->attached[slot].ops, &settling);
+
+		if (ops && ops->settle)
+			ops->settle(nn);
+	}
+	srcu_read_unlock(&settling, idx);
+}
+
+/* Is a feature in this slot? Context: any. */
+bool natflow_attach_has(const struct natflow_net *nn, enum natflow_slot slot)
+{
+	return rcu_access_pointer(nn->attached[slot].ops);
+}
+
+/**
  * natflow_attach_listens() - does a feature need every event
  * @nn: namespace
  *
@@ -319,5 +353,6 @@ void natflow_attach_remove(struct natflow_net *nn, enum natflow_slot slot)
 		return;
 	RCU_INIT_POINTER(at->ops, NULL);
 	synchronize_net();	/* also before the next feature's @since */
+	synchronize_srcu(&settling);
 	static_branch_dec(&attached);
 }

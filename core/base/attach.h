@@ -22,6 +22,8 @@ void natflow_attach_gone(struct natflow_net *nn, struct natflow_flow *flow, u64 
 void natflow_attach_egress_changed(struct natflow_net *nn, struct natflow_egress *eg);
 void natflow_attach_doubt(struct natflow_net *nn, unsigned int what,
 			  const struct net_device *dev);
+void natflow_attach_settle(struct natflow_net *nn);
+bool natflow_attach_has(const struct natflow_net *nn, enum natflow_slot slot);
 bool natflow_attach_listens(const struct natflow_net *nn);
 
 int natflow_attach_add(struct natflow_net *nn, enum natflow_slot slot,

@@ -330,9 +330,33 @@ void natflow_ct_widen(struct nf_conn *ct, struct natflow_window *w, unsigned int
  */
 bool natflow_ct_is_liberal(const struct nf_conn *ct, unsigned int dir)
 {
-	/* data_race(): other flags change under ct->lock, this one does not. */
+	/* data_race(): flags change under ct->lock, this one is never cleared. */
 	return data_race(ct->proto.tcp.seen[dir].flags) & IP_CT_TCP_FLAG_BE_LIBERAL ||
 	       READ_ONCE(nf_tcp_pernet(nf_ct_net(ct))->tcp_be_liberal);
+}
+
+/**
+ * natflow_ct_be_liberal() - packets will pass that neither conntrack nor natflow sees
+ * @ct: conntrack
+ *
+ * From now on segments may be far ahead of the window that is known. Nobody can say
+ * later where the window is, so the connection stays liberal, as one that was in
+ * hardware by nf_flow_table (net/netfilter/nft_flow_offload.c:flow_offload_ct_tcp()).
+ */
+void natflow_ct_be_liberal(struct nf_conn *ct)
+{
+	if (nf_ct_protonum(ct) != IPPROTO_TCP)
+		return;
+	spin_lock_bh(&ct->lock);
+	ct->proto.tcp.seen[0].flags |= IP_CT_TCP_FLAG_BE_LIBERAL;
+	ct->proto.tcp.seen[1].flags |= IP_CT_TCP_FLAG_BE_LIBERAL;
+	spin_unlock_bh(&ct->lock);
+}
+
+/* The number of its zone, 0: the default one. */
+u16 natflow_ct_zone(const struct nf_conn *ct)
+{
+	return nf_ct_zone(ct)->id;
 }
 
 /**

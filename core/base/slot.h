@@ -5,7 +5,7 @@
  *
  * Rules for all calls in struct natflow_attach:
  *   - They run in an RCU read-side section and must not sleep. BH is disabled,
- *     except in doubt().
+ *     except in doubt(). Only settle() may sleep.
  *   - They are called in the order of the slots.
  *   - natflow_attach_remove() returns when no CPU is in a call any more.
  *   - Flow calls (bind, fold, end, gone) concern flows that were selected after the
@@ -79,6 +79,7 @@ enum natflow_cause {
 struct natflow_folded {
 	u64 packets, bytes;		/* skbs, as conntrack counts */
 	u64 wire_packets, wire_bytes;
+	bool hw;			/* hardware forwarded and counted them */
 };
 
 /* A feature's calls, all optional. Constant while attached. */
@@ -158,6 +159,22 @@ struct natflow_attach {
 	 * Locks: RTNL, the receive queue of a socket or those of the event's source.
 	 */
 	void (*doubt)(struct natflow_net *nn, unsigned int what, const struct net_device *dev);
+	/*
+	 * A command or a change of a device is about to return: finish what the calls
+	 * above only began. It may sleep, and is not in an RCU read-side section.
+	 * Locks: RTNL or a device's file, or none. natflow_net.lock and RTNL must not
+	 * be taken.
+	 */
+	void (*settle)(struct natflow_net *nn);
+};
+
+/* What a flow keeps for NATFLOW_SLOT_HW, see core/hw.h; zero when the flow is born. */
+struct natflow_hw_mark {
+	void *offload;			/* the feature's object */
+	u32 again;			/* jiffies: not offered again before, if @refused */
+	u8 refused;			/* times in a row, see natflow_hwnat/offload.c */
+	u8 epoch;			/* of the feature's settings at that time */
+	u8 state;			/* enum natflow_hw_state */
 };
 
 /* What a namespace keeps for each slot. */

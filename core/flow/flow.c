@@ -187,6 +187,24 @@ void natflow_flow_end(struct natflow_flow *flow, enum natflow_reason reason)
 }
 
 /**
+ * natflow_flow_count() - add packets that conntrack has not seen
+ * @flow: flow with a reference, or in its last moment
+ * @dir: their direction, IP_CT_DIR_*
+ * @f: how many
+ *
+ * Context: any but hard irq.
+ */
+void natflow_flow_count(struct natflow_flow *flow, unsigned int dir,
+			const struct natflow_folded *f)
+{
+	atomic64_add(f->packets, &flow->packets[dir]);
+	atomic64_add(f->bytes, &flow->bytes[dir]);
+	natflow_ct_account(flow->ct, dir, f->packets, f->bytes);
+	natflow_attach_fold(flow->nn, flow, flow->number, dir, f);
+	WRITE_ONCE(flow->used, jiffies);
+}
+
+/**
  * natflow_flow_fold() - move what the packet path counted to conntrack
  * @flow: flow with a reference, or in its last moment
  *
@@ -206,15 +224,11 @@ void natflow_flow_fold(struct natflow_flow *flow)
 
 		if (!count)
 			continue;
-		atomic64_add(f.packets, &flow->packets[i]);
-		atomic64_add(f.bytes, &flow->bytes[i]);
-		natflow_ct_account(flow->ct, i, f.packets, f.bytes);
 		/* The packet path adds to ->count last: what is missing here comes next time. */
 		count = atomic64_read(&flow->extra[i]) ? atomic64_xchg(&flow->extra[i], 0) : 0;
 		f.wire_packets = f.packets + (count >> 40);
 		f.wire_bytes = f.bytes + (count & (BIT_ULL(40) - 1));
-		natflow_attach_fold(flow->nn, flow, flow->number, i, &f);
-		WRITE_ONCE(flow->used, jiffies);
+		natflow_flow_count(flow, i, &f);
 	}
 }
 

@@ -16,6 +16,8 @@ bool natflow_flow_confirm(struct natflow_flow *flow, struct natflow_dir *dir,
 void natflow_flow_end(struct natflow_flow *flow, enum natflow_reason reason);
 void natflow_flow_put(struct natflow_flow *flow);
 void natflow_flow_fold(struct natflow_flow *flow);
+void natflow_flow_count(struct natflow_flow *flow, unsigned int dir,
+			const struct natflow_folded *f);
 void natflow_flow_flush(struct natflow_net *nn, enum natflow_reason reason,
 			bool (*match)(struct natflow_flow *flow, const void *arg),
 			const void *arg);

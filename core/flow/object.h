@@ -82,6 +82,7 @@ struct natflow_flow {
 	/* Of super-packets since the last fold: the wire's further packets << 40 | headers. */
 	atomic64_t extra[2];
 	void *user[2];			/* of NATFLOW_SLOT_USER, see struct natflow_attach */
+	struct natflow_hw_mark hw;	/* of NATFLOW_SLOT_HW */
 	/* TCP only. Right before the directions, whose packets use it. */
 	struct natflow_window window ____cacheline_aligned;
 } ____cacheline_aligned;
