@@ -49,7 +49,11 @@ void natflow_device_show(const struct natflow_device *device, struct natflow_net
 	seq_puts(m, device->head);
 	for (verb = device->grammar.verbs; *verb; verb++)
 		show_usage(device, *verb, m);
+	for (verb = device->grammar.more; verb && *verb; verb++)
+		show_usage(device, *verb, m);
 	seq_puts(m, device->foot);
+	for (verb = device->grammar.more; verb && *verb; verb++)
+		show_value(*verb, nn, m);
 	for (last = 0; last < 2; last++)
 		for (verb = device->grammar.verbs; *verb; verb++)
 			if ((*verb)->ops && (*verb)->ops->show_last == last)

@@ -101,6 +101,8 @@ extern const struct natflow_verb
 	NATFLOW_AUTH_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_NAME)
 	natflow_verb_commit;
 
+void natflow_words_hold(void);
+void natflow_words_release(void);
 void natflow_device_show(const struct natflow_device *device, struct natflow_net *nn,
 			 struct seq_file *m);
 

@@ -135,6 +135,23 @@ static int refuse_word(const struct natflow_grammar *grammar, char *line,
 	return natflow_command_fail(cmd, line, "a command that reading the device lists", -EINVAL);
 }
 
+/* Return: what follows the word of one of @verbs, or NULL. */
+static char *find_verb(const struct natflow_verb * const *verbs, char *text,
+		       struct natflow_command *cmd)
+{
+	char *value;
+
+	for (; verbs && *verbs; verbs++) {
+		value = after_word(text, (*verbs)->word);
+		if (value) {
+			cmd->verb = *verbs;
+			cmd->example = (*verbs)->example;
+			return value;
+		}
+	}
+	return NULL;
+}
+
 /**
  * natflow_command_parse() - parse one line
  * @grammar: of the device
@@ -148,8 +165,7 @@ static int refuse_word(const struct natflow_grammar *grammar, char *line,
 int natflow_command_parse(const struct natflow_grammar *grammar, const char *line,
 			  struct natflow_command *cmd)
 {
-	const struct natflow_verb * const *verb;
-	char *text = cmd->text;
+	char *text = cmd->text, *value;
 	size_t len;
 
 	memset(cmd, 0, sizeof(*cmd));
@@ -159,14 +175,10 @@ int natflow_command_parse(const struct natflow_grammar *grammar, const char *lin
 	memcpy(text, line, len);
 	if (!len || *text == '#')
 		return 0;
-	for (verb = grammar->verbs; *verb; verb++) {
-		char *value = after_word(text, (*verb)->word);
-
-		if (value) {
-			cmd->verb = *verb;
-			cmd->example = (*verb)->example;
-			return (*verb)->parse(value, *verb, cmd);
-		}
-	}
-	return refuse_word(grammar, text, cmd);
+	value = find_verb(grammar->verbs, text, cmd);
+	if (!value)
+		value = find_verb(grammar->more, text, cmd);
+	if (!value)
+		return refuse_word(grammar, text, cmd);
+	return cmd->verb->parse(value, cmd->verb, cmd);
 }

@@ -34,6 +34,7 @@ struct natflow_absent {
 
 struct natflow_grammar {
 	const struct natflow_verb * const *verbs;	/* NULL-terminated */
+	const struct natflow_verb * const *more;	/* the same, of a module; or NULL */
 	const struct natflow_absent *absent;	/* ends with a NULL word; or NULL */
 	const char *example;	/* for a line without a known word */
 };

@@ -6,8 +6,8 @@
 #include "original.h"
 
 const struct natflow_absent natflow_original_words[] = {
-	{ "hwnat=", "no packet hardware is driven; leave it out, flows are fast in software" },
-	{ "hwnat_wed_disabled=", "no Wi-Fi hardware is driven; leave it out" },
+	{ "hwnat=", "modprobe natflow_hwnat before it; without it flows are fast in software" },
+	{ "hwnat_wed_disabled=", "modprobe natflow_hwnat before it; or leave it out" },
 	{ "vline_add=", "no transparent lines yet; put both devices into a bridge" },
 	{ "vline_apply", "no transparent lines yet; put both devices into a bridge" },
 	{ "vline_clear", "no transparent lines yet; there is nothing to clear" },
