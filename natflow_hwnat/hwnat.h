@@ -24,12 +24,13 @@ struct natflow_hwnat_encap {
 
 /* One side of a flow: the wire that packets of one direction leave by. */
 struct natflow_hwnat_side {
-	int port;			/* ifindex of the lowest device: GMAC, DSA user port, wlan */
+	int port;			/* ifindex of the lowest device: GMAC, DSA port, wlan */
 	int conduit;			/* ifindex of the GMAC below a DSA user port, else @port */
 	int redirect;			/* ifindex that the rule redirects to */
 	u8 src[ETH_ALEN], dst[ETH_ALEN];	/* of frames that leave */
 	u8 encaps;
-	struct natflow_hwnat_encap encap[NATFLOW_HWNAT_ENCAPS];	/* outermost first */
+	/* Outermost first. */
+	struct natflow_hwnat_encap encap[NATFLOW_HWNAT_ENCAPS];
 	u32 mtu;			/* bytes of L3 */
 	bool bridged;			/* through a bridge */
 	bool untag_ingress;		/* the port removes the tag of arriving frames itself */
@@ -49,7 +50,7 @@ struct natflow_hwnat_way {
 
 /* What hardware knows of an entry. Counts are differences since the last question. */
 struct natflow_hwnat_stats {
-	u64 packets, bytes;		/* wire packets; L2 or L3 bytes: see the back end's limits */
+	u64 packets, bytes;		/* wire packets; L2 or L3 bytes: by driver */
 	unsigned long used;		/* jiffies of the last packet; 0: not known */
 	bool counted;			/* hardware counts: @packets and @bytes mean something */
 };
@@ -60,6 +61,8 @@ struct natflow_hwnat_port {
 	const struct natflow_hwnat_backend *backend;
 	const struct natflow_hwnat_limits *limits;	/* set by bind() */
 	void *priv;			/* the back end's, from bind() to unbind() */
+	enum natflow_hwnat_reason refused;	/* what bind() said */
+	unsigned long asked;		/* jiffies of that */
 	netdevice_tracker tracker;
 	struct list_head list;		/* of its namespace */
 	u32 flows;			/* directions that have an entry by this port */
@@ -97,13 +100,11 @@ struct natflow_hwnat_limits {
 	bool own_smac6;			/* IPv6 frames leave with the port's own address */
 	bool counts;			/* STATS has packets and bytes */
 	bool by_rate;			/* binds a flow at 30 packets a second of the CPU path */
+	bool dry_run;			/* entries forward nothing */
 	bool sticky;			/* a bound entry may not be removable (unpatched mtk) */
 	u32 dsa_protos;			/* bits of enum natflow_hwnat_dsa */
 };
 
 extern const struct natflow_hwnat_backend natflow_hwnat_null;
-
-enum natflow_hwnat_reason natflow_hwnat_path(struct net *net, const struct natflow_hw_flow *flow,
-					     unsigned int dir, struct natflow_hwnat_side *side);
 
 #endif /* _NATFLOW_HWNAT_H */

@@ -29,7 +29,8 @@
 	X(FULL, "full")			/* hwnat_limit, or no way of the table is free */ \
 	X(DRIVER, "driver")		/* the driver refused: an errno */ \
 	X(SILENT, "silent")		/* its packets did not arrive: withdrawn */ \
-	X(MEMORY, "memory")
+	X(MEMORY, "memory") \
+	X(STALE, "stale")		/* its next packet takes the stack, which learns it anew */
 
 #define NATFLOW_HWNAT_REASON_ENUM(name, key) NATFLOW_HWNAT_##name,
 enum natflow_hwnat_reason {

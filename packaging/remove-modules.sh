@@ -14,6 +14,6 @@ for module in "$root"/lib/modules/*/extra/natflow.ko*; do
 	[ -e "$module" ] || continue
 	dir=${module%/natflow.ko*}
 	release=${dir%/extra} release=${release##*/}
-	rm -f "$dir"/natflow.ko* "$dir"/xt_FLOWOFFLOAD.ko*
+	rm -f "$dir"/natflow.ko* "$dir"/xt_FLOWOFFLOAD.ko* "$dir"/natflow_hwnat.ko*
 	[ ! -e "${dir%/extra}/modules.builtin" ] || depmod -b "$root/" "$release"
 done

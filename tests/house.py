@@ -14,9 +14,9 @@ os.chdir(TOP)
 
 # From below: a file includes files of its own room and of rooms before it.
 ROOMS = ("include/uapi", "lib", "lib/names", "lib/text", "core/base", "core/topo", "core/flow", "core", "natflow_path", "policy",
-         "names", "natflow_urllogger", "natflow_user", "natflow_access", "control", "natflow_main", "xt_FLOWOFFLOAD", "natflowctl")
+         "names", "natflow_urllogger", "natflow_user", "natflow_access", "control", "natflow_main", "natflow_hwnat", "xt_FLOWOFFLOAD", "natflowctl")
 # These know less than their place in the order allows.
-ONLY = {"natflow_path": r"lib/|include/uapi|core/", "xt_FLOWOFFLOAD": r"control/api\.h|core/rules\.h|include/uapi", "natflowctl": "lib/"}
+ONLY = {"natflow_path": r"lib/|include/uapi|core/", "natflow_hwnat": r"control/api\.h|core/hw\.h|core/base/netns\.h|lib/", "xt_FLOWOFFLOAD": r"control/api\.h|core/rules\.h|include/uapi", "natflowctl": "lib/"}
 # Headers that only these files include.
 PRIVATE = {"names/names.h": r"names/|natflow_urllogger\.c", "names/flow.h": r"names/"}
 
@@ -184,6 +184,7 @@ def keys():
     """Of /proc/natflow: reasons, and what the status files print."""
     reasons = re.findall(r'^\tX\((\w+), \w+, "([^"]+)"', text("include/uapi/linux/natflow_reason.h"), re.M)
     printed = re.findall(r'"([a-z][\w.-]+)[ :]', "".join(text(f) for f in listed("control/*.c")))
+    printed += ["refused." + key for key in re.findall(r'X\(\w+, "([^"]+)"', text("natflow_hwnat/reason.h"))]
     return {".".join(r) for r in reasons} | set(printed)
 
 
@@ -205,7 +206,7 @@ def bounds():
                 yield f"{THREATS}: {word}= is {settings.get(word)} in the code, not {value}"
     sizes_of_formats = set(re.findall(r"`([\w/.:]+)`", text(THREATS).split("Not bounds", 1)[1].split("\n## ", 1)[0]))
     for file in sources():
-        if file.startswith(("core/", "names/", "policy/")):
+        if file.startswith(("core/", "names/", "natflow_hwnat/", "policy/")):
             for name, _ in re.findall(BOUND, text(file), re.M):
                 if (file, name) not in shown and not {name, f"{file}:{name}"} & sizes_of_formats:
                     yield f"{file}: {name} is not in {THREATS}"

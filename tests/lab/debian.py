@@ -128,7 +128,7 @@ class Debian:
         wrong = [l for l in WRONG.findall(said) if "-W" not in l and "BTF" not in l]
         check(not wrong, f"{wrong}")
         libxt = "usr/lib/x86_64-linux-gnu/xtables/libxt_FLOWOFFLOAD.so"
-        want = {"usr/" + self.modules[1:] + f"/extra/{m}.ko" for m in ("natflow", "xt_FLOWOFFLOAD")} | {
+        want = {"usr/" + self.modules[1:] + f"/extra/{m}.ko" for m in ("natflow", "natflow_hwnat", "xt_FLOWOFFLOAD")} | {
             libxt, "usr/local/sbin/natflow-list", "usr/local/share/man/man8/natflow.8", "usr/local/lib/systemd/system/natflow.service"}
         check(self.files() - before == want, f"installed {self.files() ^ before ^ want}")
         self.is_lean(f"{ROOT}{self.modules}/extra/natflow.ko")

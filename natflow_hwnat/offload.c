@@ -1,0 +1,555 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Flows in hardware. The cookies of a flow's entries are addresses in its object.
+ *
+ *   OFFERED ── fold(): the flow is fast enough            list "offered"
+ *      │ the worker takes it
+ *   INSTALLING ── path, ports and rules are made           list "live"
+ *      │ the driver took both directions; it never has one of them only
+ *   INSTALLED ── hardware may have it                      list "live"
+ *      │ packets were seen in hardware (at once, unless the driver binds by rate)
+ *   BOUND                                                  list "live"
+ *      │ any of: end(), egress_changed(), doubt(), a refusal, idleness, the exit
+ *   REMOVING ── nothing is counted on it any more          list "removing"
+ *      │ drain(): its entries are deleted
+ *   DEAD ── the flow may be offered again; freed after a grace period
+ *
+ * natflow_hwnat_room.lock guards the lists and states. An event sets REMOVING under it,
+ * in any context. All calls of the back end, and so all other steps, are made under the
+ * mutex natflow_hwnat_room.drivers. Who sets REMOVING while the worker installs leaves
+ * the object to the worker, which looks again before it releases the mutex. Hence who
+ * takes the mutex after an event, and drains, finds no entry of the event's flows left:
+ * settle() does so before a command returns. The worker does so after events in atomic
+ * context.
+ *
+ * Lock order: RTNL or a device's file, drivers, lock. The worker takes RTNL to bind a
+ * port, before the mutex.
+ */
+#include <linux/hash.h>
+#include <linux/slab.h>
+#include "path.h"
+#include "room.h"
+
+#define RETRY_STEPS 6	/* 2, 4, ... 60 seconds */
+
+static void set_state(struct natflow_hwnat_offload *o, enum natflow_hwnat_state state)
+{
+	static const u8 shown[] = {
+		[NATFLOW_HWNAT_OFFERED] = NATFLOW_HW_OFFERED,
+		[NATFLOW_HWNAT_INSTALLING] = NATFLOW_HW_OFFERED,
+		[NATFLOW_HWNAT_INSTALLED] = NATFLOW_HW_INSTALLED,
+		[NATFLOW_HWNAT_BOUND] = NATFLOW_HW_BOUND,
+		[NATFLOW_HWNAT_REMOVING] = NATFLOW_HW_OFF,
+	};
+
+	lockdep_assert_held(&o->room->lock);
+	o->room->count[o->state]--;
+	o->room->count[state]++;
+	o->state = state;
+	WRITE_ONCE(natflow_hw_mark(o->flow)->state, shown[state]);
+}
+
+/**
+ * natflow_hwnat_withdraw() - a flow must leave hardware
+ * @o: its object
+ * @reason: NATFLOW_HWNAT_OK if it may be offered again at once
+ *
+ * Context: natflow_hwnat_room.lock held.
+ */
+void natflow_hwnat_withdraw(struct natflow_hwnat_offload *o, enum natflow_hwnat_reason reason)
+{
+	lockdep_assert_held(&o->room->lock);
+	if (o->state == NATFLOW_HWNAT_REMOVING)
+		return;
+	o->reason = reason;
+	if (o->state != NATFLOW_HWNAT_INSTALLING) {
+		list_move_tail(&o->list, &o->room->removing);
+		queue_work(natflow_hwnat_wq, &o->room->install);
+	}
+	set_state(o, NATFLOW_HWNAT_REMOVING);
+}
+
+/**
+ * natflow_hwnat_bound() - hardware forwards both directions
+ * @o: object
+ *
+ * Context: natflow_hwnat_room.lock held.
+ */
+void natflow_hwnat_bound(struct natflow_hwnat_offload *o)
+{
+	if (o->state == NATFLOW_HWNAT_INSTALLED)
+		set_state(o, NATFLOW_HWNAT_BOUND);
+}
+
+static void delete_entries(struct natflow_hwnat_offload *o)
+{
+	unsigned int d;
+
+	natflow_hwnat_count(o);
+	for (d = 0; d < 2; d++) {
+		struct natflow_hwnat_port *port = o->entry[d].port;
+
+		if (!port)
+			continue;
+		if (port->backend->del(port, (unsigned long)&o->entry[d]))
+			o->room->errors++;
+		port->flows--;
+		o->entry[d].port = NULL;
+	}
+}
+
+/* The flow may be offered again: at once, or if it was refused, after a while. */
+static void bury(struct natflow_hwnat_offload *o)
+{
+	struct natflow_hwnat_room *room = o->room;
+	struct natflow_hw_mark *mark = natflow_hw_mark(o->flow);
+	unsigned int d;
+
+	spin_lock_irq(&room->lock);
+	list_del(&o->list);
+	for (d = 0; d < 2; d++)
+		hash_del(&o->leaf[d].node);
+	room->count[o->state]--;
+	room->total--;
+	room->removals++;
+	if (o->reason) {
+		room->refused[o->reason]++;
+		mark->refused = min(mark->refused + 1, RETRY_STEPS);
+		mark->epoch = room->epoch;
+		mark->again = (u32)jiffies + min(60U, 1U << mark->refused) * HZ;
+	}
+	WRITE_ONCE(mark->offload, NULL);
+	spin_unlock_irq(&room->lock);
+	natflow_hw_put(o->flow);
+	kfree_rcu(o, rcu);
+}
+
+/**
+ * natflow_hwnat_drain() - delete the entries of all flows that are being removed
+ * @room: namespace's
+ *
+ * Context: process, natflow_hwnat_room.drivers held.
+ */
+void natflow_hwnat_drain(struct natflow_hwnat_room *room)
+{
+	struct natflow_hwnat_offload *o;
+
+	lockdep_assert_held(&room->drivers);
+	for (;;) {
+		spin_lock_irq(&room->lock);
+		o = list_first_entry_or_null(&room->removing, struct natflow_hwnat_offload, list);
+		spin_unlock_irq(&room->lock);
+		if (!o)
+			break;
+		delete_entries(o);
+		bury(o);
+		cond_resched();
+	}
+}
+
+/**
+ * natflow_hwnat_withdraw_all() - empty hardware
+ * @room: namespace's
+ *
+ * Context: process.
+ */
+void natflow_hwnat_withdraw_all(struct natflow_hwnat_room *room)
+{
+	struct natflow_hwnat_offload *o, *next;
+
+	spin_lock_irq(&room->lock);
+	list_for_each_entry_safe(o, next, &room->offered, list)
+		natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
+	list_for_each_entry_safe(o, next, &room->live, list)
+		natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
+	spin_unlock_irq(&room->lock);
+}
+
+/**
+ * natflow_hwnat_reset() - change a setting, and offer all flows again
+ * @room: namespace's
+ * @setting: which
+ * @value: new one
+ *
+ * Context: process; settle() follows.
+ */
+void natflow_hwnat_reset(struct natflow_hwnat_room *room, u32 *setting, u32 value)
+{
+	WRITE_ONCE(*setting, value);
+	spin_lock_irq(&room->lock);
+	WRITE_ONCE(room->epoch, room->epoch + 1);
+	spin_unlock_irq(&room->lock);
+	natflow_hwnat_withdraw_all(room);
+}
+
+static u32 hash_egress(const void *egress)
+{
+	return hash_ptr((void *)egress, 32);
+}
+
+/*
+ * Describe the flow, and let events of its egresses find it. An event before they can
+ * shows in the second description.
+ */
+static bool describe(struct natflow_hwnat_offload *o)
+{
+	struct natflow_hw_flow again;
+	unsigned int d;
+
+	if (!natflow_hw_describe(o->flow, &o->d))
+		return false;
+	spin_lock_irq(&o->room->lock);
+	for (d = 0; d < 2; d++) {
+		o->leaf[d].o = o;
+		o->leaf[d].egress = o->d.dir[d].egress;
+		hash_add(o->room->leaves, &o->leaf[d].node, hash_egress(o->leaf[d].egress));
+	}
+	spin_unlock_irq(&o->room->lock);
+	return natflow_hw_describe(o->flow, &again) && !memcmp(&again, &o->d, sizeof(again));
+}
+
+static enum natflow_hwnat_reason check_flow(const struct natflow_hwnat_offload *o)
+{
+	const struct natflow_hw_flow *d = &o->d;
+
+	if (!READ_ONCE(o->room->config.hwnat))
+		return NATFLOW_HWNAT_OFF;
+	if (!d->asked)
+		return NATFLOW_HWNAT_NOT_ASKED;
+	if (d->proto != IPPROTO_TCP && d->proto != IPPROTO_UDP)
+		return NATFLOW_HWNAT_PROTOCOL;
+	if (d->zone)
+		return NATFLOW_HWNAT_ZONE;
+	return d->watched ? NATFLOW_HWNAT_WATCHED : NATFLOW_HWNAT_OK;
+}
+
+static enum natflow_hwnat_reason find_paths(struct natflow_hwnat_offload *o)
+{
+	enum natflow_hwnat_reason reason =
+		natflow_hwnat_path_find(o->room->net, &o->d, o->side);
+	unsigned int d;
+
+	for (d = 0; d < 2 && !reason; d++)
+		if (o->side[d].wed && READ_ONCE(o->room->config.wed_disabled))
+			reason = NATFLOW_HWNAT_WED_OFF;
+	for (d = 0; d < 2 && !reason; d++)
+		reason = natflow_hwnat_port_bind(o->room, o->side[d].conduit);
+	return reason;
+}
+
+static bool is_nated(const struct natflow_hw_flow *d)
+{
+	return memcmp(&d->dir[0].before, &d->dir[0].after, sizeof(d->dir[0].before));
+}
+
+/* The way of one direction. Packets arrive by the wire that the other one leaves by. */
+static struct natflow_hwnat_way way_of(const struct natflow_hwnat_offload *o, unsigned int d)
+{
+	return (struct natflow_hwnat_way){
+		.flow = &o->d, .dir = d, .in = &o->side[!d], .out = &o->side[d],
+	};
+}
+
+static enum natflow_hwnat_reason reason_of(int err)
+{
+	switch (err) {
+	case 0:
+		return NATFLOW_HWNAT_OK;
+	case -ENOSPC:
+		return NATFLOW_HWNAT_FULL;
+	case -ENOMEM:
+		return NATFLOW_HWNAT_MEMORY;
+	case -EEXIST:
+		return NATFLOW_HWNAT_DUPLICATE;
+	default:
+		return NATFLOW_HWNAT_DRIVER;
+	}
+}
+
+/* Does the back end agree to both directions? Context: drivers held. */
+static enum natflow_hwnat_reason check_ways(struct natflow_hwnat_offload *o,
+					    struct natflow_hwnat_port *port[2])
+{
+	enum natflow_hwnat_reason reason;
+	unsigned int d;
+
+	for (d = 0; d < 2; d++) {
+		const struct natflow_hwnat_way way = way_of(o, d);
+
+		port[d] = natflow_hwnat_port_find(o->room, way.in->conduit);
+		if (!port[d])
+			return NATFLOW_HWNAT_NO_FT;
+		if (port[d]->limits->sticky && is_nated(&o->d) &&
+		    READ_ONCE(o->room->config.hwnat) < 2)
+			return NATFLOW_HWNAT_STICKY;
+		reason = port[d]->backend->check(port[d], &way);
+		if (reason)
+			return reason;
+	}
+	return NATFLOW_HWNAT_OK;
+}
+
+static enum natflow_hwnat_reason add_entries(struct natflow_hwnat_offload *o)
+{
+	struct natflow_hwnat_port *port[2];
+	enum natflow_hwnat_reason reason = check_ways(o, port);
+	unsigned int d;
+	int err;
+
+	if (!reason && !port[0]->limits->dry_run)
+		natflow_hw_unseen(o->flow);
+	for (d = 0; d < 2 && !reason; d++) {
+		const struct natflow_hwnat_way way = way_of(o, d);
+
+		err = port[d]->backend->add(port[d], (unsigned long)&o->entry[d], &way);
+		if (err)
+			o->room->errors++;
+		reason = reason_of(err);
+		if (reason)
+			break;
+		port[d]->flows++;
+		o->entry[d].port = port[d];
+		o->entry[d].bound = !port[d]->limits->by_rate;
+		o->entry[d].used = jiffies;
+	}
+	return reason;
+}
+
+static bool is_installing(struct natflow_hwnat_offload *o)
+{
+	return READ_ONCE(o->state) == NATFLOW_HWNAT_INSTALLING;
+}
+
+/* What the worker has done with an object. Context: drivers held. */
+static void conclude(struct natflow_hwnat_offload *o, enum natflow_hwnat_reason reason)
+{
+	struct natflow_hwnat_room *room = o->room;
+
+	spin_lock_irq(&room->lock);
+	if (o->state == NATFLOW_HWNAT_INSTALLING && !reason) {
+		set_state(o, o->entry[0].bound && o->entry[1].bound ? NATFLOW_HWNAT_BOUND :
+								      NATFLOW_HWNAT_INSTALLED);
+		natflow_hw_mark(o->flow)->refused = 0;
+		room->installs++;
+	} else {
+		if (o->state == NATFLOW_HWNAT_INSTALLING)
+			o->reason = reason;
+		set_state(o, NATFLOW_HWNAT_REMOVING);
+		list_move_tail(&o->list, &room->removing);
+	}
+	spin_unlock_irq(&room->lock);
+	natflow_hwnat_drain(room);
+}
+
+static void install(struct natflow_hwnat_offload *o)
+{
+	struct natflow_hwnat_room *room = o->room;
+	enum natflow_hwnat_reason reason = NATFLOW_HWNAT_STALE;
+
+	if (describe(o))
+		reason = check_flow(o) ?: find_paths(o);
+	mutex_lock(&room->drivers);
+	if (!reason && is_installing(o))
+		reason = add_entries(o);
+	conclude(o, reason);
+	mutex_unlock(&room->drivers);
+}
+
+/* The next object to install, on its new list. */
+static struct natflow_hwnat_offload *take(struct natflow_hwnat_room *room)
+{
+	struct natflow_hwnat_offload *o;
+
+	spin_lock_irq(&room->lock);
+	o = list_first_entry_or_null(&room->offered, struct natflow_hwnat_offload, list);
+	if (o) {
+		list_move_tail(&o->list, &room->live);
+		set_state(o, NATFLOW_HWNAT_INSTALLING);
+	}
+	spin_unlock_irq(&room->lock);
+	return o;
+}
+
+/**
+ * natflow_hwnat_install() - the worker: delete what was withdrawn, install what was offered
+ * @work: natflow_hwnat_room.install
+ */
+void natflow_hwnat_install(struct work_struct *work)
+{
+	struct natflow_hwnat_room *room =
+		container_of(work, struct natflow_hwnat_room, install);
+	struct natflow_hwnat_offload *o;
+
+	do {
+		mutex_lock(&room->drivers);
+		natflow_hwnat_drain(room);
+		mutex_unlock(&room->drivers);
+		o = take(room);
+		if (o)
+			install(o);
+		cond_resched();
+	} while (o);
+	if (READ_ONCE(room->total))
+		queue_delayed_work(natflow_hwnat_wq, &room->poll, HZ / 10);
+}
+
+/* Enter an object that is complete. Return: false if it is not wanted. */
+static bool enter(struct natflow_hwnat_offload *o)
+{
+	struct natflow_hwnat_room *room = o->room;
+	struct natflow_hw_mark *mark = natflow_hw_mark(o->flow);
+	unsigned long flags;
+	bool ok;
+
+	spin_lock_irqsave(&room->lock, flags);
+	ok = !room->closed && !mark->offload;
+	if (ok && room->total >= READ_ONCE(room->config.limit)) {
+		room->refused[NATFLOW_HWNAT_FULL]++;
+		ok = false;
+	}
+	if (ok) {
+		mark->offload = o;
+		mark->state = NATFLOW_HW_OFFERED;
+		room->total++;
+		room->count[NATFLOW_HWNAT_OFFERED]++;
+		list_add_tail(&o->list, &room->offered);
+		queue_work(natflow_hwnat_wq, &room->install);
+	}
+	spin_unlock_irqrestore(&room->lock, flags);
+	return ok;
+}
+
+static void offer(struct natflow_hwnat_room *room, struct natflow_flow *flow)
+{
+	struct natflow_hwnat_offload *o = kzalloc(sizeof(*o), GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!o)
+		return;
+	o->flow = flow;
+	o->room = room;
+	o->polled = jiffies;
+	o->seen[0] = jiffies;
+	o->seen[1] = jiffies;
+	if (!natflow_hw_hold(flow)) {
+		kfree(o);
+	} else if (!enter(o)) {
+		natflow_hw_put(flow);
+		kfree(o);
+	}
+}
+
+/* Was it refused a moment ago? */
+static bool must_wait(const struct natflow_hwnat_room *room, const struct natflow_hw_mark *mark)
+{
+	return mark->refused && mark->epoch == READ_ONCE(room->epoch) &&
+	       (s32)((u32)jiffies - READ_ONCE(mark->again)) < 0;
+}
+
+static void fold(struct natflow_net *nn, struct natflow_flow *flow, unsigned int dir,
+		 const struct natflow_folded *f)
+{
+	struct natflow_hwnat_room *room = natflow_hwnat_room(nn);
+	struct natflow_hw_mark *mark = natflow_hw_mark(flow);
+	struct natflow_hwnat_offload *o = READ_ONCE(mark->offload);
+
+	if (f->hw)
+		return;
+	if (o)		/* freed after a grace period */
+		WRITE_ONCE(o->seen[dir], jiffies);
+	else if (f->wire_packets >= NATFLOW_HWNAT_PACKETS / 2 && READ_ONCE(room->config.hwnat) &&
+		 !must_wait(room, mark))
+		offer(room, flow);
+}
+
+static void end(struct natflow_net *nn, struct natflow_flow *flow, enum natflow_reason reason)
+{
+	struct natflow_hwnat_room *room = natflow_hwnat_room(nn);
+	struct natflow_hwnat_offload *o;
+	unsigned long flags;
+
+	spin_lock_irqsave(&room->lock, flags);
+	o = natflow_hw_mark(flow)->offload;
+	if (o)
+		natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
+	spin_unlock_irqrestore(&room->lock, flags);
+}
+
+static void egress_changed(struct natflow_net *nn, struct natflow_egress *eg)
+{
+	struct natflow_hwnat_room *room = natflow_hwnat_room(nn);
+	const u32 key = hash_egress(eg);
+	struct natflow_hwnat_leaf *leaf;
+	unsigned long flags;
+
+	spin_lock_irqsave(&room->lock, flags);
+	hash_for_each_possible(room->leaves, leaf, node, key)
+		if (leaf->egress == eg)
+			natflow_hwnat_withdraw(leaf->o, NATFLOW_HWNAT_OK);
+	spin_unlock_irqrestore(&room->lock, flags);
+}
+
+static bool is_by_device(const struct natflow_hwnat_offload *o, int ifindex)
+{
+	unsigned int d;
+
+	for (d = 0; d < 2; d++) {
+		const struct natflow_hwnat_side *side = &o->side[d];
+		const struct natflow_hw_dir *dir = &o->d.dir[d];
+
+		if (dir->in == ifindex || dir->in_l3 == ifindex || dir->out_l3 == ifindex ||
+		    side->port == ifindex || side->conduit == ifindex)
+			return true;
+	}
+	return false;
+}
+
+/* Does it pass devices that are not asked, as bridges and VLAN devices? */
+static bool bypasses(const struct natflow_hwnat_offload *o)
+{
+	return o->d.dir[0].in != o->d.dir[0].in_l3 || o->d.dir[1].in != o->d.dir[1].in_l3 ||
+	       o->d.dir[0].out_l3 != o->side[0].port || o->d.dir[1].out_l3 != o->side[1].port;
+}
+
+static bool is_doubtful(const struct natflow_hwnat_offload *o, unsigned int what,
+			const struct net_device *dev)
+{
+	const unsigned int family = o->d.family == NFPROTO_IPV4 ? NATFLOW_DOUBT_IP4 :
+								  NATFLOW_DOUBT_IP6;
+
+	/* It may be described already, or not yet. */
+	if (o->state == NATFLOW_HWNAT_INSTALLING || what & family)
+		return true;
+	if (what & (NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_BRIDGES) && bypasses(o))
+		return true;
+	return dev && is_by_device(o, dev->ifindex);
+}
+
+/* An offer that is not taken yet will be described after this event. */
+static void doubt(struct natflow_net *nn, unsigned int what, const struct net_device *dev)
+{
+	struct natflow_hwnat_room *room = natflow_hwnat_room(nn);
+	struct natflow_hwnat_offload *o, *next;
+	unsigned long flags;
+
+	spin_lock_irqsave(&room->lock, flags);
+	list_for_each_entry_safe(o, next, &room->live, list)
+		if (is_doubtful(o, what, dev))
+			natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
+	spin_unlock_irqrestore(&room->lock, flags);
+}
+
+static void settle(struct natflow_net *nn)
+{
+	struct natflow_hwnat_room *room = natflow_hwnat_room(nn);
+
+	if (!READ_ONCE(room->total))
+		return;
+	mutex_lock(&room->drivers);
+	natflow_hwnat_drain(room);
+	mutex_unlock(&room->drivers);
+}
+
+const struct natflow_attach natflow_hwnat_attach = {
+	.fold = fold, .end = end, .egress_changed = egress_changed,
+	.doubt = doubt, .settle = settle,
+};

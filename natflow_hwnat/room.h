@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What natflow_hwnat.ko keeps of a network namespace, and of a flow in hardware. */
+#ifndef _NATFLOW_HWNAT_ROOM_H
+#define _NATFLOW_HWNAT_ROOM_H
+
+#include <linux/hashtable.h>
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
+#include <net/netns/generic.h>
+#include "../core/base/netns.h"
+#include "hwnat.h"
+
+/* A flow is offered at so many packets a second of one direction, counted each half second. */
+#define NATFLOW_HWNAT_PACKETS		30
+#define NATFLOW_HWNAT_LIMIT		16384
+#define NATFLOW_HWNAT_DEFAULT		1	/* of hwnat= */
+/* An array of such words is indexed by the enum of the same list. */
+#define NATFLOW_HWNAT_WORD(name, key)	key,
+/* The counters of so many flows are read each tenth of a second. */
+#define NATFLOW_HWNAT_POLLS		128
+
+#define NATFLOW_HWNAT_STATES(X) \
+	X(OFFERED, "offered") \
+	X(INSTALLING, "installing") \
+	X(INSTALLED, "installed") \
+	X(BOUND, "bound") \
+	X(REMOVING, "removing")
+
+#define NATFLOW_HWNAT_STATE_ENUM(name, key) NATFLOW_HWNAT_##name,
+enum natflow_hwnat_state {
+	NATFLOW_HWNAT_STATES(NATFLOW_HWNAT_STATE_ENUM)
+	NATFLOW_HWNAT_STATE_COUNT
+};
+
+/* Words of natflow_ctl. */
+struct natflow_hwnat_config {
+	u32 hwnat;		/* 0: nothing is offered, 2: also flows that may stay bound */
+	u32 wed_disabled;
+	u32 limit;
+};
+
+struct natflow_hwnat_room {
+	struct net *net;
+	struct natflow_hwnat_config config;
+	bool closed;		/* nothing is offered any more */
+
+	/* Lists, states and counts. Innermost; interrupts are off. */
+	spinlock_t lock;
+	struct list_head offered, live, removing;
+	DECLARE_HASHTABLE(leaves, 8);	/* by egress */
+	u8 epoch;		/* changes of settings: what was refused may be offered again */
+	u32 count[NATFLOW_HWNAT_STATE_COUNT], total;
+	u64 installs, removals, errors;
+	u64 refused[NATFLOW_HWNAT_REASON_COUNT];	/* offers */
+
+	/* Calls of back ends, and @ports. RTNL is taken outside of it. */
+	struct mutex drivers;
+	struct list_head ports;
+	u64 packets, bytes;	/* that hardware counted */
+
+	struct work_struct install;
+	struct delayed_work poll;
+};
+
+/* One direction of a flow in hardware. Under natflow_hwnat_room.drivers. */
+struct natflow_hwnat_entry {
+	struct natflow_hwnat_port *port;	/* that its packets arrive by; NULL: no entry */
+	bool bound;
+	unsigned long used;		/* jiffies of its last packet in hardware */
+	unsigned long reported;		/* natflow_hwnat_stats.used at the last question */
+};
+
+/* A direction of a flow, by its egress. */
+struct natflow_hwnat_leaf {
+	struct hlist_node node;		/* natflow_hwnat_room.leaves */
+	struct natflow_hwnat_offload *o;
+	const void *egress;
+};
+
+/* A flow from its offer on. See offload.c for its states. */
+struct natflow_hwnat_offload {
+	struct natflow_flow *flow;	/* one reference */
+	struct natflow_hwnat_room *room;
+	struct list_head list;		/* by state; natflow_hwnat_room.lock */
+	struct natflow_hwnat_leaf leaf[2];	/* the same lock */
+	u8 state;			/* the same lock */
+	u8 reason;			/* why it is being removed; the same lock */
+	unsigned long seen[2];		/* jiffies of the last packets in software */
+	unsigned long polled;
+	struct natflow_hwnat_entry entry[2];
+	struct natflow_hw_flow d;
+	struct natflow_hwnat_side side[2];	/* that packets of a direction leave by */
+	struct rcu_head rcu;
+};
+
+extern unsigned int natflow_hwnat_id __read_mostly;
+extern struct workqueue_struct *natflow_hwnat_wq;
+extern const struct natflow_hwnat_backend *natflow_hwnat_backend;
+
+static inline struct natflow_hwnat_room *natflow_hwnat_room(const struct natflow_net *nn)
+{
+	return net_generic(nn->net, natflow_hwnat_id);
+}
+
+/* offload.c */
+extern const struct natflow_attach natflow_hwnat_attach;
+void natflow_hwnat_install(struct work_struct *work);
+void natflow_hwnat_withdraw(struct natflow_hwnat_offload *o, enum natflow_hwnat_reason reason);
+void natflow_hwnat_bound(struct natflow_hwnat_offload *o);
+void natflow_hwnat_withdraw_all(struct natflow_hwnat_room *room);
+void natflow_hwnat_drain(struct natflow_hwnat_room *room);
+void natflow_hwnat_reset(struct natflow_hwnat_room *room, u32 *setting, u32 value);
+
+/* poll.c */
+void natflow_hwnat_count(struct natflow_hwnat_offload *o);
+void natflow_hwnat_poll(struct work_struct *work);
+
+/* port.c */
+struct natflow_hwnat_port *natflow_hwnat_port_find(struct natflow_hwnat_room *room, int ifindex);
+enum natflow_hwnat_reason natflow_hwnat_port_bind(struct natflow_hwnat_room *room, int ifindex);
+void natflow_hwnat_ports_exit(struct natflow_hwnat_room *room);
+int natflow_hwnat_ports_init(void);
+void natflow_hwnat_ports_stop(void);
+
+/* control.c */
+int natflow_hwnat_control_net_init(struct natflow_hwnat_room *room);
+void natflow_hwnat_control_net_exit(struct natflow_hwnat_room *room);
+int natflow_hwnat_control_init(void);
+void natflow_hwnat_control_exit(void);
+
+#endif /* _NATFLOW_HWNAT_ROOM_H */
