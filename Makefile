@@ -17,6 +17,7 @@ KMAKE = $(MAKE) -C $(KDIR) M=$(CURDIR)
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
 LIBXT = xt_FLOWOFFLOAD/libxt_FLOWOFFLOAD.so
 LIST = natflowctl/natflow-list
+PPE = natflowctl/natflow-ppe
 MAN = build/natflow.8
 VERSION = $(shell sed -n 's/.*NATFLOW_VERSION "\(.*\)"/\1/p' control/settings.h)
 DKMS_TREE = $(DESTDIR)/usr/src/natflow-$(VERSION)
@@ -26,7 +27,7 @@ DKMS_FILES = Makefile Kbuild LICENSE dkms.conf tests/check-config.sh $(filter-ou
 SIGN_KEY = $(shell sed -n 's/^CONFIG_MODULE_SIG_KEY="\(.*\)"/\1/p' $(KDIR)/.config)
 SIGN = $(if $(filter pkcs11:%,$(SIGN_KEY))$(wildcard $(SIGN_KEY) $(KDIR)/$(SIGN_KEY)),,CONFIG_MODULE_SIG_ALL=)
 
-all: modules $(LIBXT) $(LIST)
+all: modules $(LIBXT) $(LIST) $(PPE)
 
 modules: check-config
 	+$(KMAKE) modules
@@ -47,6 +48,9 @@ $(LIST): natflowctl/natflow-list.c lib/names/domains.c lib/names/domains.h lib/n
 		lib/text/listline.c lib/text/listline.h lib/host.h
 	$(CC) -O2 -std=gnu11 -Wall -Wextra -Wno-unused-parameter -o $@ $(filter %.c,$^) $(LDFLAGS)
 
+$(PPE): natflowctl/natflow-ppe.c natflow_hwnat/foe.c natflow_hwnat/foe.h lib/host.h
+	$(CC) -O2 -std=gnu11 -Wall -Wextra -Wno-unused-parameter -o $@ $(filter %.c,$^) $(LDFLAGS)
+
 # Modules by Kbuild, without its depmod: that wants a System.map, which packaged headers do not have.
 install: check-xtables all
 	@! ls $(DESTDIR)/lib/modules/$(KRELEASE)/updates/dkms/natflow.ko* 2>/dev/null || { echo >&2 \
@@ -57,9 +61,10 @@ install: check-xtables all
 	[ ! -e $(DESTDIR)/lib/modules/$(KRELEASE)/modules.builtin ] || depmod -b "$(DESTDIR)/" $(KRELEASE)
 	$(MAKE) --no-print-directory install-tools
 
-install-tools: check-xtables $(LIBXT) $(LIST) $(MAN)
+install-tools: check-xtables $(LIBXT) $(LIST) $(PPE) $(MAN)
 	install -D -m 644 $(LIBXT) $(DESTDIR)$(XTLIBDIR)/libxt_FLOWOFFLOAD.so
 	install -D -m 755 $(LIST) $(DESTDIR)$(SBINDIR)/natflow-list
+	install -D -m 755 $(PPE) $(DESTDIR)$(SBINDIR)/natflow-ppe
 	install -D -m 644 $(MAN) $(DESTDIR)$(MANDIR)/man8/natflow.8
 	install -D -m 644 packaging/natflow.service $(DESTDIR)$(UNITDIR)/natflow.service
 
@@ -82,12 +87,12 @@ uninstall: check-xtables
 	$(if $(DESTDIR)$(filter 1,$(FORCE)),,@packaging/check-rules.sh)
 	$(if $(DESTDIR),,@-systemctl -q disable natflow 2>/dev/null)
 	packaging/remove-modules.sh $(DESTDIR)
-	rm -f $(DESTDIR)$(XTLIBDIR)/libxt_FLOWOFFLOAD.so $(DESTDIR)$(SBINDIR)/natflow-list
+	rm -f $(DESTDIR)$(XTLIBDIR)/libxt_FLOWOFFLOAD.so $(DESTDIR)$(SBINDIR)/natflow-list $(DESTDIR)$(SBINDIR)/natflow-ppe
 	rm -f $(DESTDIR)$(MANDIR)/man8/natflow.8 $(DESTDIR)$(UNITDIR)/natflow.service
 
 clean:
 	-+$(KMAKE) clean
-	rm -rf $(LIBXT) $(LIST) build
+	rm -rf $(LIBXT) $(LIST) $(PPE) build
 
 demo:
 	@tests/lab/demo.sh

@@ -11,6 +11,8 @@ build() {
 	gcc -std=gnu11 -g -O1 -Wall -Wextra -Wno-unused-parameter -Werror -fsanitize=address,undefined \
 		-fno-sanitize-recover=all -o "build/unit/$1" "${@:2}" lib/*/*.c -lcmocka -lnettle
 }
+build natflow-ppe natflowctl/natflow-ppe.c natflow_hwnat/foe.c
+tests/unit/natflow-ppe.sh build/unit/natflow-ppe >build/unit/natflow-ppe.tap || true
 build natflow-list natflowctl/natflow-list.c
 tests/unit/natflow-list.sh build/unit/natflow-list >build/unit/natflow-list.tap || true
 run() {

@@ -129,7 +129,8 @@ class Debian:
         check(not wrong, f"{wrong}")
         libxt = "usr/lib/x86_64-linux-gnu/xtables/libxt_FLOWOFFLOAD.so"
         want = {"usr/" + self.modules[1:] + f"/extra/{m}.ko" for m in ("natflow", "natflow_hwnat", "xt_FLOWOFFLOAD")} | {
-            libxt, "usr/local/sbin/natflow-list", "usr/local/share/man/man8/natflow.8", "usr/local/lib/systemd/system/natflow.service"}
+            libxt, "usr/local/sbin/natflow-list", "usr/local/sbin/natflow-ppe", "usr/local/share/man/man8/natflow.8",
+            "usr/local/lib/systemd/system/natflow.service"}
         check(self.files() - before == want, f"installed {self.files() ^ before ^ want}")
         self.is_lean(f"{ROOT}{self.modules}/extra/natflow.ko")
         said = self.inside(f"modprobe -S {self.release} -nv xt_FLOWOFFLOAD && modprobe -S {self.release} -nv natflow")

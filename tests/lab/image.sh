@@ -111,6 +111,7 @@ lab() {
 	cp "$TOP/build/$K"/*.ko "$T/lab/"
 	make -s -C "$TOP" CC="$cc" LIBXT="$libxt" "$libxt"
 	make -s -C "$TOP" CC="$cc" LIST="$T/lab/natflow-list" "$T/lab/natflow-list"
+	make -s -C "$TOP" CC="$cc" PPE="$T/lab/natflow-ppe" "$T/lab/natflow-ppe"
 	make -s -C "$TOP" MAN="$T/usr/share/man/man8/natflow.8" "$T/usr/share/man/man8/natflow.8"
 	$cc -O2 -Wall -Werror -o "$T/lab/ctprog" "$TOP/tests/lab/prog/ctprog.c" -L"$USERLAND$libs" \
 		-Wl,-rpath-link,"$USERLAND$libs" -l:libnetfilter_conntrack.so.3
