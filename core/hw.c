@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a hardware back end learns of a flow, and what it tells the flow. */
+#include <linux/if_arp.h>
 #include <linux/module.h>
 #include "base/attach.h"
 #include "base/clock.h"
