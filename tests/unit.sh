@@ -7,10 +7,12 @@ cd "$(dirname "$0")/.."
 tests/lab/setup.sh tools check >&2
 mkdir -p build/unit
 rm -f build/unit/*.tap
-build() {
-	gcc -std=gnu11 -g -O1 -Wall -Wextra -Wno-unused-parameter -Werror -fsanitize=address,undefined \
-		-fno-sanitize-recover=all -o "build/unit/$1" "${@:2}" lib/*/*.c -lcmocka -lnettle
-}
+FLAGS=(-std=gnu11 -g -O1 -Wall -Wextra -Wno-unused-parameter -Werror -fsanitize=address,undefined -fno-sanitize-recover=all)
+build() { gcc "${FLAGS[@]}" -o "build/unit/$1" "${@:2}" build/unit/lib/*.o -lcmocka -lnettle; }
+# lib/ is compiled once for all tests.
+rm -rf build/unit/lib
+mkdir build/unit/lib
+for f in lib/*/*.c; do gcc "${FLAGS[@]}" -c -o "build/unit/lib/$(basename "$f").o" "$f"; done
 build natflow-ppe natflowctl/natflow-ppe.c natflow_hwnat/foe.c
 tests/unit/natflow-ppe.sh build/unit/natflow-ppe >build/unit/natflow-ppe.tap || true
 build natflow-list natflowctl/natflow-list.c
