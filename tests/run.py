@@ -51,14 +51,18 @@ HOST = {
     "mutants": ("tests/mutants.py", 3600, ("6.1",)),
 }
 
-# What lasts a fixed time, or goes on until a race is hit, is on the newest alone; what depends on lib/, on control/ and on
-# netfilter's hooks, and says least about a kernel in the middle, is a few cases of each file there. All with test-all.
+# 6.1 runs every case but FIXED: what lasts a fixed time, or goes on until a race is hit. That is on the newest, with all that
+# may depend on the kernel; of what depends on lib/, on control/ and on netfilter's hooks (SAMPLED) a few cases of each file.
+# The kernel in the middle says least: SAMPLES too, and of the rest one case of each pair. All with test-all.
 FIXED = "exact|storms|soak|driver|scale|apart.(flood|many)|links.(matrix|redials)|teardown.(200_loads|unload_under_load)"
+SAMPLED = "(urls|records|evasion|hostacl|dns|doors_(ctl|proc)|errors|lists|saved|readings|quic|generated|trust|logs|shares|portal|" \
+          "policies|quotas|zones|devices)[.]"
 SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)|records[.](text|merged)|evasion[.](overlap|quic)|hostacl[.](live|reset|list_live)|" \
           r"dns[.](targets|hints)|doors_ctl[.]ctl_(flush|trans)|doors_proc[.](proc|two)|errors[.]words|lists[.](formats|hits)|" \
-          r"readings[.](server_first|streams)_v4|quic[.](same|late)|generated[.]unv|trust[.]open|logs[.]hints_v4"
-MIDDLE = r"^(?!exact|apart|flat|headers|links|packets|pmtu|teardown|storms|soak|scale|urls|records|evasion|hostacl|dns[.]|" \
-         rf"doors_(ctl|proc)|errors|lists|saved|readings|quic|generated|trust|logs|shares|driver)|^({SAMPLES})"
+          r"readings[.](server_first|streams)_v4|quic[.](same|late)|generated[.]unv|trust[.]open|logs[.]hints_v4|" \
+          r"portal[.](redirect|login|neighbours)|policies[.](order_v6|status_v4)|quotas[.]volume_v6|zones[.](devices|packets)|devices[.]sums"
+NEWEST = rf"^(?!exact|{SAMPLED})|^({SAMPLES})"
+MIDDLE = rf"^(?!{SAMPLED}|{FIXED}|apart|flat|headers|links|packets|pmtu|teardown|.*(_v6|ip6tables))|^({SAMPLES})"
 # The hostile ring is many times as slow: the engine and conntrack, where memory, locks or lifetimes are at stake, and what of
 # the names juggles memory. All with test-all.
 HOSTILE = r"^(nat[.](?!snat_port|hairpin)|refuse[.](?!plain|relearn|ttl|mtu|route|egress|mark|tcp)|attach[.](life|detach)|" \
@@ -108,7 +112,7 @@ def setting(name, default=""):
 
 def test():
     return host("unit", "runner", "check", "patches", "browser", "install", "bench") + host("fuzz", T="10") + \
-        labs(f"^(?!{FIXED})", "6.1", judged=True) + labs(MIDDLE, "6.12", judged=True) + labs("^(?!exact)", "newest", judged=True) + \
+        labs(f"^(?!{FIXED})", "6.1", judged=True) + labs(MIDDLE, "6.12", judged=True) + labs(NEWEST, "newest", judged=True) + \
         labs(HOSTILE, "debug") + labs("^nat.(masquerade|snat_and_dnat)", *FOREIGN) + labs("^(nat|attach.(life|veto))", CORE)
 
 
