@@ -74,6 +74,8 @@ static const struct natflow_verb * const zone_verbs[] = { NATFLOW_ZONE_TABLE(NAT
 static const struct natflow_verb * const auth_verbs[] = { NATFLOW_AUTH_TABLE(AUTH_ROW, NATFLOW_VERB_ROW) NULL };
 
 static const struct natflow_grammar grammars[] = {
-	{ ctl_verbs, natflow_original_words, "select=all" }, { acl_verbs, NULL, "add acl=0,2,example.com" },
-	{ zone_verbs, NULL, "lan_zone 0=br-lan" }, { auth_verbs, NULL, "auth id=0,szone=0,type=web,sipgrp=guests" },
+	{ ctl_verbs, NULL, natflow_original_words, "select=all" },
+	{ acl_verbs, NULL, NULL, "add acl=0,2,example.com" },
+	{ zone_verbs, NULL, NULL, "lan_zone 0=br-lan" },
+	{ auth_verbs, NULL, NULL, "auth id=0,szone=0,type=web,sipgrp=guests" },
 };
