@@ -27,12 +27,13 @@ fi
 # What differs becomes new, however old it is where it comes from: make goes by times.
 copy() { rsync -rlpgoD --checksum --delete --exclude-from="$TOP/.gitignore" --exclude .git --exclude build "$@"; }
 copy "$TOP/" "$SRC/"
-copy "$TOP/tests/lab/kmod/" "$LAB/"
+copy --exclude '/ppe*/' "$TOP/tests/lab/kmod/" "$LAB/"
+"$TOP/tests/lab/ppe.sh" "$K" "$LAB"
 inside() { echo "${1#"${ROOT:-}"}"; }
 "${RUN[@]}" make -s -j"$(nproc)" -C "$HEADERS" M="$(inside "$SRC")" "${ARGS[@]}" modules
 rm -f "$LAB/Module.symvers"	# modpost runs again: it does not notice that natflow's symbols changed
 "${RUN[@]}" make -s -C "$HEADERS" M="$(inside "$LAB")" NATFLOW="$(inside "$SRC")" "${ARGS[@]}" modules
-for f in "$SRC"/*.ko "$LAB"/*.ko; do
+for f in "$SRC"/*.ko "$LAB"/*.ko "$LAB"/ppe*/*.ko; do
 	[ -e "$f" ] || continue
 	cp "$f" "$OUT/"
 	"${CROSS}strip" -g "$OUT/$(basename "$f")"

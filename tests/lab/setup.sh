@@ -356,6 +356,7 @@ for what in "$@"; do
 	kernel:6.1-core) kernel 6.1 && ln -sfn 6.1 "$CACHE/k/6.1-core" ;;	# for natflow without names
 	selftests:*) selftests "${what#selftests:}" ;;
 	mediatek:*) mediatek "${what#mediatek:}" ;;
+	kernel:6.1 | kernel:6.12 | kernel:newest) kernel "${what#kernel:}" && mediatek "${what#kernel:}" ;;	# for natppe.ko
 	kernel:*) kernel "${what#kernel:}" ;;
 	headers:arm64) kernel 6.1 arm64 arm64 ;;
 	headers:mipsel) kernel 6.1 mipsel 4kc-malta ;;

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * natppe.ko: mainline's PPE driver without a board.
+ *
+ *   wire1 --- [PPE] --- gmac1        a frame that is sent on wire1 arrives at gmac1's PPE:
+ *   wire2 --- [PPE] --- gmac2        forwarded, it leaves by a wire; else gmac1 receives it
+ *   wlan0                            a device that the PPE reaches through WED
+ *
+ *   ppe.c           SoCs, devices, registers
+ *   ppe_rule.c      flower rules as nf_flow_table writes them
+ *   ppe_fuzz.c      random flows: mainline's words beside natflow's
+ *   ppe_door.c      /proc/natppe/
+ *   ppe_emulate.c   the PPE
+ */
+#ifndef _NATPPE_H
+#define _NATPPE_H
+
+#include "mtk_eth_soc.h"
+#include "ppe_emulate.h"
+
+/* Queues, counters, more SoCs. */
+#define PPE_NEW (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0))
+#define PPE_GMACS 2
+#define PPE_WCID 0x123		/* of every station of the wlan */
+#define PPE_BSS 5
+#define FE_BYTES 0x4000
+
+/* What came of frames of a wire, and of the CPU's. */
+enum ppe_counter {
+	PPE_WIRE,		/* frames that a wire sent */
+	PPE_CPU,		/* of them, those that the CPU got */
+	PPE_HARD,		/* those that another wire got, from hardware */
+	PPE_WED,		/* those that the wlan got, from hardware */
+	PPE_DROPPED,		/* no memory, or a device was down */
+	PPE_SENT,		/* frames that the CPU sent */
+	PPE_COUNTERS
+};
+
+struct natppe {
+	struct mtk_eth eth;
+	struct mtk_soc_data soc;
+	struct platform_device *pdev;
+	u32 *fe;		/* registers, from the FE's base */
+	u32 base[3];		/* of each PPE */
+	unsigned int ppes;
+	struct ppe_emulate ppe[3];
+	bool started[3];
+	struct net_device *wire[PPE_GMACS], *wlan;
+	atomic64_t counter[PPE_COUNTERS], reason[32];
+	int wed_flows;
+	u32 wed_words[PPE_WORDS];	/* of the last frame for the wlan */
+};
+
+extern struct natppe natppe;
+extern char *ppe_soc;
+
+/* A flow for REPLACE: how it comes, what it becomes, how it leaves. Packed as the cases pack it. */
+struct ppe_rule {
+	u64 cookie;
+	u8 command;		/* enum flow_cls_command */
+	u8 v6, proto, mangle;	/* mangle: bit 0 source, bit 1 destination */
+	u8 src[16], dst[16], new_src[16], new_dst[16];
+	u16 sport, dport, new_sport, new_dport;
+	u8 smac[6], dmac[6];	/* of frames that leave; of frames that come, if bridged */
+	u8 in, out;		/* GMAC: 1, 2; 3: the wlan */
+	u8 bridged, encaps;
+	struct {
+		u16 proto, id;
+	} encap[4];		/* outermost first */
+} __packed;
+
+struct ppe_answer {
+	int rc;
+	u64 packets, bytes, idle;
+};
+
+void ppe_rule_run(const struct ppe_rule *rule, struct ppe_answer *answer);
+int ppe_rule_bind(void);
+void ppe_rule_unbind(void);
+
+int ppe_fuzz(u32 seed, unsigned int count, const char *name);
+
+int ppe_door_open(void);
+void ppe_door_close(void);
+
+#endif /* _NATPPE_H */
