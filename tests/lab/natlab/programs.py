@@ -112,9 +112,9 @@ def modprobe(*names):
 SYSCALLS = {"x86_64": (313, 176), "aarch64": (273, 106), "armv7l": (379, 129), "s390x": (344, 129)}[os.uname().machine]
 
 
-def insmod(path):
+def insmod(path, parameters=""):
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    failed = LIBC.syscall(SYSCALLS[0], fd, b"", 0)
+    failed = LIBC.syscall(SYSCALLS[0], fd, parameters.encode(), 0)
     os.close(fd)
     check(not failed, f"insmod {path}: {os.strerror(ctypes.get_errno())}")
 
