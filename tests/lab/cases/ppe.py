@@ -167,3 +167,40 @@ def cache(soc):
 
 
 each("cache", cache)
+
+
+def stranger(soc, patched=False):
+    """Trap 12: 30 packets of a flow that nobody offered, in another way of the bucket, make a bound entry unremovable."""
+    ppe = Ppe(soc, patched)
+    flow = ppe.replace(Flow(snat=SNAT))
+    ppe.bind(flow)
+    ppe.asked(ppe.neighbour(flow))
+    equal(ppe.state(flow), "bound", "beside the stranger")
+    forwarded(ppe, flow, "beside the stranger")
+    ppe.destroy(flow)
+    return ppe, flow
+
+
+def aged(soc, patched=False):
+    """Trap 13: a question for counters after the entry aged out is written into the rule: it never binds again."""
+    ppe = Ppe(soc, patched)
+    flow = ppe.replace(Flow(snat=SNAT))
+    ppe.bind(flow)
+    ppe.tick(7)
+    equal(ppe.state(flow), "invalid", "aged")
+    ppe.stats(flow)
+    return ppe, flow
+
+
+def cure(soc):
+    ppe, flow = stranger(soc, True)
+    equal((ppe.state(flow), ppe.status()["ppe0.bound"]), ("invalid", 0), "destroyed")
+    ppe.close()
+    ppe, flow = aged(soc, True)
+    ppe.bind(flow)
+    forwarded(ppe, flow, "bound again")
+    ppe.destroy(flow)
+    clean(ppe)
+
+
+each("cure", cure)
