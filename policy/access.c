@@ -243,9 +243,12 @@ static void tell(struct natflow_access *access, struct natflow_user *user, u8 be
 		natflow_user_event(access->nn, user, &news);
 }
 
-/* A finding by what is not in force any more does not replace one by what is. */
+/*
+ * A finding by what is not in force any more does not replace one by what is. Editions of
+ * more than a second ago are not compared, see natflow_access_judge(), so that 16 bits do.
+ */
 static void note(struct natflow_access *access, struct natflow_user *user, struct finding f,
-		 u32 edition)
+		 u16 edition)
 {
 	const struct natflow_access_rules *rules = rcu_dereference(access->rules);
 	const u32 second = now();
@@ -285,7 +288,7 @@ static void describe_user(struct natflow_site_client *client, struct natflow_acc
 }
 
 /* @edition was read before rules and policies: they may be newer, and are asked again then. */
-static void ask(struct natflow_access *access, struct natflow_user *user, u32 edition)
+static void ask(struct natflow_access *access, struct natflow_user *user, u16 edition)
 {
 	struct natflow_site_client client;
 
@@ -305,7 +308,7 @@ void natflow_access_changed(struct natflow_access *access)
 {
 	spin_lock_bh(&access->lock);
 	/* pairs with natflow_access_judge() */
-	smp_store_release(&access->edition, access->edition + 1 + (access->edition == U32_MAX));
+	smp_store_release(&access->edition, access->edition + 1 + (access->edition == U16_MAX));
 	spin_unlock_bh(&access->lock);
 }
 
@@ -440,7 +443,7 @@ void natflow_access_time(const struct natflow_net *nn, struct natflow_usage_time
  */
 u8 natflow_access_judge(struct natflow_access *access, struct natflow_user *user)
 {
-	const u32 edition = smp_load_acquire(&access->edition);	/* natflow_access_changed() */
+	const u16 edition = smp_load_acquire(&access->edition);	/* natflow_access_changed() */
 
 	if (READ_ONCE(user->access.edition) != edition || READ_ONCE(user->access.judged) != now())
 		ask(access, user, edition);

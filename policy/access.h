@@ -46,7 +46,7 @@ struct natflow_access {
 	struct natflow_net *nn;
 	struct natflow_access_rules __rcu *rules;	/* never NULL */
 	const struct natflow_policies __rcu *policies;	/* the same */
-	u32 edition;		/* another one behind each change, never 0; @lock */
+	u16 edition;		/* another one behind each change, never 0; @lock */
 	u32 minute;		/* of the week, local time: that of schedules */
 	struct natflow_users *users;	/* NULL until the first disabled=0 */
 	struct delayed_work clock;	/* each second, and when a minute begins */

@@ -231,7 +231,7 @@ void natflow_userlog_put(struct natflow_net *nn, struct natflow_user *user,
 	stored = store(log, r);
 	spin_unlock(&log->ring.lock);
 	natflow_charge_end(before);
-	WRITE_ONCE(user->told, (u32)ktime_get_boottime_seconds());
+	WRITE_ONCE(user->untold, 0);
 	rcu_read_unlock();
 	local_bh_enable();
 	if (!stored)

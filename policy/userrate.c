@@ -4,7 +4,7 @@
 #include "users.h"
 
 #define MARK_SECONDS	4
-#define UNIT		64	/* bytes; see struct natflow_user_rate */
+#define UNIT		64	/* bytes; see struct natflow_user_before */
 
 /**
  * natflow_user_sum() - all traffic of one direction
@@ -38,8 +38,8 @@ struct natflow_user_sum natflow_user_short_rate(const struct natflow_user *user,
 						enum natflow_user_dir dir)
 {
 	return (struct natflow_user_sum){
-		.packets = READ_ONCE(user->rate.packets[dir]),
-		.bytes = (u64)READ_ONCE(user->rate.bytes[dir]) * UNIT,
+		.packets = natflow_rounded_value(READ_ONCE(user->rate.packets[dir])),
+		.bytes = natflow_rounded_value(READ_ONCE(user->rate.bytes[dir])) * UNIT,
 	};
 }
 
@@ -69,8 +69,8 @@ struct natflow_user_sum natflow_user_long_rate(const struct natflow_users *users
 	for (i = 0; i < NATFLOW_USER_MARKS; i++) {
 		if (i == filling)
 			continue;
-		sum.packets += READ_ONCE(user->mark[i].packets[dir]);
-		sum.bytes += (u64)READ_ONCE(user->mark[i].bytes[dir]) * UNIT;
+		sum.packets += natflow_rounded_value(READ_ONCE(user->mark[i].packets[dir]));
+		sum.bytes += natflow_rounded_value(READ_ONCE(user->mark[i].bytes[dir])) * UNIT;
 	}
 	sum.packets /= seconds;
 	sum.bytes /= seconds;
@@ -85,6 +85,12 @@ static void touch(struct natflow_user *user)
 	WRITE_ONCE(user->last, second);
 	if (owner)
 		WRITE_ONCE(owner->last, second);
+}
+
+/* @n more, or @n alone if it is the @first of these seconds. */
+static void add(u16 *rate, u32 n, bool first)
+{
+	WRITE_ONCE(*rate, natflow_rounded(n + (first ? 0 : natflow_rounded_value(*rate))));
 }
 
 /**
@@ -107,10 +113,10 @@ void natflow_user_measure(const struct natflow_users *users, struct natflow_user
 
 		WRITE_ONCE(user->before.bytes[dir], sum.bytes / UNIT);
 		WRITE_ONCE(user->before.packets[dir], sum.packets);
-		WRITE_ONCE(user->rate.bytes[dir], units);
-		WRITE_ONCE(user->rate.packets[dir], packets);
-		WRITE_ONCE(mark->bytes[dir], units + (first ? 0 : mark->bytes[dir]));
-		WRITE_ONCE(mark->packets[dir], packets + (first ? 0 : mark->packets[dir]));
+		add(&user->rate.bytes[dir], units, true);
+		add(&user->rate.packets[dir], packets, true);
+		add(&mark->bytes[dir], units, first);
+		add(&mark->packets[dir], packets, first);
 		if (packets)
 			touch(user);
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The table of users: find, see, bind to flows, give way, age. */
 #include <linux/etherdevice.h>
+#include <linux/log2.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include "../core/base/charge.h"
@@ -35,6 +36,7 @@ int __init natflow_users_cache_init(void)
 
 	if (err)
 		return err;
+	BUILD_BUG_ON(sizeof(struct natflow_user) > 240);	/* 17 in 4096 bytes */
 	cache = kmem_cache_create("natflow_user", sizeof(struct natflow_user), 0, 0, NULL);
 	if (cache)
 		return 0;
@@ -204,6 +206,18 @@ static void forget(struct natflow_users *users, struct natflow_user *user,
 	natflow_users_put(user);
 }
 
+/*
+ * A bucket for each user that there may be is enough: rhashtable doubles them at three
+ * quarters, and a table of 2^n pointers and a header takes twice its size in pages.
+ */
+static void limit_hash(struct rhashtable *hash, u32 users)
+{
+	const unsigned int buckets = roundup_pow_of_two(users);
+
+	if (hash->p.max_size != buckets)
+		WRITE_ONCE(hash->p.max_size, buckets);
+}
+
 /* Return: false if there is no room. After user_limit= was lowered, two give way to one. */
 static bool make_room(struct natflow_users *users, u8 zone)
 {
@@ -211,6 +225,7 @@ static bool make_room(struct natflow_users *users, u8 zone)
 	struct list_head *victim;
 	unsigned int n;
 
+	limit_hash(&users->by_key, limit);
 	for (n = 0; n < 2 && users->count >= limit; n++) {
 		victim = natflow_macs_victim(&users->macs, zone);
 		if (!victim)
@@ -353,8 +368,6 @@ static struct natflow_user *create(struct natflow_users *users,
 	user->ifindex = seen->ifindex;
 	user->first = now();
 	user->last = user->first;
-	user->spoke = user->first;
-	user->told = user->first;
 	user->access.rule = NATFLOW_AUTH_NO_RULE;
 	INIT_LIST_HEAD(&user->wait);
 	refcount_set(&user->ref, 1);
@@ -422,7 +435,7 @@ static bool move(struct natflow_users *users, struct natflow_user *user,
 	rcu_assign_pointer(user->owner, owner);
 	if (waits)
 		natflow_macs_wait(&users->macs, owner, &user->wait);
-	WRITE_ONCE(user->spoke, now());
+	WRITE_ONCE(user->silent, 0);
 	WRITE_ONCE(user->access.edition, 0);	/* sets may know the MAC */
 	if (old) {
 		users->moved++;
@@ -462,7 +475,7 @@ static noinline struct natflow_user *claim(struct natflow_users *users,
 
 	spin_lock_bh(&users->lock);
 	if (!user->gone && !is_owner(user, seen->mac)) {
-		if (owner_of(user) && now() - READ_ONCE(user->spoke) <= OWNED_SECONDS) {
+		if (owner_of(user) && READ_ONCE(user->silent) <= OWNED_SECONDS) {
 			dispute(users, user, seen->mac);
 			seen->conflict = true;
 			ok = false;
@@ -482,10 +495,8 @@ static noinline struct natflow_user *claim(struct natflow_users *users,
  */
 void natflow_users_spoke(struct natflow_user *user)
 {
-	const u32 second = now();
-
-	if (READ_ONCE(user->spoke) != second)
-		WRITE_ONCE(user->spoke, second);
+	if (READ_ONCE(user->silent))
+		WRITE_ONCE(user->silent, 0);
 }
 
 /**
@@ -694,13 +705,22 @@ size_t natflow_users_bytes(struct natflow_users *users)
 	       READ_ONCE(users->macs.count) * sizeof(struct natflow_mac);
 }
 
-/* A user has traffic, and readers have not heard of it for a while. */
+/* A user has traffic since the second before, and readers have not heard of it for a while. */
 static void tell_active(struct natflow_users *users, struct natflow_user *user)
 {
 	static const struct natflow_user_news news = { .kind = NATFLOW_USERINFO_ACTIVE };
 
-	if ((s32)(READ_ONCE(user->last) - READ_ONCE(user->told)) >= ACTIVE_SECONDS)
+	if (READ_ONCE(user->untold) == ACTIVE_SECONDS &&
+	    (s32)(READ_ONCE(user->last) - users->aged) >= 0)
 		natflow_user_event(users->nn, user, &news);
+}
+
+static void count_seconds(u8 *seconds, u8 limit)
+{
+	const u8 n = READ_ONCE(*seconds);
+
+	if (n < limit)
+		WRITE_ONCE(*seconds, n + 1);
 }
 
 static bool is_idle(const struct natflow_user *user, u32 idle)
@@ -772,6 +792,8 @@ static void age(struct natflow_user *user, void *arg)
 	struct ageing *a = arg;
 
 	natflow_user_measure(a->users, user);
+	count_seconds(&user->silent, OWNED_SECONDS + 1);
+	count_seconds(&user->untold, ACTIVE_SECONDS);
 	a->ending |= settle(a->users, user);
 	if (natflow_userlog_wanted(a->users->nn))
 		tell_active(a->users, user);
@@ -789,6 +811,7 @@ static void age(struct natflow_user *user, void *arg)
 void natflow_users_age(struct natflow_users *users, u32 idle)
 {
 	struct ageing ageing = { .users = users, .idle = idle };
+	const u32 begin = now();
 
 	WRITE_ONCE(users->second, users->second + 1);
 	natflow_users_walk(users, age, &ageing);
@@ -796,4 +819,5 @@ void natflow_users_age(struct natflow_users *users, u32 idle)
 	natflow_macs_age(&users->macs, DEVICE_IDLE);
 	spin_unlock_bh(&users->lock);
 	users->ending = ageing.ending;
+	users->aged = begin;
 }

@@ -16,6 +16,7 @@
 
 #include <linux/netfilter.h>
 #include "../core/base/netns.h"
+#include "../lib/rounded.h"
 #include "macs.h"
 
 struct seq_file;
@@ -34,9 +35,14 @@ struct natflow_user_key {
 	u16 zero;
 };
 
-/* Each second: bytes in units of 64, and packets, of both directions. */
-struct natflow_user_rate {
+/* Sums at the last second, their lower bits: bytes in units of 64, and packets. */
+struct natflow_user_before {
 	u32 bytes[NATFLOW_USER_DIRS], packets[NATFLOW_USER_DIRS];
+};
+
+/* What was counted in a second or several, in the same units: natflow_rounded(). */
+struct natflow_user_rate {
+	u16 bytes[NATFLOW_USER_DIRS], packets[NATFLOW_USER_DIRS];
 };
 
 struct natflow_user {
@@ -49,24 +55,26 @@ struct natflow_user {
 	u32 flows;				/* bound and not ended; natflow_users.lock */
 	int ifindex;				/* where it was last seen */
 	u32 first, last;			/* seconds since boot */
-	u32 told;				/* the same: last event; racy by design */
-	u32 spoke;				/* the same: when its owner last sent something */
 	struct {
 		u8 type, status;
 		u8 given;			/* status that was set by hand, or NONE */
 		u8 why;				/* enum natflow_userinfo_why of @status */
-		u16 rule;
-		u32 edition, judged;		/* of the rules; seconds since boot */
+		u16 rule, edition;		/* @edition: natflow_access.edition */
+		u32 judged;			/* seconds since boot */
 	} access;				/* policy/access.c */
 	bool gone;				/* natflow_users.lock */
 	u8 why;					/* enum natflow_userinfo_why of @gone */
 	u8 went_to;				/* of a @gone one: 1 + the zone where it goes on */
 	u8 disputed;				/* seconds since another MAC sent; counts down */
+	/* Seconds, up to some limit, counted by the tick; racy by design. */
+	u8 silent;				/* since its owner sent something */
+	u8 untold;				/* since the last event */
 	struct natflow_mac __rcu *owner;	/* NULL: it never sent; natflow_users.lock */
 	struct natflow_user_traffic traffic[NATFLOW_USER_FARS][NATFLOW_USER_DIRS];
 	struct natflow_user_traffic dropped;	/* by natflow's rules, in both directions */
-	/* Only the tick writes these. */
-	struct natflow_user_rate before, rate, mark[NATFLOW_USER_MARKS];
+	/* Only the tick writes these three. */
+	struct natflow_user_before before;
+	struct natflow_user_rate rate, mark[NATFLOW_USER_MARKS];
 	union {
 		struct list_head wait;		/* until @gone; without live flows: of the owner */
 		struct rcu_head rcu;
@@ -81,7 +89,8 @@ struct natflow_users {
 	spinlock_t lock;			/* which records are reachable; owners; @macs */
 	u32 count;				/* @lock */
 	u32 next_id;
-	unsigned int second;			/* of the last natflow_users_age() */
+	unsigned int second;			/* number of natflow_users_age() calls */
+	u32 aged;				/* seconds since boot: when the last but one began */
 	atomic64_t refused;			/* packets without a record: the table is full */
 	u64 evicted, idle;			/* records that gave way; that were idle; @lock */
 	u64 moved;				/* changes of owner; @lock */
