@@ -6,6 +6,7 @@
 #include <linux/seq_file.h>
 
 #define NATFLOW_ROW_MAX	1024	/* bytes; more than any row has */
+#define NATFLOW_ROW_BUFFER 8192	/* bytes that one read() fills; it costs as much as three rows */
 
 /*
  * Return: where the row begins, NATFLOW_ROW_MAX bytes; or NULL: seq_file asks for it again
@@ -15,7 +16,7 @@ static inline char *natflow_row_begin(struct seq_file *m)
 {
 	char *at;
 
-	if (seq_get_buf(m, &at) >= NATFLOW_ROW_MAX)
+	if (m->size >= NATFLOW_ROW_BUFFER && seq_get_buf(m, &at) >= NATFLOW_ROW_MAX)
 		return at;
 	seq_commit(m, -1);
 	return NULL;

@@ -69,7 +69,7 @@ static char *put_row(char *at, const struct natflow_net *nn, const struct natflo
 	at = put_pair(at, natflow_user_long_rate(users, user, NATFLOW_USER_TX));
 	at = natflow_put_text(at, ",");
 	if (dev)
-		at += strscpy(at, dev->name, IFNAMSIZ);
+		at = natflow_put_word(at, dev->name, IFNAMSIZ);
 	return natflow_put_text(at, "\n");
 }
 

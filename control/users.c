@@ -12,17 +12,31 @@
 #include "row.h"
 #include "users.h"
 
-static void *users_start(struct seq_file *m, loff_t *pos)
-	__acquires(RCU)
-{
-	rcu_read_lock();
-	return natflow_user_from(natflow_net(seq_file_net(m)), pos);
-}
+struct users_list {
+	struct seq_net_private net;	/* first: seq_file_net() */
+	struct xa_state at;		/* from start to stop */
+};
 
 static void *users_next(struct seq_file *m, void *v, loff_t *pos)
 {
-	++*pos;
-	return natflow_user_from(natflow_net(seq_file_net(m)), pos);
+	struct users_list *list = m->private;
+	struct natflow_user *user = natflow_users_step(&list->at);
+
+	*pos = user ? list->at.xa_index : *pos + 1;
+	return user;
+}
+
+static void *users_start(struct seq_file *m, loff_t *pos)
+	__acquires(RCU)
+{
+	struct natflow_users *users = natflow_user_table(natflow_net(seq_file_net(m)));
+	struct users_list *list = m->private;
+
+	rcu_read_lock();
+	if (!users || *pos > U32_MAX)
+		return NULL;
+	list->at = (struct xa_state)__XA_STATE(&users->by_id, *pos, 0, 0);
+	return users_next(m, NULL, pos);
 }
 
 static void users_stop(struct seq_file *m, void *v)
@@ -64,7 +78,8 @@ static char *put_rates(char *at, const struct natflow_users *users,
 /* @name: NULL: it has none */
 static char *put_name(char *at, const char *name)
 {
-	return natflow_put_text(natflow_put_text(at, " name="), name ?: "-");
+	return natflow_put_word(natflow_put_text(at, " name="), name ?: "-",
+				NATFLOW_KNOWN_NAME_MAX);
 }
 
 static char *put_who(char *at, struct net *net, const struct natflow_user *user)
@@ -78,7 +93,7 @@ static char *put_who(char *at, struct net *net, const struct natflow_user *user)
 	at = put_name(at, natflow_user_name(user));
 	at = natflow_put_number(at, " zone=", user->key.zone);
 	at = natflow_put_text(at, " in=");
-	at += strscpy(at, dev ? dev->name : "-", IFNAMSIZ);
+	at = natflow_put_word(at, dev ? dev->name : "-", IFNAMSIZ);
 	at = natflow_put_number(at, " since=", now - user->first);
 	at = natflow_put_number(at, " idle=", now - READ_ONCE(user->last));
 	return natflow_put_number(at, " flows=", READ_ONCE(user->flows));
@@ -89,9 +104,9 @@ static char *put_policy(char *at, struct natflow_net *nn, const struct natflow_u
 	const char *policy, *why = natflow_access_shown(nn, user, &policy);
 
 	at = natflow_put_text(at, " policy=");
-	at += strscpy(at, policy, NATFLOW_POLICY_NAME_MAX);
+	at = natflow_put_word(at, policy, NATFLOW_POLICY_NAME_MAX);
 	at = natflow_put_text(at, " why=");
-	return at + strscpy(at, why, NATFLOW_POLICY_NAME_MAX);
+	return natflow_put_word(at, why, NATFLOW_POLICY_NAME_MAX);
 }
 
 static int users_show(struct seq_file *m, void *v)
@@ -237,8 +252,7 @@ int natflow_users_net_init(struct natflow_net *nn)
 {
 	struct proc_dir_entry *dir = nn->net->proc_net;
 
-	if (!proc_create_net("natflow_users", 0440, dir, &users_ops,
-			     sizeof(struct seq_net_private)))
+	if (!proc_create_net("natflow_users", 0440, dir, &users_ops, sizeof(struct users_list)))
 		return -ENOMEM;
 	if (proc_create_net("natflow_devices", 0440, dir, &devices_ops,
 			    sizeof(struct seq_net_private)))

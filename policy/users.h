@@ -133,6 +133,7 @@ void natflow_users_age(struct natflow_users *users, u32 idle);
 void natflow_users_walk(struct natflow_users *users,
 			void (*see)(struct natflow_user *user, void *arg), void *arg);
 struct natflow_user *natflow_users_from(struct natflow_users *users, unsigned long *id);
+struct natflow_user *natflow_users_step(struct xa_state *at);
 size_t natflow_users_bytes(struct natflow_users *users);
 
 void natflow_users_spoke(struct natflow_user *user);

@@ -25,6 +25,14 @@ static __always_inline char *natflow_put_text(char *at, const char *text)
 	return at + len;
 }
 
+/* The same with any text, of which at most @max - 1 bytes are written. It should be short. */
+static inline char *natflow_put_word(char *at, const char *text, size_t max)
+{
+	for (; max > 1 && *text; max--)
+		*at++ = *text++;
+	return at;
+}
+
 static __always_inline char *natflow_put_number(char *at, const char *before, u64 n)
 {
 	at = natflow_put_text(at, before);
