@@ -84,9 +84,11 @@ def both_from_now(meter):
 
 def settled(counts, seconds):
     """Both of these, when they are the same or so many seconds have passed."""
+    both = []
+
     def same():
-        real, counted = counts()
-        return real == counted
+        both[:] = counts()
+        return both[0] == both[1]
     with contextlib.suppress(Failure):
         wait(same, "the counters are equal", seconds)
-    return counts()
+    return both
