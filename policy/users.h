@@ -90,7 +90,7 @@ struct natflow_users {
 	u32 count;				/* @lock */
 	u32 next_id;
 	unsigned int second;			/* number of natflow_users_age() calls */
-	u32 aged;				/* seconds since boot: when the last but one began */
+	u32 aged;				/* when the last but one began, seconds */
 	atomic64_t refused;			/* packets without a record: the table is full */
 	u64 evicted, idle;			/* records that gave way; that were idle; @lock */
 	u64 moved;				/* changes of owner; @lock */
