@@ -6,7 +6,7 @@
 #include <linux/seq_file.h>
 
 #define NATFLOW_ROW_MAX	1024	/* bytes; more than any row has */
-#define NATFLOW_ROW_BUFFER 8192	/* bytes that one read() fills; it costs as much as three rows */
+#define NATFLOW_ROW_BUFFER 8192	/* bytes that one read() of many rows fills, at least */
 
 /*
  * Return: where the row begins, NATFLOW_ROW_MAX bytes; or NULL: seq_file asks for it again

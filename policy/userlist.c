@@ -46,7 +46,7 @@ struct natflow_user *natflow_users_from(struct natflow_users *users, unsigned lo
 }
 
 /**
- * natflow_users_step() - the next record, at a third of what natflow_users_from() costs
+ * natflow_users_step() - the next record, for long lists: natflow_users_from() begins anew
  * @at: state of natflow_users.by_id, whose index is where to begin; only of one walk
  *
  * Context: one RCU read side for the whole walk.
