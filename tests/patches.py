@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """patches.py [all]: natflow_hwnat/patches on the kernels' sources. TAP.
 
-They apply without fuzz, in order, and the first two alone; the driver's directory
+They apply without fuzz, in order, and P11 and P12 alone; the driver's directory
 builds with them, without a warning: for arm64 and for mips, with all for each
 series, and as it was.
 """
@@ -19,7 +19,7 @@ OUT = TOP / "build/patches"
 DRIVER = "drivers/net/ethernet/mediatek"
 SERIES = {"6.1": "6.1", "6.12": "6.12", "newest": "7.3"}    # the lab's name, the directory's
 LINES = 150
-NEEDED = ("P11", "P12")         # what natflow asks for, and in this order the first
+NEEDED = ("P11", "P12")         # what natflow asks for: they apply alone, too
 # Compiler, options, and files that must have been compiled.
 ARCHES = {
     "arm64": ("aarch64-linux-gnu-", ("CONFIG_ARCH_MEDIATEK=y", "CONFIG_NET_DSA=y"), ("mtk_ppe.o", "mtk_ppe_offload.o", "mtk_wed.o")),
@@ -48,14 +48,15 @@ def source(series):
 
 
 def patches(series):
-    """Those that natflow asks for, then the others by number."""
-    def place(path):
-        name = path.name.partition("-")[0]
-        return (0, NEEDED.index(name)) if name in NEEDED else (1, int(name[1:]))
-    found = sorted((TOP / "natflow_hwnat/patches" / SERIES[series]).glob("P*.patch"), key=place)
-    if [p.name.partition("-")[0] for p in found[:2]] != list(NEEDED):
+    """In the order of their names, as OpenWrt applies them."""
+    found = sorted((TOP / "natflow_hwnat/patches" / SERIES[series]).glob("P*.patch"))
+    if not set(NEEDED) <= {number(p) for p in found}:
         raise Failed(f"no {' and '.join(NEEDED)} for {series}")
     return found
+
+
+def number(path):
+    return path.name.partition("-")[0]
 
 
 def copy(series, name):
@@ -76,10 +77,23 @@ def apply(tree, some):
 
 def applied(series):
     every = patches(series)
-    apply(copy(series, f"{series}-needed"), every[:2])
+    apply(copy(series, f"{series}-needed"), [p for p in every if number(p) in NEEDED])
     tree = copy(series, f"{series}-all")
     apply(tree, every)
     return tree
+
+
+def values(series):
+    """What cannot be seen in a VM: mt7986 is offered, and all entries that cross 1024 bytes are left out on mt7621."""
+    for tree, fixed in ((copy(series, f"{series}-plain"), False), (applied(series), True)):
+        driver, ppe = ((tree / DRIVER / name).read_text() for name in ("mtk_eth_soc.c", "mtk_ppe.c"))
+        offered = bool(re.search(r" mt7986_data = {[^}]*\.offload_version = 2,", driver))
+        if offered != (fixed or series != "6.1"):
+            raise Failed(f"mt7986 is {'' if offered else 'not '}offered, {fixed=}")
+        skipped = [int(n) for n in re.search(r" skip\[\] = {([\d, ]+)}", ppe)[1].split(",")]
+        crossing = [n for n in range(128) if n * 80 // 1024 != (n * 80 + 79) // 1024]
+        if (skipped == crossing) != fixed:
+            raise Failed(f"{skipped} are skipped, {crossing} cross, {fixed=}")
 
 
 def written(series):
@@ -133,7 +147,8 @@ def built(series, arch, patched):
 
 def main(words):
     points = [(f"{what} ({series})", act, (series,)) for series in SERIES
-              for what, act in (("patches are small and say why", written), ("patches apply", applied))]
+              for what, act in (("patches are small and say why", written), ("patches apply", applied),
+                                 ("patches correct tables", values))]
     points += [(f"the driver builds {'with patches' if patched else 'as it was'} ({series}, {arch})", built, (series, arch, patched))
                for series, arch, patched in (LONG if words == ["all"] else SHORT)]
     print(f"1..{len(points)}", flush=True)
