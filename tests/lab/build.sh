@@ -13,7 +13,7 @@ mkdir -p "$OUT/src" "$OUT/lab"
 exec 7>"$OUT/lock"
 flock 7
 SRC=$OUT/src LAB=$OUT/lab HEADERS=$CACHE/k/$K/headers RUN=()
-ARGS=(KCFLAGS=-Werror W=1 "NAMES=$NAMES" CONFIG_DEBUG_INFO=)
+ARGS=(KCFLAGS=-Werror W=1 "NAMES=$NAMES" CONFIG_DEBUG_INFO= CONFIG_DEBUG_INFO_BTF_MODULES=)
 [ -z "${SPARSE:-}" ] || ARGS+=(C=2 CF=-D__CHECK_ENDIAN__)
 if [ "$K" = newest ]; then
 	# Built inside the chroot, in a copy for this source tree.
