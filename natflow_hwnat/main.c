@@ -70,14 +70,14 @@ static void __net_exit net_exit(struct net *net)
 	room->closed = true;
 	spin_unlock_irq(&room->lock);
 	natflow_hwnat_withdraw_all(room);
-	cancel_work_sync(&room->install);
-	cancel_delayed_work_sync(&room->poll);
-	cancel_work_sync(&room->install);	/* the poll may have queued it once more */
-	natflow_hwnat_withdraw_all(room);
+	flush_work(&room->install);	/* an object that is being installed is removed, too */
 	mutex_lock(&room->drivers);
 	natflow_hwnat_drain(room);
 	mutex_unlock(&room->drivers);
 	WARN_ON_ONCE(room->total);
+	/* Without flows neither queues the other. */
+	cancel_delayed_work_sync(&room->poll);
+	cancel_work_sync(&room->install);
 	natflow_hwnat_ports_exit(room);
 	natflow_hwnat_control_net_exit(room);
 }
@@ -119,12 +119,11 @@ err_wq:
 	return err;
 }
 
-/* Unregistering the notifier withdraws the flows of all devices: the rest is offered no more. */
 static void __exit natflow_hwnat_exit(void)
 {
 	natflow_hwnat_control_exit();
-	unregister_pernet_subsys(&net_ops);
 	natflow_hwnat_ports_stop();
+	unregister_pernet_subsys(&net_ops);
 	destroy_workqueue(natflow_hwnat_wq);
 	rcu_barrier();
 }

@@ -10,6 +10,9 @@
 
 #define ASK_AGAIN	(10 * HZ)
 
+/* We hear of devices that go, so ports may be bound. Under RTNL. */
+static bool hearing;
+
 /**
  * natflow_hwnat_port_find() - a bound port
  * @room: namespace's
@@ -62,6 +65,8 @@ static enum natflow_hwnat_reason bind(struct natflow_hwnat_room *room, int ifind
 	struct natflow_hwnat_port *port;
 
 	ASSERT_RTNL();
+	if (!hearing)
+		return NATFLOW_HWNAT_OFF;
 	port = port_of(room, ifindex) ?: add_port(room, ifindex);
 	if (!port)
 		return NATFLOW_HWNAT_PATH;
@@ -172,13 +177,26 @@ static struct notifier_block netdev_nb = { .notifier_call = netdev_event };
  */
 int natflow_hwnat_ports_init(void)
 {
-	return register_netdevice_notifier(&netdev_nb);
+	int err = register_netdevice_notifier(&netdev_nb);
+
+	if (err)
+		return err;
+	rtnl_lock();
+	hearing = true;
+	rtnl_unlock();
+	return 0;
 }
 
 /**
- * natflow_hwnat_ports_stop() - the reverse; it unbinds all ports
+ * natflow_hwnat_ports_stop() - the reverse, while all namespaces have their rooms
+ *
+ * Unregistering replays NETDEV_UNREGISTER for every device, which withdraws all flows
+ * and unbinds all ports.
  */
 void natflow_hwnat_ports_stop(void)
 {
+	rtnl_lock();
+	hearing = false;
+	rtnl_unlock();
 	unregister_netdevice_notifier(&netdev_nb);
 }
