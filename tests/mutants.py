@@ -58,7 +58,7 @@ MUTANTS = (
     ("core/learn.c", "&& is_foreign(c))", "&& is_foreign(c) && c->deferred)", "window.slowed_v4"),
     ("core/base/ct.c", "\tif (nfct_help(ct))", "\tif (nfct_help(ct) == (void *)1)", "learn.helper_v4"),
     ("core/base/ct.c", "\tWRITE_ONCE(ct->timeout, nfct_time_stamp + timeout);", "\t(void)timeout;", "conntrack.udp_life_v4"),
-    ("core/flow/flow.c", "\t\tnatflow_ct_account(", "\t\tif (i == 2)\n\t\t\tnatflow_ct_account(", "conntrack.counters_v4"),
+    ("core/flow/flow.c", "\tnatflow_ct_account(", "\tif (dir == 2)\n\t\tnatflow_ct_account(", "conntrack.counters_v4"),
     ("core/flow/flow.c", "if (is_victim(flow))", "if (is_victim(flow) || flow)", "apart.flood_answered"),
     ("core/flow/flow.c", "if (nn->flows.half_count >= clamp(", "if (nn->flows.half_count > 3 * clamp(", "end.half_evicted_v4"),
     ("core/learn.c", "\tif (dst_xfrm(dst))", "\tif (!dst)", "ipsec"),
