@@ -165,4 +165,22 @@
 #define natflow_compat_subtree(node) NULL
 #endif
 
+/* 6.4 made mtk_eth_soc count what its PPE forwards. */
+#define NATFLOW_COMPAT_MTK_COUNTS (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0))
+
+/* 7.3 asks for a context, and tunnels on the path hold their routes until it is released. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+#define natflow_compat_forward_path(below, mac, type, stack) \
+	dev_fill_forward_path(below, mac, stack)
+#define natflow_compat_forward_path_release(stack) ((void)(stack))
+#define natflow_compat_path_is_tunnel(path) false
+#else
+#define natflow_compat_forward_path(below, mac, type, stack) ({ \
+	struct net_device_path_ctx _ctx = { .dev = (below), .ether_type = (type) }; \
+	memcpy(_ctx.daddr, mac, ETH_ALEN); \
+	dev_fill_forward_path(&_ctx, stack); })
+#define natflow_compat_forward_path_release(stack) dev_fill_forward_path_release(stack)
+#define natflow_compat_path_is_tunnel(path) ((path)->type == DEV_PATH_TUN)
+#endif
+
 #endif /* _NATFLOW_COMPAT_H */

@@ -28,11 +28,12 @@ struct natflow_hwnat_side {
 	int conduit;			/* ifindex of the GMAC below a DSA user port, else @port */
 	int redirect;			/* ifindex that the rule redirects to */
 	u8 src[ETH_ALEN], dst[ETH_ALEN];	/* of frames that leave */
+	u8 own[ETH_ALEN];		/* the GMAC's address */
 	u8 encaps;
 	/* Outermost first. */
 	struct natflow_hwnat_encap encap[NATFLOW_HWNAT_ENCAPS];
 	u32 mtu;			/* bytes of L3 */
-	bool bridged;			/* through a bridge */
+	bool bridged;			/* the bridge forwards, not the IP stack */
 	bool untag_ingress;		/* the port removes the tag of arriving frames itself */
 	u8 dsa_proto;			/* enum dsa_tag_protocol, if the port is DSA's */
 	bool wed;			/* DEV_PATH_MTK_WDMA: a wlan that the PPE reaches */
@@ -50,7 +51,7 @@ struct natflow_hwnat_way {
 
 /* What hardware knows of an entry. Counts are differences since the last question. */
 struct natflow_hwnat_stats {
-	u64 packets, bytes;		/* wire packets; L2 or L3 bytes: by driver */
+	u64 packets, bytes;		/* of frames as they arrived, without FCS */
 	unsigned long used;		/* jiffies of the last packet; 0: not known */
 	bool counted;			/* hardware counts: @packets and @bytes mean something */
 };
@@ -96,15 +97,19 @@ struct natflow_hwnat_limits {
 	const char *driver;		/* as ethtool -i says, or the name in the list */
 	u8 encaps;			/* VLAN tags and PPPoE sessions together */
 	bool pppoe, qinq, ipv6, ipv6_nat, bridged;
+	bool stag;			/* 802.1ad, not only 802.1Q in 802.1Q */
+	bool hairpin;			/* out of the port that it came in by */
+	bool wed;			/* to a wlan */
 	bool conduit_meta;		/* META is the conduit of a DSA port */
 	bool own_smac6;			/* IPv6 frames leave with the port's own address */
 	bool counts;			/* STATS has packets and bytes */
 	bool by_rate;			/* binds a flow at 30 packets a second of the CPU path */
 	bool dry_run;			/* entries forward nothing */
 	bool sticky;			/* a bound entry may not be removable (unpatched mtk) */
-	u32 dsa_protos;			/* bits of enum natflow_hwnat_dsa */
+	u32 dsa_protos;			/* bits of enum dsa_tag_protocol */
 };
 
 extern const struct natflow_hwnat_backend natflow_hwnat_null;
+extern const struct natflow_hwnat_backend natflow_hwnat_flowblk;
 
 #endif /* _NATFLOW_HWNAT_H */
