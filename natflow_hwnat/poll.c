@@ -13,6 +13,7 @@
  * (TCP) or 12 s (UDP). mtk would not bind it again once it was asked then: the flow
  * is withdrawn, and its packets in software offer it anew.
  */
+#include "path.h"
 #include "room.h"
 
 #define QUIET		HZ		/* no packet in software: ask hardware */
@@ -54,6 +55,8 @@ static void ask(struct natflow_hwnat_offload *o, unsigned int d, unsigned long p
 		return;
 	entry->bound = true;
 	entry->used = jiffies;
+	/* Frames as they arrive; natflow and conntrack count bytes of IP. */
+	s.bytes -= min(s.bytes, s.packets * natflow_hwnat_path_headers(&o->side[!d]));
 	o->room->packets += s.packets;
 	o->room->bytes += s.bytes;
 	if (s.counted)
