@@ -14,10 +14,11 @@ const struct natflow_hwnat_backend *natflow_hwnat_backend = &natflow_hwnat_null;
 
 static char *backend = "null";
 module_param(backend, charp, 0444);
-MODULE_PARM_DESC(backend, "null: a dry run, which counts what would be in hardware");
+MODULE_PARM_DESC(backend, "null: a dry run, which counts what would be in hardware; flowblk: drivers with TC_SETUP_FT");
 
 static const struct natflow_hwnat_backend * const backends[] = {
 	&natflow_hwnat_null,
+	&natflow_hwnat_flowblk,
 };
 
 static int choose_backend(void)
