@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Network cards that forward by rules of TC_SETUP_FT. Nothing tells them what to do but
+ * the rules: a frame that arrives at a card and that one matches is changed as it says
+ * and leaves by another card; the driver's device never sees it.
+ *
+ *   insmod natnic.ko driver=mtk		devices nic0, nic1, ... and wire0, wire1, ...: the
+ *						ends of their cables
+ *   /proc/natnic		"port" per card: frames and bytes forwarded, given up;
+ *				"rule" per rule, "call" per call of the driver, "callbacks"
+ *   echo "fail replace 3 -28"	the third REPLACE from now on answers -ENOSPC; kinds:
+ *				bind, replace, destroy, stats
+ *   echo clear			forget calls
+ *
+ * driver=generic takes all that makes sense. mtk and airoha: what mtk_ppe_offload.c and
+ * airoha_ppe.c take, forwarding after 30 packets in a second, ages. mlx5: what a
+ * representor takes, one block per card, counters up to a second old. netdevsim: BIND
+ * succeeds and adds no callback.
+ */
+#include <linux/etherdevice.h>
+#include <linux/ethtool.h>
+#include <linux/hashtable.h>
+#include <linux/module.h>
+#include <linux/proc_fs.h>
+#include <linux/rtnetlink.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include "natnic.h"
+
+#define PORTS_MAX 8
+#define CALLS_MAX 4096		/* later ones are counted, not kept */
+
+static char *driver = "generic";
+module_param(driver, charp, 0444);
+static int ports = 2;
+module_param(ports, int, 0444);
+
+int natnic_driver;
+static const char * const drivers[] = { "generic", "mtk", "airoha", "mlx5", "netdevsim" };
+static const char * const told_as[] = {
+	"natnic", "mtk_soc_eth", "airoha_eth", "mlx5e_rep", "netdevsim"
+};
+
+static struct port port[PORTS_MAX];
+static DEFINE_SPINLOCK(lock);		/* the table, counters */
+static DEFINE_HASHTABLE(table, 12);
+static LIST_HEAD(rules);
+static LIST_HEAD(callbacks);		/* RTNL */
+
+enum { BIND, UNBIND, REPLACE, DESTROY, STATS, KINDS };
+static const char * const kinds[] = { "bind", "unbind", "replace", "destroy", "stats" };
+
+struct call {
+	u8 kind, port;
+	unsigned long cookie;
+	int err;
+};
+
+static struct call call[CALLS_MAX];
+static unsigned int calls;
+static struct { unsigned int left; int err; } fail[KINDS];
+
+struct port *natnic_port_find(const struct net_device *dev)
+{
+	int i;
+
+	for (i = 0; i < ports; i++)
+		if (port[i].nic == dev)
+			return &port[i];
+	return NULL;
+}
+
+static void note(int kind, struct port *p, unsigned long cookie, int err)
+{
+	spin_lock_bh(&lock);
+	if (calls < CALLS_MAX)
+		call[calls] = (struct call){ kind, p - port, cookie, err };
+	calls++;
+	spin_unlock_bh(&lock);
+}
+
+/* The errno that this call was told to answer, or 0. */
+static int failure(int kind)
+{
+	int err = 0;
+
+	spin_lock_bh(&lock);
+	if (fail[kind].left && !--fail[kind].left)
+		err = fail[kind].err;
+	spin_unlock_bh(&lock);
+	return err;
+}
+
+static bool is_same(const struct tuple *a, const struct tuple *b)
+{
+	return a->n_proto == b->n_proto && a->proto == b->proto && a->sport == b->sport &&
+	       a->dport == b->dport && !memcmp(a->src, b->src, 16) && !memcmp(a->dst, b->dst, 16);
+}
+
+/* Of two rules the newer: it is at its list's head. One table of all cards is MediaTek's. */
+struct rule *natnic_table_find(struct port *p, const struct tuple *key)
+{
+	bool shared = natnic_driver == MTK || natnic_driver == AIROHA;
+	struct rule *r;
+
+	hash_for_each_possible(table, r, hash, natnic_key_hash(key))
+		if (is_same(&r->key, key) &&
+		    (shared || (r->port == p && r->ifindex == p->nic->ifindex)))
+			return r;
+	return NULL;
+}
+
+static struct rule *find_cookie(struct port *p, unsigned long cookie)
+{
+	bool shared = natnic_driver == MTK || natnic_driver == AIROHA;
+	struct rule *r;
+
+	list_for_each_entry(r, &rules, list)
+		if (r->cookie == cookie && (shared || r->port == p))
+			return r;
+	return NULL;
+}
+
+static int replace(struct port *p, struct flow_cls_offload *cls)
+{
+	struct rule *r = natnic_rule_read(p, cls);
+	int err = 0;
+
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	spin_lock_bh(&lock);
+	if (find_cookie(p, cls->cookie)) {
+		err = -EEXIST;
+	} else {
+		hash_add(table, &r->hash, natnic_key_hash(&r->key));
+		list_add_tail(&r->list, &rules);
+	}
+	spin_unlock_bh(&lock);
+	if (err)
+		kfree(r);
+	return err;
+}
+
+static int unknown(void)
+{
+	return natnic_driver == MLX5 ? -EINVAL : -ENOENT;
+}
+
+static int destroy(struct port *p, unsigned long cookie)
+{
+	struct rule *r;
+
+	spin_lock_bh(&lock);
+	r = find_cookie(p, cookie);
+	if (r) {
+		hash_del(&r->hash);
+		list_del(&r->list);
+	}
+	spin_unlock_bh(&lock);
+	kfree(r);
+	return r ? 0 : unknown();
+}
+
+/* Counts that mlx5 tells are those of the last time that it looked. */
+static void look(struct rule *r)
+{
+	if (natnic_driver == MLX5 && r->cached_at && time_before(jiffies, r->cached_at + HZ))
+		return;
+	r->cached_at = jiffies ?: 1;
+	memcpy(r->cached, r->count, sizeof(r->count));
+}
+
+static int stats(struct port *p, struct flow_cls_offload *cls)
+{
+	struct rule *r;
+
+	spin_lock_bh(&lock);
+	r = find_cookie(p, cls->cookie);
+	if (r) {
+		look(r);
+		cls->stats.pkts += r->cached[0] - r->told[0];
+		cls->stats.bytes += r->cached[1] - r->told[1];
+		/* mtk reckons from the clock alone what was never forwarded: used just now. */
+		cls->stats.lastused = natnic_driver == MTK && !r->count[0] ? jiffies : r->used;
+		memcpy(r->told, r->cached, sizeof(r->told));
+	}
+	spin_unlock_bh(&lock);
+	return r ? 0 : unknown();
+}
+
+static int rule_call(enum tc_setup_type type, void *data, void *priv)
+{
+	struct flow_cls_offload *cls = data;
+	struct port *p = priv;
+	int kind, err;
+
+	might_sleep();
+	if (type != TC_SETUP_CLSFLOWER || !tc_can_offload(p->nic))
+		return -EOPNOTSUPP;
+	if (WARN_ON_ONCE(!cls->common.extack))
+		return -EINVAL;
+	kind = cls->command == FLOW_CLS_REPLACE ? REPLACE :
+	       cls->command == FLOW_CLS_DESTROY ? DESTROY : STATS;
+	err = failure(kind);
+	if (err && kind == DESTROY)	/* gone, whatever it says */
+		destroy(p, cls->cookie);
+	if (!err)
+		err = kind == REPLACE ? replace(p, cls) :
+		      kind == DESTROY ? destroy(p, cls->cookie) : stats(p, cls);
+	note(kind, p, cls->cookie, err);
+	return err;
+}
+
+static int bind(struct port *p, struct flow_block_offload *bo)
+{
+	struct flow_block_cb *cb;
+	int err = failure(BIND);
+
+	if (err || natnic_driver == NETDEVSIM)
+		return err;
+	if (natnic_driver == MLX5 && flow_block_cb_is_busy(rule_call, p, &callbacks))
+		return -EBUSY;
+	cb = flow_block_cb_lookup(bo->block, rule_call, p);
+	if (cb) {
+		flow_block_cb_incref(cb);
+		return 0;
+	}
+	cb = flow_block_cb_alloc(rule_call, p, p, NULL);
+	if (IS_ERR(cb))
+		return PTR_ERR(cb);
+	flow_block_cb_incref(cb);
+	flow_block_cb_add(cb, bo);
+	list_add_tail(&cb->driver_list, &callbacks);
+	return 0;
+}
+
+static int unbind(struct port *p, struct flow_block_offload *bo)
+{
+	struct flow_block_cb *cb;
+
+	if (natnic_driver == NETDEVSIM)
+		return 0;
+	cb = flow_block_cb_lookup(bo->block, rule_call, p);
+	if (!cb)
+		return -ENOENT;
+	if (!flow_block_cb_decref(cb)) {
+		flow_block_cb_remove(cb, bo);
+		list_del(&cb->driver_list);
+	}
+	return 0;
+}
+
+static int setup_tc(struct net_device *dev, enum tc_setup_type type, void *data)
+{
+	struct port *p = natnic_port_find(dev);
+	struct flow_block_offload *bo = data;
+	int err;
+
+	if (type != TC_SETUP_FT || !p)
+		return -EOPNOTSUPP;
+	if (bo->binder_type != FLOW_BLOCK_BINDER_TYPE_CLSACT_INGRESS)
+		return -EOPNOTSUPP;
+	bo->driver_block_list = &callbacks;
+	err = bo->command == FLOW_BLOCK_BIND ? bind(p, bo) : unbind(p, bo);
+	note(bo->command == FLOW_BLOCK_BIND ? BIND : UNBIND, p, 0, err);
+	return err;
+}
+
+/* The CPU sends. */
+static netdev_tx_t nic_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct port *p = natnic_port_find(dev);
+
+	skb->ip_summed = CHECKSUM_NONE;
+	if (p)
+		dev_forward_skb(p->wire, skb);
+	else
+		kfree_skb(skb);
+	return NETDEV_TX_OK;
+}
+
+/* A frame arrives at the card. */
+static netdev_tx_t wire_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct port *p = *(struct port **)netdev_priv(dev), *out;
+	unsigned int size = skb->len;
+
+	if (skb_linearize(skb) || skb_cow(skb, 0)) {
+		kfree_skb(skb);
+		return NETDEV_TX_OK;
+	}
+	skb->ip_summed = CHECKSUM_NONE;
+	spin_lock_bh(&lock);
+	out = netif_running(p->nic) ? natnic_rule_forward(p, skb) : NULL;
+	(out ? p->hw : p->cpu)[0]++;
+	(out ? p->hw : p->cpu)[1] += size;
+	spin_unlock_bh(&lock);
+	dev_forward_skb(out ? out->wire : p->nic, skb);
+	return NETDEV_TX_OK;
+}
+
+static const struct net_device_ops nic_ops = {
+	.ndo_start_xmit = nic_xmit,
+	.ndo_setup_tc = setup_tc,
+	.ndo_set_mac_address = eth_mac_addr,
+};
+
+static const struct net_device_ops wire_ops = {
+	.ndo_start_xmit = wire_xmit,
+	.ndo_set_mac_address = eth_mac_addr,
+};
+
+static void get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
+{
+	strscpy(info->driver, told_as[natnic_driver], sizeof(info->driver));
+}
+
+static const struct ethtool_ops nic_ethtool_ops = {
+	.get_drvinfo = get_drvinfo,
+	.get_link = ethtool_op_get_link,
+};
+
+static void show_rule(struct seq_file *m, const struct rule *r)
+{
+	seq_printf(m, "rule %s cookie=%lx bound=%d packets=%llu bytes=%llu %s\n",
+		   r->port->nic->name, r->cookie, r->bound, r->count[0], r->count[1], r->text);
+}
+
+static int show(struct seq_file *m, void *v)
+{
+	struct flow_block_cb *cb;
+	unsigned int i, bound = 0;
+	struct rule *r;
+
+	rtnl_lock();
+	list_for_each_entry(cb, &callbacks, driver_list)
+		bound++;
+	rtnl_unlock();
+	seq_printf(m, "callbacks %u\n", bound);
+	spin_lock_bh(&lock);
+	for (i = 0; i < ports; i++)
+		seq_printf(m, "port %s hw %llu %llu cpu %llu %llu\n", port[i].nic->name,
+			   port[i].hw[0], port[i].hw[1], port[i].cpu[0], port[i].cpu[1]);
+	list_for_each_entry(r, &rules, list)
+		show_rule(m, r);
+	for (i = 0; i < min_t(unsigned int, calls, CALLS_MAX); i++)
+		seq_printf(m, "call %s %s %lx %d\n", kinds[call[i].kind],
+			   port[call[i].port].nic->name, call[i].cookie, call[i].err);
+	seq_printf(m, "calls %u\n", calls);
+	spin_unlock_bh(&lock);
+	return 0;
+}
+
+static int proc_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, show, NULL);
+}
+
+static ssize_t proc_write(struct file *file, const char __user *buf, size_t size, loff_t *pos)
+{
+	char line[64] = {}, kind[16];
+	unsigned int nth;
+	int err, i;
+
+	if (copy_from_user(line, buf, min(size, sizeof(line) - 1)))
+		return -EFAULT;
+	spin_lock_bh(&lock);
+	if (!strncmp(line, "clear", 5))
+		calls = 0;
+	else if (sscanf(line, "fail %15s %u %d", kind, &nth, &err) == 3)
+		for (i = 0; i < KINDS; i++)
+			if (!strcmp(kind, kinds[i])) {
+				fail[i].left = nth;
+				fail[i].err = err;
+			}
+	spin_unlock_bh(&lock);
+	return size;
+}
+
+static const struct proc_ops proc_ops = {
+	.proc_open = proc_open,
+	.proc_read = seq_read,
+	.proc_lseek = seq_lseek,
+	.proc_release = single_release,
+	.proc_write = proc_write,
+};
+
+static struct net_device *make(const char *name, const struct net_device_ops *ops, struct port *p)
+{
+	struct net_device *dev = alloc_netdev(sizeof(p), name, NET_NAME_ENUM, ether_setup);
+
+	if (!dev)
+		return NULL;
+	*(struct port **)netdev_priv(dev) = p;
+	dev->netdev_ops = ops;
+	dev->priv_flags |= IFF_NO_QUEUE;
+	dev->max_mtu = 9000;
+	eth_hw_addr_random(dev);
+	if (ops == &nic_ops) {
+		dev->ethtool_ops = &nic_ethtool_ops;
+		dev->hw_features |= NETIF_F_HW_TC;
+		dev->features |= NETIF_F_HW_TC;
+	}
+	if (!register_netdev(dev))
+		return dev;
+	free_netdev(dev);
+	return NULL;
+}
+
+static void natnic_exit(void)
+{
+	struct rule *r, *next;
+	int i;
+
+	remove_proc_entry("natnic", NULL);
+	for (i = 0; i < ports; i++) {
+		if (port[i].wire)
+			unregister_netdev(port[i].wire);
+		if (port[i].nic)
+			unregister_netdev(port[i].nic);
+	}
+	/* Frames on their way looked at both ends. */
+	for (i = 0; i < ports; i++) {
+		if (port[i].wire)
+			free_netdev(port[i].wire);
+		if (port[i].nic)
+			free_netdev(port[i].nic);
+	}
+	WARN_ON(!list_empty(&callbacks));
+	list_for_each_entry_safe(r, next, &rules, list)
+		kfree(r);
+}
+
+static int __init natnic_init(void)
+{
+	int i;
+
+	natnic_driver = match_string(drivers, ARRAY_SIZE(drivers), driver);
+	if (natnic_driver < 0 || ports < 1 || ports > PORTS_MAX)
+		return -EINVAL;
+	if (!proc_create("natnic", 0600, NULL, &proc_ops))
+		return -ENOMEM;
+	for (i = 0; i < ports; i++) {
+		port[i].nic = make("nic%d", &nic_ops, &port[i]);
+		if (port[i].nic)
+			port[i].wire = make("wire%d", &wire_ops, &port[i]);
+		if (!port[i].wire) {
+			natnic_exit();
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+module_init(natnic_init);
+module_exit(natnic_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("cards of the lab's that forward by rules");
