@@ -154,9 +154,16 @@ static enum natflow_hwnat_reason find(struct net *net, const struct natflow_hw_f
 	return reason || own ? reason : NATFLOW_HWNAT_PATH;
 }
 
-static bool is_port(const struct natflow_hwnat_side *side, int ifindex)
+/*
+ * Do packets of the other direction, @dir, arrive at what this one's leave by? Above VLANs,
+ * bridges and PPPoE core knows the L3 device only: below it the way in is the way out, as
+ * tags and sessions have one device, and a bridge learns its ports from what arrives.
+ */
+static bool is_way_back(const struct natflow_hwnat_side *side, const struct natflow_hw_dir *dir,
+			int out_l3)
 {
-	return ifindex == side->port || ifindex == side->conduit;
+	return dir->in_l3 == out_l3 &&
+	       (dir->in == out_l3 || dir->in == side->port || dir->in == side->conduit);
 }
 
 /**
@@ -183,8 +190,7 @@ enum natflow_hwnat_reason natflow_hwnat_path_find(struct net *net,
 		reason = find(net, flow, &flow->dir[d], &side[d]);
 	rcu_read_unlock();
 	for (d = 0; d < 2 && !reason; d++)
-		if (!is_port(&side[d], flow->dir[!d].in) ||
-		    flow->dir[!d].in_l3 != flow->dir[d].out_l3)
+		if (!is_way_back(&side[d], &flow->dir[!d], flow->dir[d].out_l3))
 			reason = NATFLOW_HWNAT_PATH;
 	return reason;
 }

@@ -11,6 +11,7 @@
  *   echo "fail replace 3 -28"	the third REPLACE from now on answers -ENOSPC; kinds:
  *				bind, replace, destroy, stats
  *   echo clear			forget calls
+ *   echo forget		forget rules: nf_flow_table leaves its own behind, see unbind()
  *
  * driver=generic takes all that makes sense. mtk and airoha: what mtk_ppe_offload.c and
  * airoha_ppe.c take, forwarding after 30 packets in a second, ages. mlx5: what a
@@ -162,6 +163,17 @@ static int destroy(struct port *p, unsigned long cookie)
 	return r ? 0 : unknown();
 }
 
+static void forget(void)
+{
+	struct rule *r, *next;
+
+	list_for_each_entry_safe(r, next, &rules, list) {
+		hash_del(&r->hash);
+		list_del(&r->list);
+		kfree(r);
+	}
+}
+
 /* Counts that mlx5 tells are those of the last time that it looked. */
 static void look(struct rule *r)
 {
@@ -235,6 +247,7 @@ static int bind(struct port *p, struct flow_block_offload *bo)
 	return 0;
 }
 
+/* As mtk's: rules stay. nft_unregister_flowtable_hook() comes before nf_flow_table_free(). */
 static int unbind(struct port *p, struct flow_block_offload *bo)
 {
 	struct flow_block_cb *cb;
@@ -368,6 +381,8 @@ static ssize_t proc_write(struct file *file, const char __user *buf, size_t size
 	spin_lock_bh(&lock);
 	if (!strncmp(line, "clear", 5))
 		calls = 0;
+	else if (!strncmp(line, "forget", 6))
+		forget();
 	else if (sscanf(line, "fail %15s %u %d", kind, &nth, &err) == 3)
 		for (i = 0; i < KINDS; i++)
 			if (!strcmp(kind, kinds[i])) {
@@ -410,7 +425,6 @@ static struct net_device *make(const char *name, const struct net_device_ops *op
 
 static void natnic_exit(void)
 {
-	struct rule *r, *next;
 	int i;
 
 	remove_proc_entry("natnic", NULL);
@@ -428,8 +442,7 @@ static void natnic_exit(void)
 			free_netdev(port[i].nic);
 	}
 	WARN_ON(!list_empty(&callbacks));
-	list_for_each_entry_safe(r, next, &rules, list)
-		kfree(r);
+	forget();
 }
 
 static int __init natnic_init(void)
