@@ -20,7 +20,7 @@ static void show_port(struct seq_file *m, const struct natflow_hwnat_port *port)
 	seq_printf(m, " driver=%s flows=%u encaps=%u pppoe=%d qinq=%d ipv6=%d nat66=%d bridged=%d "
 		   "counts=%d by-rate=%d sticky=%d\n", limits->driver, port->flows, limits->encaps,
 		   limits->pppoe, limits->qinq, limits->ipv6, limits->ipv6_nat, limits->bridged,
-		   limits->counts, limits->by_rate, limits->sticky);
+		   limits->counts, limits->by_rate, port->sticky);
 }
 
 /* What users may rely on. */
@@ -32,7 +32,7 @@ static void show_promise(struct seq_file *m, struct natflow_hwnat_room *room)
 	list_for_each_entry(port, &room->ports, list) {
 		if (port->refused)
 			continue;
-		sticky |= port->limits->sticky;
+		sticky |= port->sticky;
 		approx |= !port->limits->counts;
 	}
 	seq_printf(m, "approx %d\n", approx);

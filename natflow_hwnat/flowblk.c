@@ -47,6 +47,20 @@ static int command(struct natflow_hwnat_port *port, struct flow_block *block,
 	return err;
 }
 
+/*
+ * natflow_hwnat/patches/ P12 exports it: mtk_ppe deletes what it says that it deletes.
+ * There is nothing to read; symbol_get() finds it in a module and in the kernel.
+ */
+extern const bool mtk_ppe_tracks_entries;
+
+static bool is_patched(void)
+{
+	if (!symbol_get(mtk_ppe_tracks_entries))
+		return false;
+	symbol_put(mtk_ppe_tracks_entries);
+	return true;
+}
+
 /* As `ethtool -i` finds it. */
 static void find_limits(struct natflow_hwnat_port *port)
 {
@@ -64,6 +78,7 @@ static void find_limits(struct natflow_hwnat_port *port)
 		kind = " mt7623";
 	strlcat(info.driver, kind, sizeof(info.driver));
 	port->limits = natflow_hwnat_limits_find(info.driver);
+	port->sticky = port->limits->sticky && !is_patched();
 }
 
 static enum natflow_hwnat_reason bind(struct natflow_hwnat_port *port)

@@ -29,7 +29,7 @@ static const struct natflow_hwnat_limits drivers[] = {
 		.hairpin = true, .wed = true, .conduit_meta = true, .own_smac6 = true,
 		.by_rate = true, .dsa_protos = MTK_TAG,
 	},
-	{	/* en_tc.c, representors: everything but PPPoE; not back to the port it came from. */
+	{	/* en_tc.c, representors: all but PPPoE; not back to the port it came from. */
 		.driver = "mlx5e_rep", .encaps = 2, .qinq = true, .stag = true, .ipv6 = true,
 		.ipv6_nat = true, .bridged = true, .counts = true,
 	},

@@ -10,11 +10,11 @@
 
 unsigned int natflow_hwnat_id __read_mostly;
 struct workqueue_struct *natflow_hwnat_wq;
-const struct natflow_hwnat_backend *natflow_hwnat_backend = &natflow_hwnat_null;
+const struct natflow_hwnat_backend *natflow_hwnat_backend;
 
-static char *backend = "null";
+static char *backend = "flowblk";
 module_param(backend, charp, 0444);
-MODULE_PARM_DESC(backend, "null: a dry run, which counts what would be in hardware; flowblk: drivers with TC_SETUP_FT");
+MODULE_PARM_DESC(backend, "flowblk: drivers with TC_SETUP_FT; null: a dry run, which counts what would be in hardware");
 
 static const struct natflow_hwnat_backend * const backends[] = {
 	&natflow_hwnat_null,

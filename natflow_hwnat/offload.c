@@ -279,7 +279,7 @@ static enum natflow_hwnat_reason check_ways(struct natflow_hwnat_offload *o,
 		port[d] = natflow_hwnat_port_find(o->room, way.in->conduit);
 		if (!port[d])
 			return NATFLOW_HWNAT_NO_FT;
-		if (port[d]->limits->sticky && is_nated(&o->d) &&
+		if (port[d]->sticky && is_nated(&o->d) &&
 		    READ_ONCE(o->room->config.hwnat) < 2)
 			return NATFLOW_HWNAT_STICKY;
 		reason = port[d]->backend->check(port[d], &way);

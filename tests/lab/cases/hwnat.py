@@ -12,7 +12,7 @@ FAST = 24       # packets of a burst: at least 15 of them fall into one of natfl
 
 
 def load():
-    insmod("/lab/natflow_hwnat.ko")
+    insmod("/lab/natflow_hwnat.ko", "backend=null")
     AT_END.append(lambda: rmmod("natflow_hwnat"))
 
 
