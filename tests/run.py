@@ -52,8 +52,9 @@ HOST = {
 }
 
 # 6.1 runs every case but FIXED: what lasts a fixed time, or goes on until a race is hit. That is on the newest, with all that
-# may depend on the kernel; of what depends on lib/, on control/ and on netfilter's hooks (SAMPLED) a few cases of each file.
-# The kernel in the middle says least: SAMPLES too, and of the rest one case of each pair. All with test-all.
+# may depend on the kernel; there of pairs that differ in the IP version (PAIRS) the first, and of what depends on lib/, on
+# control/ and on netfilter's hooks (SAMPLED) a few cases of each file. The kernel in the middle says least: where kernels are
+# known to differ, and SAMPLES. All with test-all.
 FIXED = "exact|storms|soak|driver|scale|apart.(flood|many)|links.(matrix|redials)|teardown.(200_loads|unload_under_load)"
 SAMPLED = "(urls|records|evasion|hostacl|dns|doors_(ctl|proc)|errors|lists|saved|readings|quic|generated|trust|logs|shares|portal|" \
           "policies|quotas|zones|devices)[.]"
@@ -61,12 +62,14 @@ SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)|records[.](text|merged)|evas
           r"dns[.](targets|hints)|doors_ctl[.]ctl_(flush|trans)|doors_proc[.](proc|two)|errors[.]words|lists[.](formats|hits)|" \
           r"readings[.](server_first|streams)_v4|quic[.](same|late)|generated[.]unv|trust[.]open|logs[.]hints_v4|" \
           r"portal[.](redirect|login|neighbours)|policies[.](order_v6|status_v4)|quotas[.]volume_v6|zones[.](devices|packets)|devices[.]sums"
-NEWEST = rf"^(?!exact|{SAMPLED})|^({SAMPLES})"
-MIDDLE = rf"^(?!{SAMPLED}|{FIXED}|apart|flat|headers|links|packets|pmtu|teardown|.*(_v6|ip6tables))|^({SAMPLES})"
+PAIRS = "(events|learn|freshness|fields|refuse|doors_target|skb|conntrack).*_v6"
+NEWEST = rf"^(?!exact|{SAMPLED}|{PAIRS})|^({SAMPLES})"
+MIDDLE = r"^(nat|end|attach|newest|races|namespace|hwnat|hwrules|ppe\w*|cut|userscale|window|events[.](route|rule|neigh|device))" \
+         rf"(?!.*_v6)|^({SAMPLES})"
 # The hostile ring is many times as slow: the engine and conntrack, where memory, locks or lifetimes are at stake, and what of
 # the names juggles memory. All with test-all.
 HOSTILE = r"^(nat[.](?!snat_port|hairpin)|refuse[.](?!plain|relearn|ttl|mtu|route|egress|mark|tcp)|attach[.](life|detach)|" \
-          r"events[.](route_replace|device_deleted)_v4|ipsec[.](dec|pol.*later)|conntrack[.](?!unseen)|memory|" \
+          r"events[.](route_replace|device_deleted)_v4|ipsec[.](dec|pol.*later)|conntrack[.](?!unseen|.*_v6)|memory|" \
           r"links[.]dsa_vlan|headers[.]qinq_v4|hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets|driver)"
 # Another architecture, another byte order: that packets are rewritten right.
 FOREIGN = ("6.1-arm64", "6.1-s390x")
