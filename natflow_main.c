@@ -107,7 +107,6 @@ static const struct room rooms[] = {
 	{ .init = natflow_users_net_init, .down[CLOSE] = natflow_users_net_exit },
 	{ .init = natflow_queue_net_init, .down[CLOSE] = natflow_queue_net_exit },
 #ifndef NATFLOW_WITHOUT_NAMES
-	{ .init = natflow_store_net_init, .down[CLOSE] = natflow_store_net_exit },
 	{ .init = natflow_urls_net_init, .down[CLOSE] = natflow_urls_net_exit },
 #endif
 };
@@ -233,9 +232,14 @@ static int __init natflow_init(void)
 	err = natflow_queue_init();
 	if (err)
 		goto err_ctl;
+	err = natflow_store_init();
+	if (err)
+		goto err_queue;
 	pr_info("natflow " NATFLOW_VERSION ": iptables -I FORWARD 1 -j FLOWOFFLOAD\n");
 	return 0;
 
+err_queue:
+	natflow_queue_exit();
 err_ctl:
 	natflow_ctl_exit();
 err_proc:
@@ -260,6 +264,7 @@ err_note:
 
 static void __exit natflow_exit(void)
 {
+	natflow_store_exit();
 	natflow_queue_exit();
 	natflow_ctl_exit();
 	natflow_proc_exit();

@@ -56,10 +56,9 @@
 
 /* ...and 6.6 counts their entries instead of looking for an empty one. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
-#define natflow_compat_register_sysctl(net, path, table, count) \
-	register_net_sysctl(net, path, table)
+#define natflow_compat_register_sysctl(path, table, count) register_sysctl(path, table)
 #else
-#define natflow_compat_register_sysctl register_net_sysctl_sz
+#define natflow_compat_register_sysctl register_sysctl_sz
 #endif
 
 /* 6.6 gave tc's hooks to BPF too. */

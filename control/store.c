@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* /proc/sys/urllogger_store: the switches that the original natflow's users know. */
-#include <linux/slab.h>
+/*
+ * /proc/sys/urllogger_store: the switches that the original natflow's users know.
+ *
+ * There is one directory, and a file means the namespace of the process that opens it.
+ * With a directory per namespace a process could get another one's: names below
+ * /proc/sys itself are found in the dcache by name alone, since the dentry of /proc/sys
+ * has no d_compare() (fs/proc/generic.c:proc_misc_dentry_ops; 6.1 to 7.3).
+ */
+#include <linux/capability.h>
+#include <linux/nsproxy.h>
+#include <linux/sched.h>
 #include <linux/sysctl.h>
 #include "../core/base/log.h"
 #include "../core/base/netns.h"
@@ -9,10 +18,16 @@
 
 static int day = 24 * 60 * 60;
 
+static struct natflow_net *ours(void)
+{
+	return natflow_net(current->nsproxy->net_ns);
+}
+
 /* What is refused is said, too, where the other devices' refusals are. */
 static int show_or_set(natflow_compat_ctl_table *table, int write, void *buffer, size_t *len,
 		       loff_t *pos, int *value, int *most)
 {
+	struct natflow_net *nn = ours();
 	struct ctl_table copy = {
 		.procname = table->procname, .data = value, .maxlen = sizeof(*value),
 		.mode = table->mode, .extra1 = SYSCTL_ZERO, .extra2 = most,
@@ -21,20 +36,23 @@ static int show_or_set(natflow_compat_ctl_table *table, int write, void *buffer,
 	size_t room = write ? min_t(size_t, *len, 40) : 0;
 	const char *end = memchr(buffer, '\n', room);
 	int width = end ? end - (const char *)buffer : room;
-	int err = proc_dointvec_minmax(&copy, write, buffer, len, pos);
+	int err;
 
+	/* The mode lets anybody in: root of a container has another number outside. */
+	if (write && !ns_capable(nn->net->user_ns, CAP_NET_ADMIN))
+		return -EPERM;
+	err = proc_dointvec_minmax(&copy, write, buffer, len, pos);
 	if (err == -EINVAL && write)
-		natflow_log(table->extra1, NATFLOW_LOG_ERROR,
+		natflow_log(nn, NATFLOW_LOG_ERROR,
 			    "urllogger_store/%s: '%*pE': expected 0 to %d, as in: echo 1 > /proc/sys/urllogger_store/%s",
 			    table->procname, width, buffer, *most, table->procname);
 	return err;
 }
 
-/* extra1 of each entry is the namespace. */
 static int show_or_set_enable(natflow_compat_ctl_table *table, int write, void *buffer,
 			      size_t *len, loff_t *pos)
 {
-	struct natflow_net *nn = table->extra1;
+	struct natflow_net *nn = ours();
 	int value = natflow_urllogger_enabled(nn);
 	int err = show_or_set(table, write, buffer, len, pos, &value, SYSCTL_ONE);
 
@@ -52,7 +70,7 @@ static int show_or_set_enable(natflow_compat_ctl_table *table, int write, void *
 static int show_or_set_window(natflow_compat_ctl_table *table, int write, void *buffer,
 			      size_t *len, loff_t *pos)
 {
-	struct natflow_net *nn = table->extra1;
+	struct natflow_net *nn = ours();
 	struct natflow_names_log *log = natflow_urllogger_log(nn);
 	int value = READ_ONCE(log->window);
 	int err = show_or_set(table, write, buffer, len, pos, &value, &day);
@@ -65,7 +83,7 @@ static int show_or_set_window(natflow_compat_ctl_table *table, int write, void *
 static int show_or_set_tuple(natflow_compat_ctl_table *table, int write, void *buffer, size_t *len,
 			     loff_t *pos)
 {
-	struct natflow_net *nn = table->extra1;
+	struct natflow_net *nn = ours();
 	int value = natflow_urllogger_get(nn, NATFLOW_NAMES_TUPLE_TYPE);
 	int err = show_or_set(table, write, buffer, len, pos, &value, SYSCTL_TWO);
 
@@ -77,7 +95,7 @@ static int show_or_set_tuple(natflow_compat_ctl_table *table, int write, void *b
 static int show_count(natflow_compat_ctl_table *table, int write, void *buffer, size_t *len,
 		      loff_t *pos)
 {
-	struct natflow_net *nn = table->extra1;
+	struct natflow_net *nn = ours();
 	struct natflow_ring *ring = &natflow_urllogger_log(nn)->ring;
 	struct ctl_table copy = { .procname = table->procname, .mode = table->mode };
 	int value;
@@ -90,45 +108,31 @@ static int show_count(natflow_compat_ctl_table *table, int write, void *buffer, 
 	return proc_dointvec(&copy, write, buffer, len, pos);
 }
 
-#define ENTRIES 4
+static struct ctl_table entries[] = {
+	{ .procname = "enable", .mode = 0666, .proc_handler = show_or_set_enable },
+	{ .procname = "count", .mode = 0444, .proc_handler = show_count },
+	{ .procname = "timestamp_freq", .mode = 0666, .proc_handler = show_or_set_window },
+	{ .procname = "tuple_type", .mode = 0666, .proc_handler = show_or_set_tuple },
+	{ }
+};
+
+static struct ctl_table_header *header;
 
 /**
- * natflow_store_net_init() - make the directory
- * @nn: namespace
+ * natflow_store_init() - make the directory
  *
+ * Context: after each namespace has natflow's part.
  * Return: 0 or -ENOMEM.
  */
-int natflow_store_net_init(struct natflow_net *nn)
+int natflow_store_init(void)
 {
-	struct ctl_table *t = kcalloc(ENTRIES + 1, sizeof(*t), GFP_KERNEL_ACCOUNT);
-
-	if (!t)
-		return -ENOMEM;
-	t[0] = (struct ctl_table){ .procname = "enable", .mode = 0644, .extra1 = nn,
-				   .proc_handler = show_or_set_enable };
-	t[1] = (struct ctl_table){ .procname = "count", .mode = 0444, .extra1 = nn,
-				   .proc_handler = show_count };
-	t[2] = (struct ctl_table){ .procname = "timestamp_freq", .mode = 0644, .extra1 = nn,
-				   .proc_handler = show_or_set_window };
-	t[3] = (struct ctl_table){ .procname = "tuple_type", .mode = 0644, .extra1 = nn,
-				   .proc_handler = show_or_set_tuple };
-	nn->store = natflow_compat_register_sysctl(nn->net, "urllogger_store", t, ENTRIES);
-	if (!nn->store) {
-		kfree(t);
-		return -ENOMEM;
-	}
-	return 0;
+	header = natflow_compat_register_sysctl("urllogger_store", entries,
+						ARRAY_SIZE(entries) - 1);
+	return header ? 0 : -ENOMEM;
 }
 
-/**
- * natflow_store_net_exit() - take it away
- * @nn: namespace
- */
-void natflow_store_net_exit(struct natflow_net *nn)
+/** natflow_store_exit() - take it away, when nobody is in a call any more */
+void natflow_store_exit(void)
 {
-	struct ctl_table_header *header = nn->store;
-	const struct ctl_table *t = header->ctl_table_arg;
-
-	unregister_net_sysctl_table(header);
-	kfree(t);
+	unregister_sysctl_table(header);
 }

@@ -3,9 +3,18 @@
 #ifndef _NATFLOW_CONTROL_STORE_H
 #define _NATFLOW_CONTROL_STORE_H
 
-struct natflow_net;
+#ifndef NATFLOW_WITHOUT_NAMES
+int natflow_store_init(void);
+void natflow_store_exit(void);
+#else
+static inline int natflow_store_init(void)
+{
+	return 0;
+}
 
-int natflow_store_net_init(struct natflow_net *nn);
-void natflow_store_net_exit(struct natflow_net *nn);
+static inline void natflow_store_exit(void)
+{
+}
+#endif
 
 #endif /* _NATFLOW_CONTROL_STORE_H */

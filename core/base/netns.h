@@ -20,7 +20,6 @@
 #include "slot.h"
 #include "stats.h"
 
-struct ctl_table_header;
 struct mem_cgroup;
 struct natflow_access;
 struct natflow_table;
@@ -165,7 +164,6 @@ struct natflow_net {
 
 	struct natflow_log *log;
 	struct natflow_door *door;	/* referenced by open device files */
-	struct ctl_table_header *store;	/* see control/store.c */
 };
 
 extern unsigned int natflow_net_id __read_mostly;

@@ -87,6 +87,31 @@ def case_permissions_user_namespace():
 
 # -- namespaces
 
+STORE = "/proc/sys/urllogger_store/enable"
+
+
+def case_store_namespaces():
+    """One directory for all: it shows and sets what is the process's own, whoever looked it up first; others may not write."""
+    def store(where, word=None):
+        with ns(where), open(STORE, "r" if word is None else "w") as f:
+            return int(f.read()) if word is None else f.write(word)
+    for first, other in (("r", "c"), ("c", "r")):
+        store(first, "1")
+        equal((store(first), store(other)), (1, 0), f"{first} is on, {other} off")
+        store(other, "1")
+        store(first, "0")
+        equal((store(first), store(other)), (0, 1), f"{first} is off, {other} on")
+        store(other, "0")
+
+    def written():
+        with open(STORE, "w") as f:
+            f.write("1")
+        return "written"
+    with ns("r"):
+        equal(in_child(written), "EPERM", "no capability")
+    equal(store("r"), 0, "still off")
+
+
 def case_namespace_gone():
     """An open file does not keep its namespace; it says that it is gone."""
     select()
