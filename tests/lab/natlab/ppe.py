@@ -97,7 +97,7 @@ class Ppe:
         for dev in DEVICES:
             with open(f"/proc/sys/net/ipv6/conf/{dev}/disable_ipv6", "w") as f:
                 f.write("1")
-        run(None, ["ip", "-batch", "-"], text="".join(f"link set {d} up\n" for d in DEVICES))
+        run(None, ["ip", "-batch", "-"], text="link set wire1 mtu 2000\n" + "".join(f"link set {d} up\n" for d in DEVICES))
         for dev in ("wire1", "wire2"):
             s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
             s.setsockopt(263, 8, 1)         # SOL_PACKET, PACKET_AUXDATA: tags, which the kernel takes out of frames

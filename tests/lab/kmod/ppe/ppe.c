@@ -226,6 +226,7 @@ static struct net_device *device(const char *name, const struct net_device_ops *
 	dev->netdev_ops = ops;
 	dev_net_set(dev, current->nsproxy->net_ns);
 	eth_hw_addr_random(dev);
+	dev->max_mtu = 2000;
 	if (ops == &gmac_ops) {
 		dev->hw_features |= NETIF_F_HW_TC;
 		dev->features |= NETIF_F_HW_TC;
