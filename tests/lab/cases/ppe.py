@@ -5,7 +5,7 @@ Only on kernels whose source the lab has: Debian's for amd64, without PREEMPT_RT
 """
 import os
 
-from natlab import bare, equal
+from natlab import bare, check, equal
 from natlab.ppe import NEW, SOCS, Flow, Ppe
 
 RELEASE = os.uname().release
@@ -192,6 +192,25 @@ def aged(soc, patched=False):
     return ppe, flow
 
 
+def trap(soc):
+    ppe, flow = stranger(soc)
+    equal((ppe.state(flow), ppe.status()["ppe0.bound"]), ("bound", 1), "destroyed, and still in hardware")
+    forwarded(ppe, flow, "destroyed")
+    ppe.tick(7)
+    equal(ppe.state(flow), "invalid", "aged")
+    ppe.close()
+    ppe, flow = aged(soc)
+    ppe.asked(flow)
+    check(ppe.state(flow) != "bound", "it binds again")
+    # From outside: a rule anew.
+    ppe.destroy(flow)
+    ppe.replace(flow)
+    ppe.bind(flow)
+    forwarded(ppe, flow, "a rule anew")
+    ppe.destroy(flow)
+    clean(ppe)
+
+
 def cure(soc):
     ppe, flow = stranger(soc, True)
     equal((ppe.state(flow), ppe.status()["ppe0.bound"]), ("invalid", 0), "destroyed")
@@ -203,4 +222,5 @@ def cure(soc):
     clean(ppe)
 
 
+each("trap", trap)
 each("cure", cure)
