@@ -5,7 +5,7 @@ Only on kernels whose source the lab has: Debian's for amd64, without PREEMPT_RT
 """
 import os
 
-from natlab import bare, check, equal
+from natlab import LONG, bare, check, equal
 from natlab.ppe import NEW, SOCS, Flow, Ppe
 
 RELEASE = os.uname().release
@@ -167,6 +167,18 @@ def cache(soc):
 
 
 each("cache", cache)
+
+
+def fuzz(soc):
+    """Random flows of each kind: the slot and the words of natflow's encoder are mainline's."""
+    ppe = Ppe(soc)
+    with open("/proc/natppe/status", "w") as f:
+        f.write(f"fuzz 1 {100000 if LONG else 5000}")
+    equal(ppe.status()["fuzz.different"], 0, "flows whose words differ; the kernel's log has them")
+    clean(ppe)
+
+
+each("fuzz", fuzz)
 
 
 def stranger(soc, patched=False):

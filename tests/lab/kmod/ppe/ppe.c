@@ -22,7 +22,7 @@ static unsigned int ppes;
 module_param(ppes, uint, 0400);
 MODULE_PARM_DESC(ppes, "PPEs, at most; the driver finds those of init_net's devices alone");
 
-struct natppe natppe;
+struct natppe natppe = { .wcid = 0x123, .bss = 5 };
 
 struct profile {
 	const char *name;
@@ -198,8 +198,8 @@ static int wlan_path(struct net_device_path_ctx *ctx, struct net_device_path *pa
 	ctx->dev = NULL;
 	path->mtk_wdma.wdma_idx = 1;
 	path->mtk_wdma.queue = 2;
-	path->mtk_wdma.wcid = PPE_WCID;
-	path->mtk_wdma.bss = PPE_BSS;
+	path->mtk_wdma.wcid = natppe.wcid;
+	path->mtk_wdma.bss = natppe.bss;
 #if PPE_NEW
 	path->mtk_wdma.amsdu = 1;
 #endif

@@ -21,8 +21,6 @@
 /* Queues, counters, more SoCs. */
 #define PPE_NEW (LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0))
 #define PPE_GMACS 2
-#define PPE_WCID 0x123		/* of every station of the wlan */
-#define PPE_BSS 5
 #define FE_BYTES 0x4000
 
 /* What came of frames of a wire, and of the CPU's. */
@@ -48,6 +46,8 @@ struct natppe {
 	struct net_device *wire[PPE_GMACS], *wlan;
 	atomic64_t counter[PPE_COUNTERS], reason[32];
 	int wed_flows;
+	u16 wcid;		/* of every station of the wlan */
+	u8 bss;
 	u32 wed_words[PPE_WORDS];	/* of the last frame for the wlan */
 };
 
