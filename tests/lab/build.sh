@@ -15,15 +15,16 @@ flock 7
 SRC=$OUT/src LAB=$OUT/lab HEADERS=$CACHE/k/$K/headers RUN=()
 ARGS=(KCFLAGS=-Werror W=1 "NAMES=$NAMES" CONFIG_DEBUG_INFO= CONFIG_DEBUG_INFO_BTF_MODULES=)
 [ -z "${SPARSE:-}" ] || ARGS+=(C=2 CF=-D__CHECK_ENDIAN__)
-if [ "$K" = newest ]; then
+if [[ $K == newest* ]]; then
 	# Built inside the chroot, in a copy for this source tree.
-	ROOT=$CACHE/trixie R=$(cat "$CACHE/k/newest/release") COPY=$(cksum <<<"$TOP" | cut -d' ' -f1)
+	ROOT=$CACHE/trixie R=$(cat "$CACHE/k/$K/release") COPY=$(cksum <<<"$TOP${K#newest}" | cut -d' ' -f1)
 	SRC=$ROOT/build/$COPY/natflow LAB=$ROOT/build/$COPY/lab HEADERS=/usr/src/linux-headers-$R
 	RUN=(chroot "$ROOT")
 	mkdir -p "$SRC" "$LAB"
 	mountpoint -q "$ROOT/proc" || mount -t proc proc "$ROOT/proc"
 fi
-[ -z "$CROSS" ] || ARGS+=("ARCH=$KERNEL_ARCH" "CROSS_COMPILE=$CROSS")
+# Headers have no vmlinux to take types from.
+[ -z "$CROSS" ] || ARGS+=("ARCH=$KERNEL_ARCH" "CROSS_COMPILE=$CROSS" CONFIG_DEBUG_INFO_BTF_MODULES=)
 # What differs becomes new, however old it is where it comes from: make goes by times.
 copy() { rsync -rlpgoD --checksum --delete --exclude-from="$TOP/.gitignore" --exclude .git --exclude build "$@"; }
 copy "$TOP/" "$SRC/"

@@ -6,8 +6,8 @@
 #   check          static checkers and cross compilers
 #   kernel:6.1 kernel:6.12 kernel:newest   stock amd64 kernel with headers
 #   kernel:6.1-rt  the same with PREEMPT_RT
-#   kernel:6.1-arm64 kernel:6.1-armhf kernel:6.1-s390x   the same of another
-#                  architecture, its QEMU, compiler and programs
+#   kernel:6.1-arm64 kernel:6.12-arm64 kernel:newest-arm64 kernel:6.1-armhf kernel:6.1-s390x
+#                  the same of another architecture, its QEMU, compiler and programs
 #   selftests:KERNEL   the kernel's own test of its flow table, after kernel:KERNEL
 #   mediatek:KERNEL    the source of MediaTek's Ethernet driver, after kernel:KERNEL
 #   debian         a Debian 12 to install natflow into, after kernel:6.1
@@ -55,7 +55,7 @@ check() {
 # Mirrors are those of the system.
 apt_world() {
 	local uri security keys=/usr/share/keyrings/debian-archive-keyring.gpg
-	[ -s "$APT/done" ] && grep -q armhf "$APT/apt.conf" && [ "$(find "$APT/done" -mmin -720)" ] && return 0
+	[ -s "$APT/done" ] && grep -q "arm64 .*trixie-backports" "$APT/etc/sources.list" && [ "$(find "$APT/done" -mmin -720)" ] && return 0
 	say "reading package lists"
 	mkdir -p "$APT"/{lists/partial,cache/archives/partial,state,etc}
 	: >"$APT/status"
@@ -64,9 +64,9 @@ apt_world() {
 	uri=${uri:-http://deb.debian.org/debian} security=${security:-http://deb.debian.org/debian-security}
 	{
 		echo "deb [signed-by=$keys] $uri bookworm main"
-		echo "deb [arch=amd64 signed-by=$keys] $security bookworm-security main"
-		echo "deb [arch=amd64 signed-by=$keys] $uri trixie main"
-		echo "deb [arch=amd64 signed-by=$keys] $uri trixie-backports main"
+		echo "deb [arch=amd64,arm64 signed-by=$keys] $security bookworm-security main"
+		echo "deb [arch=amd64,arm64 signed-by=$keys] $uri trixie main"
+		echo "deb [arch=amd64,arm64 signed-by=$keys] $uri trixie-backports main"
 	} >"$APT/etc/sources.list"
 	cat >"$APT/apt.conf" <<-E
 		Dir::State "$APT/state"; Dir::State::Lists "$APT/lists"; Dir::State::status "$APT/status";
@@ -163,19 +163,19 @@ kernel() {
 	fi
 	mkdir -p "$CACHE/k"
 	ln -sfn "$dir" "$CACHE/k/$name"
-	if [ "$series" = newest ]; then newest_chroot "$dir" "$r"; fi
+	if [ "$series" = newest ]; then newest_chroot "$dir" "$r" "$arch"; fi
 	touch "$CACHE/k/$name.checked"
 }
 
-# guest ARCH TRIPLET QEMU-PACKAGE [FLAVOUR]: all that the lab on another architecture's 6.1 needs.
+# guest SERIES ARCH TRIPLET QEMU-PACKAGE [FLAVOUR]: all that the lab on another architecture needs.
 guest() {
-	local dir=$CACHE/k/6.1-$1 flavour=${4:-$1}
-	install_packages "$3" "gcc-$2" "libc6-dev-$1-cross"
+	local dir=$CACHE/k/$1-$2 flavour=${5:-$2}
+	install_packages "$4" "gcc-$3" "libc6-dev-$2-cross"
 	# Headers that were fetched alone may be of a release that is gone by now.
 	[ -e "$dir/vmlinuz" ] || rm -f "$dir.checked"
-	kernel 6.1 "$1" "$flavour"
-	[ -e "$dir/vmlinuz" ] || kernel_image "$(readlink -f "$dir")" "$(cat "$dir/release")" "$1"
-	userland "$1"
+	kernel "$1" "$2" "$flavour"
+	[ -e "$dir/vmlinuz" ] || kernel_image "$(readlink -f "$dir")" "$(cat "$dir/release")" "$2"
+	userland "$2"
 }
 
 # userland ARCH: Debian 12's programs for the lab, files only: nothing of them ever runs here.
@@ -201,7 +201,7 @@ userland() {
 
 # The newest headers want a compiler and a libc that Debian 12 does not have: a chroot builds against them.
 newest_chroot() {
-	local dir=$1 r=$2 root=$CACHE/trixie uri
+	local dir=$1 r=$2 arch=$3 root=$CACHE/trixie uri
 	if [ ! -e "$root/ready" ]; then
 		say "making a build chroot for the newest kernel"
 		rm -rf "$root"
@@ -214,6 +214,11 @@ newest_chroot() {
 	if [ ! -e "$root/usr/src/linux-headers-$r" ]; then
 		cp -a "$dir"/usr/src/* "$root/usr/src/"
 		cp -a "$dir"/usr/lib/linux-kbuild-* "$root/usr/lib/"
+	fi
+	if [ "$arch" = arm64 ] && [ ! -e "$root/usr/bin/aarch64-linux-gnu-gcc-14" ]; then
+		{ chroot "$root" apt-get -qq update &&
+			chroot "$root" apt-get -qq -y --no-install-recommends install gcc-14-aarch64-linux-gnu; } \
+			>"$CACHE/apt.log" 2>&1 || { tail "$CACHE/apt.log" >&2; return 1; }
 	fi
 }
 
@@ -349,10 +354,14 @@ for what in "$@"; do
 	visit) install_packages chromium caddy openssl dnsmasq-base ipset socat curl ;;
 	kernel:debug) debug_kernel debug kasan ;;
 	kernel:kcsan) debug_kernel kcsan kcsan ;;
-	kernel:6.1-arm64) guest arm64 aarch64-linux-gnu qemu-system-arm ;;
-	kernel:6.1-armhf) guest armhf arm-linux-gnueabihf qemu-system-arm armmp ;;
+	kernel:6.1-arm64) guest 6.1 arm64 aarch64-linux-gnu qemu-system-arm ;;
+	kernel:6.12-arm64 | kernel:newest-arm64)
+		install_packages device-tree-compiler
+		what=${what#kernel:}
+		guest "${what%-arm64}" arm64 aarch64-linux-gnu qemu-system-arm ;;
+	kernel:6.1-armhf) guest 6.1 armhf arm-linux-gnueabihf qemu-system-arm armmp ;;
 	kernel:6.1-rt) kernel 6.1 amd64 rt-amd64 ;;
-	kernel:6.1-s390x) guest s390x s390x-linux-gnu qemu-system-misc ;;
+	kernel:6.1-s390x) guest 6.1 s390x s390x-linux-gnu qemu-system-misc ;;
 	kernel:6.1-core) kernel 6.1 && ln -sfn 6.1 "$CACHE/k/6.1-core" ;;	# for natflow without names
 	selftests:*) selftests "${what#selftests:}" ;;
 	mediatek:*) mediatek "${what#mediatek:}" ;;
