@@ -19,6 +19,8 @@ MODULES="veth dummy nf_conntrack nf_nat nf_flow_table nf_flow_table_inet nf_tabl
  8021q sch_ingress sch_cake sch_prio cls_matchall cls_u32 cls_flower act_gact act_mirred act_skbedit sch_netem sch_fq nft_counter nft_limit nft_numgen nf_dup_netdev
  nf_conntrack_ftp nf_nat_ftp nfnetlink_cttimeout nfnetlink_queue xt_NFQUEUE mpls_iptunnel mpls_router virtio_pci virtio_net xfrm_user esp4 esp6
  drbg jitterentropy_rng ctr sha512_generic authenc cbc hmac sha1_generic sha1 aes_generic echainiv seqiv cryptomgr crypto_null algapi libaes ipip ip6_tunnel sit tun ifb vrf macvlan pppoe bonding wireguard e1000e
+
+ mtk_eth tag_mtk mt7530 mt7530_mmio
  xfrm_interface ip_vti xt_set ip_set_hash_ip ip_set_hash_mac ip_set_hash_net ip_set_list_set ip_vs ip_vs_rr"
 
 pack() { (cd "$1" && find . -print0 | cpio -0 -o -H newc --quiet -R 0:0 | gzip -1) >"$2.new" && mv "$2.new" "$2"; }
@@ -103,7 +105,7 @@ lab() {
 	local libs=/usr/lib/$TRIPLET cc="${CROSS}gcc -idirafter /usr/include"
 	local libxt=$T$libs/xtables/libxt_FLOWOFFLOAD.so
 	mkdir -p "$T/lab" "$(dirname "$libxt")"
-	cp -r "$TOP"/tests/lab/{natlab,links.py,cards.py,urls.py,access.py,meter.py,tap.py,userlog.py,sqm.py,cases,run-cases.py,selftest.py,demo.py,gateway.py,bench.py,benchlinks.py,benchtcp.py,benchsqm.py,benchusers.py} "$T/lab/"
+	cp -r "$TOP"/tests/lab/{natlab,real,links.py,cards.py,urls.py,access.py,meter.py,tap.py,userlog.py,sqm.py,cases,run-cases.py,selftest.py,demo.py,gateway.py,bench.py,benchlinks.py,benchtcp.py,benchsqm.py,benchusers.py} "$T/lab/"
 	[ ! -e "$CACHE/k/$K.selftests" ] || cp -rL "$CACHE/k/$K.selftests" "$T/lab/kernel-selftests"
 	# Python would compile all of it at each boot.
 	/usr/bin/python3 -m compileall -q -s "$T" -p / "$T/lab"
