@@ -76,6 +76,8 @@ HOSTILE = r"^(nat[.](?!snat_port|hairpin)|refuse[.](?!plain|relearn|ttl|mtu|rout
 FOREIGN = ("6.1-arm64", "6.1-s390x")
 # Softirqs that can be preempted, words of 32 bits: the engine.
 OTHER = ("6.1-rt", "6.1-armhf")
+# The distribution's own driver of MediaTek's frame engine, on an engine in memory.
+REAL = ("6.12-arm64",)
 ENGINE = r"^(nat[.]|attach[.]life|skb|end[.])"
 
 
@@ -86,6 +88,10 @@ def host(*rings, **env):
 
 def labs(pattern, *kernels, **more):
     return [Lab(kernel, pattern or ".", **{"cost": 4 if kernel in ("debug", "kcsan") else 1, **more}) for kernel in kernels]
+
+
+def real(*kernels, pattern=""):
+    return labs(pattern, *kernels, ring="real", words=("/lab/real/real.py",), vm=f"{LAB}/real/vm.sh")
 
 
 def endurance():
@@ -117,17 +123,21 @@ def setting(name, default=""):
 def test():
     return host("unit", "runner", "check", "patches", "browser", "install", "bench") + host("fuzz", T="10") + \
         labs(OLDEST, "6.1", judged=True) + labs(MIDDLE, "6.12", judged=True) + labs(NEWEST, "newest", judged=True) + \
-        labs(HOSTILE, "debug") + labs("^nat.(masquerade|snat_and_dnat)", *FOREIGN) + labs("^(nat|attach.(life|veto))", CORE)
+        labs(HOSTILE, "debug") + labs("^nat.(masquerade|snat_and_dnat)", *FOREIGN) + labs("^(nat|attach.(life|veto))", CORE) + \
+        real(*REAL)
 
 
 def test_all():
     return host("unit", "runner", "check", "browser", "visit", "install", "demo", "names", "mutants", "bench", "parsers") + \
         host("patches", T="all") + host("fuzz", T="300") + \
         labs("", *STOCK, "debug", "kcsan") + driver() + labs(ENGINE, *OTHER) + labs("^(nat|conntrack|end|skb|refuse|learn|doors)", *FOREIGN) + \
-        labs("^(nat|conntrack|end|skb|refuse|learn|doors_target|attach.(life|veto)|flat)", CORE) + selftests(*STOCK) + endurance()
+        labs("^(nat|conntrack|end|skb|refuse|learn|doors_target|attach.(life|veto)|flat)", CORE) + selftests(*STOCK) + \
+        real(*REAL) + endurance()
 
 
 def test_lab():
+    if setting("K") in REAL:
+        return real(setting("K"), pattern=setting("CASE"))
     return labs(setting("CASE"), setting("K", "6.1"), append=f"seed={setting('SEED', '1')}")
 
 

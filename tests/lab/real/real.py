@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The distribution's own mtk_eth.ko on a frame engine in memory (natreal.ko): two GMACs, a PPE between them.
+
+    c (c0: wire0) --- r (r0: the first GMAC | r1: the second) --- s (s0: wire1)
+"""
+import glob
+import os
+
+import natlab
+from natlab import ADDR, Tcp, Udp, check, equal, run, wait
+
+DEBUGFS = "/sys/kernel/debug"
+MACS = {"02:00:00:00:0e:00": ("r", "r0"), "02:00:00:00:0e:01": ("r", "r1")}
+
+
+def found():
+    """Our four devices in the first namespace, by name: (namespace, name) that they get."""
+    out = {}
+    for path in glob.glob("/sys/class/net/*"):
+        name = os.path.basename(path)
+        with open(f"{path}/address") as f:
+            address = f.read().strip()
+        if address in MACS:
+            out[name] = MACS[address]
+        elif name in ("wire0", "c0"):
+            out[name] = ("c", "c0")
+        elif name in ("wire1", "s0"):
+            out[name] = ("s", "s0")
+    return out
+
+
+def up(offload=True):
+    if not os.path.exists(f"{DEBUGFS}/natreal"):
+        natlab.insmod("/lab/natreal.ko")
+    natlab.modprobe("mtk_eth")
+    wait(lambda: len(found()) == 4, "two GMACs and two wires")
+    for where in "crs":
+        natlab.netns_add(where)
+    for name, (where, new) in found().items():
+        run(None, f"ip link set {name} netns {where} name {new}")
+    natlab.up(offload=offload, made=True)
+
+
+def counters():
+    with open(f"{DEBUGFS}/natreal/counters") as f:
+        return {k: int(v) for k, v in (line.split() for line in f)}
+
+
+class Counted:
+    """The frame engine's counters since the object was made."""
+
+    def __init__(self):
+        self.before = counters()
+
+    def __getitem__(self, key):
+        return counters()[key] - self.before[key]
+
+    def __str__(self):
+        return str({k: v - self.before[k] for k, v in counters().items() if v != self.before[k]})
+
+
+def entries(what="entries"):
+    with open(f"{DEBUGFS}/ppe0/{what}") as f:
+        return f.read().splitlines()
+
+
+def whole(count):
+    """Nothing was dropped by the engine, and no entry or descriptor was wrong."""
+    for key in ("full", "down", "lost"):
+        equal(count[key], 0, f"frames {key}: {count}")
+
+
+def bulk(tcp, size=1 << 20):
+    data = os.urandom(1 << 16) * (size >> 16)
+    Tcp.pass_data(tcp.client, tcp.server, data)
+    Tcp.pass_data(tcp.server, tcp.client, data)
+
+
+@natlab.bare
+def case_probe():
+    """The stock driver probes: two ports with a link, a PPE with an empty table."""
+    up()
+    for dev in ("r0", "r1"):
+        out = run("r", f"ethtool -i {dev}")
+        check("driver: mtk_soc_eth" in out, out)
+        check("Speed: 1000Mb/s" in run("r", f"ethtool {dev}"), "link of 1000 Mbit/s")
+    equal(entries("bind"), [], "bound entries")
+    equal(counters()["lost"], 0, "lost frames")
+
+
+@natlab.bare
+def case_rings():
+    """Frames of both directions through the driver's rings: segments that the port cuts, checksums that it makes."""
+    up()
+    count = Counted()
+    for family in (4, 6):
+        tcp = Tcp(family)
+        bulk(tcp)
+        tcp.close()
+        Udp(family).learn()
+    whole(count)
+    check(count["to_cpu"] > 1000 and not count["forwarded"], f"all frames by the CPU: {count}")
+    check(count["reason_0d"] >= 4 and count["reason_0e"] > 30 and count["reason_0f"] > 1000, f"reasons of the PPE: {count}")
+
+
+FLOWTABLE = """table inet ft {
+    flowtable f { hook ingress priority 0; devices = { r0, r1 }; flags offload; }
+    chain forward { type filter hook forward priority 0; meta l4proto { tcp, udp } flow add @f; }
+}
+table ip nat { chain post { type nat hook postrouting priority 100; oif r1 masquerade; } }
+"""
+
+
+def bound(tcp):
+    """Data until the driver has bound both directions: it takes 30 packets of a second through the CPU each."""
+    def try_it():
+        bulk(tcp, 1 << 17)
+        return len(entries("bind")) == 2
+    wait(try_it, "both directions bound")
+
+
+@natlab.bare
+def case_kernel_offload():
+    """The kernel's own flow table offloads a masqueraded connection: the driver's entries forward it, bytes are right."""
+    up()
+    run("r", ["nft", "-f", "-"], text=FLOWTABLE)
+    tcp = Tcp(4)
+    equal(tcp.peer[0], ADDR["r1", 4], "source address at the server")
+    bound(tcp)
+    count = Counted()
+    bulk(tcp, 4 << 20)
+    whole(count)
+    frames = count["from_wire0"] + count["from_wire1"]
+    check(frames > 5000 and count["to_cpu"] * 100 <= frames, f"at most 1 % of {frames} frames reach the CPU: {count}")
+    equal(count["forwarded"], frames - count["to_cpu"], f"frames by the PPE: {count}")
+    run("r", "conntrack -F")
+    wait(lambda: not entries("bind"), "no bound entry")
+    bulk(tcp)
+    tcp.close()
+
+
+@natlab.bare
+def case_natflow():
+    """natflow on the driver's ports, in software: what the ports receive is a hit."""
+    up()
+    natlab.rule(4, "-A POSTROUTING -o r1 -j MASQUERADE", table="nat")
+    natlab.select()
+    for family in (4, 6):
+        natlab.learned(Udp(family)).close()
+        tcp = Tcp(family)
+        count, delta = Counted(), natlab.Delta()
+        bulk(tcp)
+        whole(count)
+        check(delta["hits"] > 20 and delta["bytes"] > 2 << 20, f"TCP went fast: {delta.changed()}")
+        tcp.close()
