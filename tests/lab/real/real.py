@@ -5,6 +5,7 @@
 """
 import glob
 import os
+import re
 
 import natlab
 from natlab import ADDR, Tcp, Udp, check, equal, run, wait
@@ -107,7 +108,9 @@ FLOWTABLE = """table inet ft {
     flowtable f { hook ingress priority 0; devices = { r0, r1 }; flags offload; }
     chain forward { type filter hook forward priority 0; meta l4proto { tcp, udp } flow add @f; }
 }
-table ip nat { chain post { type nat hook postrouting priority 100; oif r1 masquerade; } }
+table ip nat {
+    chain post { type nat hook postrouting priority 100; oif r1 masquerade; }
+}
 """
 
 
@@ -153,3 +156,59 @@ def case_natflow():
         whole(count)
         check(delta["hits"] > 20 and delta["bytes"] > 2 << 20, f"TCP went fast: {delta.changed()}")
         tcp.close()
+
+
+def hwnat():
+    return natlab.read("/proc/net/natflow_hwnat", "r")
+
+
+@natlab.bare
+def case_hwnat():
+    """natflow_hwnat.ko offers a masqueraded connection, the driver binds it: hardware forwards, counts arrive, all is taken back."""
+    up()
+    natlab.insmod("/lab/natflow_hwnat.ko")
+    natlab.AT_END.append(lambda: natlab.rmmod("natflow_hwnat"))
+    natlab.sysctl("r", "net.netfilter.nf_conntrack_acct", 1)
+    natlab.rule(4, "-A POSTROUTING -o r1 -j MASQUERADE", table="nat")
+    natlab.rule(4, "-A FORWARD -j FLOWOFFLOAD --hw")
+    tcp = Tcp(4)
+
+    def refused():
+        bulk(tcp, 1 << 17)
+        return re.search("^refused.sticky [1-9]", hwnat(), re.M)
+    wait(refused, "an unpatched driver gets no flow with NAT unasked")
+    natlab.ctl("hwnat=2")
+    bound(tcp)
+
+    def told():
+        bulk(tcp, 1 << 17)
+        return all(f.split(" hw=")[1].startswith("bound ") for f in natlab.published())
+    wait(told, "natflow sees that it is bound")
+    count = Counted()
+    bulk(tcp, 4 << 20)
+    whole(count)
+    frames = count["from_wire0"] + count["from_wire1"]
+    check(frames > 5000 and count["to_cpu"] * 100 <= frames, f"at most 1 % of {frames} frames reach the CPU: {count}")
+    equal(count["forwarded"], frames - count["to_cpu"], f"frames by the PPE: {count}")
+    natlab.ctl("hwnat=0")
+    equal(entries("bind"), [], "bound entries once hwnat=0 was written")
+    bulk(tcp)
+    tcp.close()
+
+
+@natlab.bare
+def case_stops():
+    """The driver stops its rings and starts them again while natflow has a flow on its ports."""
+    up()
+    natlab.select()
+    tcp = Tcp(4)
+    for _ in range(2):
+        bulk(tcp)
+        for dev in ("r0", "r1"):
+            run("r", f"ip link set {dev} down")
+        for dev in ("r0", "r1"):
+            run("r", f"ip link set {dev} up")
+        wait(lambda: natlab.reachable("c", 4, ADDR["s", 4]), "the server reachable again")
+    bulk(tcp)
+    equal(counters()["lost"], 0, "lost frames")
+    tcp.close()
