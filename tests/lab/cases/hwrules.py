@@ -345,3 +345,8 @@ def case_engine_eth_eth():
 @bare
 def case_engine_vlan_pppoe():
     engine(vlan, pppoe)
+
+
+@bare
+def case_engine_pvid_qinq():
+    engine(pvid, qinq)
