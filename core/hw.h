@@ -28,7 +28,7 @@ struct natflow_hw_tuple {
 /* One direction. A description is a copy: it holds no reference. */
 struct natflow_hw_dir {
 	struct natflow_hw_tuple before, after;	/* as packets arrive, and as they leave */
-	int in;				/* ifindex of the port that packets arrive at */
+	int in;		/* ifindex: the port that packets arrive at, or a device above it */
 	int in_l3;			/* of the L3 device that they are delivered to */
 	int out_l3;			/* of the route's device */
 	const void *egress;		/* names the egress in natflow_attach.egress_changed() */
