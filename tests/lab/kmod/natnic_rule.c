@@ -18,7 +18,7 @@
 #include <net/ip.h>
 #include "natnic.h"
 
-#define TEXT 1536
+#define TEXT_MAX 1536
 #define BIND_RATE 30		/* packets a second */
 
 /* A rule's text; its end is where it was full. */
@@ -32,7 +32,7 @@ static __printf(2, 3) void put(struct text *text, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	text->used += vscnprintf(text->data + text->used, TEXT - text->used, format, args);
+	text->used += vscnprintf(text->data + text->used, TEXT_MAX - text->used, format, args);
 	va_end(args);
 }
 
@@ -267,7 +267,7 @@ static int read_actions(struct rule *r, struct flow_rule *rule, struct text *tex
 struct rule *natnic_rule_read(struct port *port, struct flow_cls_offload *cls)
 {
 	struct flow_rule *rule = flow_cls_offload_flow_rule(cls);
-	struct rule *r = kzalloc(sizeof(*r) + TEXT, GFP_KERNEL);
+	struct rule *r = kzalloc(sizeof(*r) + TEXT_MAX, GFP_KERNEL);
 	struct text text;
 	int err;
 
