@@ -207,10 +207,12 @@ static int wlan_path(struct net_device_path_ctx *ctx, struct net_device_path *pa
 }
 
 static const struct net_device_ops wire_ops = { .ndo_start_xmit = wire_xmit };
+
 static const struct net_device_ops gmac_ops = {
 	.ndo_start_xmit = gmac_xmit, .ndo_setup_tc = mtk_eth_setup_tc,
 	.ndo_set_mac_address = eth_mac_addr,
 };
+
 static const struct net_device_ops wlan_ops = {
 	.ndo_start_xmit = wlan_xmit, .ndo_fill_forward_path = wlan_path,
 };

@@ -128,12 +128,15 @@ static const struct proc_ops status_ops = {
 	.proc_open = open, .proc_read = seq_read, .proc_write = command,
 	.proc_lseek = seq_lseek, .proc_release = single_release,
 };
+
 static const struct proc_ops rule_ops = {
 	.proc_read = rule_read, .proc_write = rule_write, .proc_lseek = default_llseek,
 };
+
 static const struct proc_ops table_ops = {
 	.proc_read = table_read, .proc_lseek = default_llseek,
 };
+
 static const struct proc_ops regs_ops = {
 	.proc_read = regs_read, .proc_lseek = default_llseek,
 };
