@@ -2,7 +2,7 @@
 /*
  * /proc/sys/urllogger_store: the switches that the original natflow's users know.
  *
- * There is one directory, and a file means the namespace of the process that opens it.
+ * There is one directory, and a file means the namespace of who reads or writes it.
  * With a directory per namespace a process could get another one's: names below
  * /proc/sys itself are found in the dcache by name alone, since the dentry of /proc/sys
  * has no d_compare() (fs/proc/generic.c:proc_misc_dentry_ops; 6.1 to 7.3).

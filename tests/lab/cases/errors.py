@@ -25,7 +25,7 @@ def said(call, *numbers):
 
 def store(name, value):
     """One write, where sysctl() may try a second time when it closes the file."""
-    with opened(f"/proc/sys/urllogger_store/{name}", os.O_WRONLY) as fd:
+    with ns("r"), opened(f"/proc/sys/urllogger_store/{name}", os.O_WRONLY) as fd:
         os.write(fd, f"{value}\n".encode())
 
 
