@@ -52,7 +52,7 @@ HOST = {
 }
 
 # 6.1 runs every case but FIXED: what lasts a fixed time, or goes on until a race is hit. That is on the newest, with all that
-# may depend on the kernel; there of pairs that differ in the IP version (PAIRS) the first, and of what depends on lib/, on
+# may depend on the kernel; there of cases that are alike (PAIRS) some, and of what depends on lib/, on
 # control/ and on netfilter's hooks (SAMPLED) a few cases of each file. The kernel in the middle says least: where kernels are
 # known to differ, and SAMPLES. Of SoCs with a PPE each kernel runs one. All with test-all.
 FIXED = "exact|storms|soak|driver|scale|apart.(flood|many)|links.(matrix|redials)|teardown.(200_loads|unload_under_load)"
@@ -62,10 +62,10 @@ SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)|records[.](text|merged)|evas
           r"dns[.](targets|hints)|doors_ctl[.]ctl_(flush|trans)|doors_proc[.](proc|two)|errors[.]words|lists[.](formats|hits)|" \
           r"readings[.](server_first|streams)_v4|quic[.](same|late)|generated[.]unv|trust[.]open|logs[.]hints_v4|" \
           r"portal[.](redirect|login|neighbours)|policies[.](order_v6|status_v4)|quotas[.]volume_v6|zones[.](devices|packets)|devices[.]sums"
-PAIRS = "(events|learn|freshness|fields|refuse|doors_target|skb|conntrack).*_v6"
+PAIRS = "(events|learn|freshness|fields|refuse|doors_target|skb|conntrack).*_v6|hwrules.same_(eth|pvid|vlan_on|bridge_on)"
 OLDEST = rf"^(?!{FIXED}|ppe(_entries)?[.].*mt7(622|986))"
 NEWEST = rf"^(?!exact|{SAMPLED}|{PAIRS}|ppe.*mt7(62|986))|^({SAMPLES})"
-MIDDLE = r"^(nat|end|attach|newest|races|namespace|hwnat|hwrules|ppe\w*|cut|userscale|window|events[.](route|rule|neigh|device))" \
+MIDDLE = r"^(nat|end|attach|newest|races|namespace|hwnat|hwrules.(same_eth|engine|mtk)|ppe\w*|cut|userscale|window|events[.](route|rule|neigh|device))" \
          rf"(?!.*_v6|.*mt7(62|988))|^({SAMPLES})"
 # The hostile ring is many times as slow: the engine and conntrack, where memory, locks or lifetimes are at stake, and what of
 # the names juggles memory. All with test-all.
