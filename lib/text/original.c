@@ -6,8 +6,8 @@
 #include "original.h"
 
 const struct natflow_absent natflow_original_words[] = {
-	{ "hwnat=", "no natflow_hwnat.ko is loaded; modprobe it before, or leave this out" },
-	{ "hwnat_wed_disabled=", "no natflow_hwnat.ko is loaded; modprobe it before, or leave this out" },
+	{ "hwnat=", "no natflow_hwnat.ko yet; modprobe it before, or leave this out" },
+	{ "hwnat_wed_disabled=", "no natflow_hwnat.ko yet; modprobe it before, or leave this out" },
 	{ "vline_add=", "no transparent lines yet; put both devices into a bridge" },
 	{ "vline_apply", "no transparent lines yet; put both devices into a bridge" },
 	{ "vline_clear", "no transparent lines yet; there is nothing to clear" },
