@@ -167,7 +167,7 @@ class Debian:
         before = self.files()
         self.inside("make install DESTDIR=/tmp/staged")
         staged = run(["find", ".", "-type", "f", "-printf", "%P "], cwd=f"{ROOT}/tmp/staged").split()
-        check(len(staged) == 6 and f"lib/modules/{self.release}/extra/natflow.ko" in staged, f"{staged}")
+        check(len(staged) == 8 and f"lib/modules/{self.release}/extra/natflow.ko" in staged, f"{staged}")
         check(self.files() == before, "changed outside DESTDIR")
         self.inside("make uninstall DESTDIR=/tmp/staged")
         left = run(["find", ".", "-type", "f"], cwd=f"{ROOT}/tmp/staged")

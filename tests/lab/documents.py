@@ -12,6 +12,10 @@ NOT_RUN = {
     ("Documentation/portal.md", ""): "make test-visit runs it, and counts its blocks",
     ("Documentation/users.md", "awk "): "devices.names runs it on leases of its own",
     ("Documentation/flow-life.md", "selected"): "a picture",
+    ("Documentation/hardware.md", "modprobe natflow_hwnat"): "hwrules.* and the ring of the stock driver do so, on cards of their own",
+    ("Documentation/hardware.md", "# natflow-ppe "): "ppe_entries.* does, on what mainline's driver prints",
+    ("Documentation/hardware.md", "cd openwrt"): "the tree of OpenWrt is not in Debian",
+    ("Documentation/hardware.md", "apt install linux-source-6.12"): "tests/patches.py applies and builds them: a whole kernel takes an hour",
     ("Documentation/locking.md", "learning"): "two CPUs side by side",
 }
 
