@@ -8,6 +8,7 @@
 #define _NATFLOW_CORE_HW_H
 
 #include <linux/if_ether.h>
+#include <linux/string.h>
 #include <linux/types.h>
 #include "base/slot.h"
 
@@ -35,6 +36,11 @@ struct natflow_hw_dir {
 	u8 next_hop[ETH_ALEN];		/* MAC of the neighbour; zero if @out_l3 has none */
 	u32 mtu;			/* bytes of L3 */
 };
+
+static inline bool natflow_hw_is_nated(const struct natflow_hw_dir *dir)
+{
+	return memcmp(&dir->before, &dir->after, sizeof(dir->before));
+}
 
 struct natflow_hw_flow {
 	u64 number;			/* natflow_flow.number, unique in the namespace */

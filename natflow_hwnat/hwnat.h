@@ -4,7 +4,7 @@
  *
  *   offload.c   flow objects, their states, the worker     poll.c      counters, watchdog
  *   path.c      devices and encapsulation below a route    port.c      devices that are bound
- *   flowblk.c, null.c, ppe.c   back ends                    rule.c      flow_rule of a direction
+ *   flowblk.c, null.c   back ends                          rule.c      flow_rule of a direction
  *   limits.c    what each driver takes                     reason.h    why a flow is refused
  */
 #ifndef _NATFLOW_HWNAT_H
@@ -24,17 +24,14 @@ struct natflow_hwnat_encap {
 
 /* One side of a flow: the wire that packets of one direction leave by. */
 struct natflow_hwnat_side {
-	int port;			/* ifindex of the lowest device: GMAC, DSA port, wlan */
+	int port;			/* ifindex, REDIRECT to it: GMAC, DSA port, wlan */
 	int conduit;			/* ifindex of the GMAC below a DSA user port, else @port */
-	int redirect;			/* ifindex that the rule redirects to */
 	u8 src[ETH_ALEN], dst[ETH_ALEN];	/* of frames that leave */
 	u8 own[ETH_ALEN];		/* the GMAC's address */
 	u8 encaps;
 	/* Outermost first. */
 	struct natflow_hwnat_encap encap[NATFLOW_HWNAT_ENCAPS];
-	u32 mtu;			/* bytes of L3 */
 	bool bridged;			/* the bridge forwards, not the IP stack */
-	bool untag_ingress;		/* the port removes the tag of arriving frames itself */
 	u8 dsa_proto;			/* enum dsa_tag_protocol, if the port is DSA's */
 	bool wed;			/* DEV_PATH_MTK_WDMA: a wlan that the PPE reaches */
 };

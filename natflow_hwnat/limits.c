@@ -87,11 +87,9 @@ static enum natflow_hwnat_reason check_side(const struct natflow_hwnat_limits *l
 static enum natflow_hwnat_reason check_ipv6(const struct natflow_hwnat_limits *limits,
 					    const struct natflow_hwnat_way *way)
 {
-	const struct natflow_hw_dir *dir = &way->flow->dir[way->dir];
-
 	if (!limits->ipv6)
 		return NATFLOW_HWNAT_IPV6;
-	if (!limits->ipv6_nat && memcmp(&dir->before, &dir->after, sizeof(dir->before)))
+	if (!limits->ipv6_nat && natflow_hw_is_nated(&way->flow->dir[way->dir]))
 		return NATFLOW_HWNAT_NAT66;
 	if (limits->own_smac6 && memcmp(way->out->src, way->out->own, ETH_ALEN))
 		return NATFLOW_HWNAT_SOURCE_MAC;

@@ -237,11 +237,6 @@ static enum natflow_hwnat_reason find_paths(struct natflow_hwnat_offload *o)
 	return reason;
 }
 
-static bool is_nated(const struct natflow_hw_flow *d)
-{
-	return memcmp(&d->dir[0].before, &d->dir[0].after, sizeof(d->dir[0].before));
-}
-
 /* The way of one direction. Packets arrive by the wire that the other one leaves by. */
 static struct natflow_hwnat_way way_of(const struct natflow_hwnat_offload *o, unsigned int d)
 {
@@ -279,7 +274,7 @@ static enum natflow_hwnat_reason check_ways(struct natflow_hwnat_offload *o,
 		port[d] = natflow_hwnat_port_find(o->room, way.in->conduit);
 		if (!port[d])
 			return NATFLOW_HWNAT_NO_FT;
-		if (port[d]->sticky && is_nated(&o->d) &&
+		if (port[d]->sticky && natflow_hw_is_nated(&o->d.dir[0]) &&
 		    READ_ONCE(o->room->config.hwnat) < 2)
 			return NATFLOW_HWNAT_STICKY;
 		reason = port[d]->backend->check(port[d], &way);

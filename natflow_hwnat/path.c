@@ -55,8 +55,6 @@ static enum natflow_hwnat_reason pass_bridge(struct natflow_hwnat_side *side,
 	case DEV_PATH_BR_VLAN_TAG:
 		return push(side, path->bridge.vlan_proto, path->bridge.vlan_id);
 	case DEV_PATH_BR_VLAN_UNTAG_HW:
-		side->untag_ingress = true;
-		fallthrough;
 	case DEV_PATH_BR_VLAN_UNTAG:
 		if (!side->encaps)
 			return NATFLOW_HWNAT_PATH;
@@ -70,7 +68,6 @@ static enum natflow_hwnat_reason end_at(struct natflow_hwnat_side *side,
 					const struct net_device *dev, int conduit)
 {
 	side->port = dev->ifindex;
-	side->redirect = dev->ifindex;
 	side->conduit = conduit;
 	return check_port(dev, side->dsa_proto);
 }
@@ -135,7 +132,6 @@ static enum natflow_hwnat_reason find(struct net *net, const struct natflow_hw_f
 
 	if (!dev)
 		return NATFLOW_HWNAT_PATH;
-	side->mtu = dir->mtu;
 	side->bridged = netif_is_bridge_port(dev);
 	ether_addr_copy(side->dst, dir->next_hop);
 	/* The tables of a VRF are not in any hardware's key. */

@@ -13,6 +13,18 @@
 /* We hear of devices that go, so ports may be bound. Under RTNL. */
 static bool hearing;
 
+/* Bound or refused. */
+static struct natflow_hwnat_port *port_of(struct natflow_hwnat_room *room, int ifindex)
+{
+	struct natflow_hwnat_port *port;
+
+	lockdep_assert_held(&room->drivers);
+	list_for_each_entry(port, &room->ports, list)
+		if (port->dev->ifindex == ifindex)
+			return port;
+	return NULL;
+}
+
 /**
  * natflow_hwnat_port_find() - a bound port
  * @room: namespace's
@@ -22,23 +34,15 @@ static bool hearing;
  */
 struct natflow_hwnat_port *natflow_hwnat_port_find(struct natflow_hwnat_room *room, int ifindex)
 {
-	struct natflow_hwnat_port *port;
+	struct natflow_hwnat_port *port = port_of(room, ifindex);
 
-	lockdep_assert_held(&room->drivers);
-	list_for_each_entry(port, &room->ports, list)
-		if (port->dev->ifindex == ifindex)
-			return port->refused ? NULL : port;
-	return NULL;
+	return port && !port->refused ? port : NULL;
 }
 
-static struct natflow_hwnat_port *port_of(struct natflow_hwnat_room *room, int ifindex)
+/* Was it refused, and that some time ago? */
+static bool ask_again(const struct natflow_hwnat_port *port)
 {
-	struct natflow_hwnat_port *port;
-
-	list_for_each_entry(port, &room->ports, list)
-		if (port->dev->ifindex == ifindex)
-			return port;
-	return NULL;
+	return port->refused && !time_before(jiffies, port->asked + ASK_AGAIN);
 }
 
 static struct natflow_hwnat_port *add_port(struct natflow_hwnat_room *room, int ifindex)
@@ -70,7 +74,7 @@ static enum natflow_hwnat_reason bind(struct natflow_hwnat_room *room, int ifind
 	port = port_of(room, ifindex) ?: add_port(room, ifindex);
 	if (!port)
 		return NATFLOW_HWNAT_PATH;
-	if (port->refused && !time_before(jiffies, port->asked + ASK_AGAIN)) {
+	if (ask_again(port)) {
 		port->refused = port->backend->bind(port);
 		port->asked = jiffies;
 	}
@@ -93,7 +97,7 @@ enum natflow_hwnat_reason natflow_hwnat_port_bind(struct natflow_hwnat_room *roo
 
 	mutex_lock(&room->drivers);
 	port = port_of(room, ifindex);
-	ask = !port || (port->refused && !time_before(jiffies, port->asked + ASK_AGAIN));
+	ask = !port || ask_again(port);
 	if (port)
 		reason = port->refused;
 	mutex_unlock(&room->drivers);

@@ -268,7 +268,7 @@ struct natflow_hwnat_rule *natflow_hwnat_rule_make(struct net *net,
 	r->rule->match.mask = &r->mask;
 	r->rule->action.num_entries = 0;
 	err = -ENODEV;
-	r->out = dev_get_by_index(net, way->out->redirect);
+	r->out = dev_get_by_index(net, way->out->port);
 	if (!r->out)
 		goto failed;
 	match(r, way, conduit_meta);
