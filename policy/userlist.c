@@ -13,7 +13,7 @@
 const u8 *natflow_user_mac(const struct natflow_user *user)
 {
 	static const u8 none[ETH_ALEN];
-	const struct natflow_mac *owner = rcu_dereference_check(user->owner, true);
+	const struct natflow_mac *owner = natflow_user_owner(user);
 
 	return owner && owner->key.kind == NATFLOW_MAC_FRAME ? owner->key.mac : none;
 }
@@ -27,7 +27,7 @@ const u8 *natflow_user_mac(const struct natflow_user *user)
  */
 const char *natflow_user_name(const struct natflow_user *user)
 {
-	const struct natflow_mac *owner = rcu_dereference_check(user->owner, true);
+	const struct natflow_mac *owner = natflow_user_owner(user);
 
 	return owner ? natflow_known_name(rcu_dereference(owner->known)) : NULL;
 }

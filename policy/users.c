@@ -81,20 +81,15 @@ int natflow_users_init(struct natflow_users *users, struct natflow_net *nn)
 	return err;
 }
 
-static struct natflow_mac *owner_of(const struct natflow_user *user)
-{
-	return rcu_dereference_check(user->owner, true);
-}
-
 /* Where it waits. It is there since the first user of the zone. */
 static struct natflow_mac *place_of(struct natflow_users *users, const struct natflow_user *user)
 {
-	return owner_of(user) ?: natflow_macs_unknown(&users->macs, user->key.zone);
+	return natflow_user_owner(user) ?: natflow_macs_unknown(&users->macs, user->key.zone);
 }
 
 static void unlink(struct natflow_users *users, struct natflow_user *user, bool keep_device)
 {
-	struct natflow_mac *owner = owner_of(user);
+	struct natflow_mac *owner = natflow_user_owner(user);
 
 	lockdep_assert_held(&users->lock);
 	user->gone = true;
@@ -108,7 +103,7 @@ static void unlink(struct natflow_users *users, struct natflow_user *user, bool 
 
 static void free_now(struct natflow_user *user)
 {
-	struct natflow_mac *owner = owner_of(user);
+	struct natflow_mac *owner = natflow_user_owner(user);
 
 	if (owner)
 		natflow_mac_put(owner);
@@ -333,8 +328,8 @@ static void succeed(struct natflow_users *users, struct natflow_user *user,
 	move_sums(user, old);
 	spin_unlock(lock);
 	natflow_user_begin_rates(user);
-	if (owner_of(user) && owner_of(old))
-		natflow_mac_succeed(owner_of(user), owner_of(old));
+	if (natflow_user_owner(user) && natflow_user_owner(old))
+		natflow_mac_succeed(natflow_user_owner(user), natflow_user_owner(old));
 	forget(users, old, NATFLOW_USERINFO_ZONE, false);
 }
 
@@ -342,7 +337,7 @@ static void succeed(struct natflow_users *users, struct natflow_user *user,
 static void resemble(struct natflow_user *user, const struct natflow_user *old,
 		     struct natflow_user_seen *seen)
 {
-	const struct natflow_mac *owner = owner_of(old);
+	const struct natflow_mac *owner = natflow_user_owner(old);
 
 	user->first = old->first;
 	user->access.given = READ_ONCE(old->access.given);
@@ -423,7 +418,7 @@ static bool move(struct natflow_users *users, struct natflow_user *user,
 		.kind = NATFLOW_USERINFO_MOVE, .mac = natflow_user_mac(user),
 	};
 	struct mem_cgroup *before = natflow_charge_begin(users->nn);
-	struct natflow_mac *owner = join(users, user, seen), *old = owner_of(user);
+	struct natflow_mac *owner = join(users, user, seen), *old = natflow_user_owner(user);
 	const bool waits = !list_empty(&user->wait);
 
 	natflow_charge_end(before);
@@ -448,7 +443,7 @@ static bool move(struct natflow_users *users, struct natflow_user *user,
 
 static bool is_owner(const struct natflow_user *user, const u8 *mac)
 {
-	const struct natflow_mac *owner = owner_of(user);
+	const struct natflow_mac *owner = natflow_user_owner(user);
 
 	/* Some packets do not show it. */
 	return owner && (!mac || (owner->key.kind == NATFLOW_MAC_FRAME &&
@@ -475,7 +470,7 @@ static noinline struct natflow_user *claim(struct natflow_users *users,
 
 	spin_lock_bh(&users->lock);
 	if (!user->gone && !is_owner(user, seen->mac)) {
-		if (owner_of(user) && READ_ONCE(user->silent) <= OWNED_SECONDS) {
+		if (natflow_user_owner(user) && READ_ONCE(user->silent) <= OWNED_SECONDS) {
 			dispute(users, user, seen->mac);
 			seen->conflict = true;
 			ok = false;
@@ -581,7 +576,7 @@ void natflow_users_count(struct natflow_users *users, struct natflow_user *user,
 	}
 	/* Rare: nobody has heard of it. See hand_over(). */
 	spin_lock(&users->lock);
-	owner = owner_of(user);
+	owner = natflow_user_owner(user);
 	count_one(&user->traffic[far][dir], packets, bytes);
 	if (owner)
 		natflow_mac_count(owner, far, dir, packets, bytes);

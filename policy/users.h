@@ -98,6 +98,12 @@ struct natflow_users {
 	bool ending;				/* records are disputed for the last second */
 };
 
+/* Its device; NULL until it sent something. Context: RCU read side, or the users' lock. */
+static inline struct natflow_mac *natflow_user_owner(const struct natflow_user *user)
+{
+	return rcu_dereference_check(user->owner, true);
+}
+
 /* Who sent or receives a packet. */
 struct natflow_user_seen {
 	struct natflow_user_key key;
