@@ -242,50 +242,48 @@ debian() {
 	echo "$r $list" >"$root/ready"
 }
 
-# selftests SERIES: links $CACHE/k/SERIES.selftests to nft_flowtable.sh, and what it sources, of that series.
-selftests() {
+# source_of SERIES: the package of that series' source.
+source_of() {
+	echo "linux-source-$(grep -oE '^[0-9]+\.[0-9]+' "$CACHE/k/$1/release")"
+}
+
+# some_source KIND SERIES TAR-WORD...: links $CACHE/k/SERIES.KIND to what those words take of that series' source.
+some_source() {
 	local package version dir src
 	apt_world
-	package=linux-source-$(grep -oE '^[0-9]+\.[0-9]+' "$CACHE/k/$1/release")
+	package=$(source_of "$2")
 	version=$(apt-cache -c "$APT/apt.conf" policy "$package" | sed -n 's/ *Candidate: //p')
-	dir=$CACHE/kernels/selftests-$version
+	dir=$CACHE/kernels/$1-$version
 	if [ ! -d "$dir" ]; then
-		say "fetching $package for its selftests"
+		say "fetching $package: $1"
 		src=$(mktemp -d "$CACHE/source.XXXXXX")
 		unpack "$src" "$package=$version"
 		mkdir "$src/out"
-		tar -C "$src/out" --strip-components=4 -xf "$src/usr/src/$package.tar.xz" \
-			--wildcards '*/selftests/net*/nft_flowtable.sh' '*/selftests/net*/*lib*.sh'
+		tar -C "$src/out" -xf "$src/usr/src/$package.tar.xz" "${@:3}"
 		mv "$src/out" "$dir"
 		rm -rf "$src"
 	fi
-	ln -sfn "$dir" "$CACHE/k/$1.selftests"
+	ln -sfn "$dir" "$CACHE/k/$2.$1"
+}
+
+# selftests SERIES: links $CACHE/k/SERIES.selftests to nft_flowtable.sh, and what it sources, of that series.
+selftests() {
+	some_source selftests "$1" --strip-components=4 \
+		--wildcards '*/selftests/net*/nft_flowtable.sh' '*/selftests/net*/*lib*.sh'
 }
 
 # mediatek SERIES: links $CACHE/k/SERIES.mediatek to that series' source, as much of it as is needed to build the directory
 # drivers/net/ethernet/mediatek for arm64 and mips.
 mediatek() {
-	local package version dir src d parts=()
+	local package d parts=()
 	[ "$(find "$CACHE/k/$1.mediatek.checked" -mmin -1440 2>/dev/null)" ] && return 0
-	apt_world
-	package=linux-source-$(grep -oE '^[0-9]+\.[0-9]+' "$CACHE/k/$1/release")
-	version=$(apt-cache -c "$APT/apt.conf" policy "$package" | sed -n 's/ *Candidate: //p')
-	dir=$CACHE/kernels/mediatek-$version
-	if [ ! -d "$dir" ]; then
-		say "fetching $package for its driver of MediaTek's Ethernet"
-		src=$(mktemp -d "$CACHE/source.XXXXXX")
-		unpack "$src" "$package=$version"
-		mkdir "$src/out"
-		for d in Makefile Kbuild Kconfig scripts include arch/Kconfig arch/arm64 arch/mips arch/x86/entry/syscalls kernel/bounds.c \
-			kernel/time/timeconst.bc tools/build tools/include tools/scripts lib/vdso drivers/net/ethernet/mediatek; do
-			parts+=("$package/$d")
-		done
-		tar -C "$src/out" --strip-components=1 -xf "$src/usr/src/$package.tar.xz" --exclude '*/dts/*' \
-			--wildcards "${parts[@]}" "$package/*/Kconfig*" "$package/*/Kbuild*" "$package/*/Makefile*"
-		mv "$src/out" "$dir"
-		rm -rf "$src"
-	fi
-	ln -sfn "$dir" "$CACHE/k/$1.mediatek"
+	package=$(source_of "$1")
+	for d in Makefile Kbuild Kconfig scripts include arch/Kconfig arch/arm64 arch/mips arch/x86/entry/syscalls kernel/bounds.c \
+		kernel/time/timeconst.bc tools/build tools/include tools/scripts lib/vdso drivers/net/ethernet/mediatek; do
+		parts+=("$package/$d")
+	done
+	some_source mediatek "$1" --strip-components=1 --exclude '*/dts/*' \
+		--wildcards "${parts[@]}" "$package/*/Kconfig*" "$package/*/Kbuild*" "$package/*/Makefile*"
 	touch "$CACHE/k/$1.mediatek.checked"
 }
 

@@ -5,7 +5,7 @@ import time
 
 import access
 
-from natlab import (ADDR, AT_END, Tcp, Udp, both, check, ctl, equal, insmod, mac, netns_add, netns_del, ns, published, read,
+from natlab import (ADDR, AT_END, Tcp, Udp, both, check, ctl, equal, insmod, mac, netns_add, netns_del, published, read,
                     refuses, rmmod, rule, run, select, settings, stats, wait)
 
 FAST = 24       # packets of a burst: at least 15 of them fall into one of natflow's half seconds
@@ -17,9 +17,7 @@ def load():
 
 
 def hwnat(where="r"):
-    """/proc/net/natflow_hwnat, without its ports."""
-    return {k: int(v) if v.isdigit() else v for k, v in
-            (line.split(" ", 1) for line in read("/proc/net/natflow_hwnat", where).splitlines() if not line.startswith("port "))}
+    return stats(where, "natflow_hwnat")
 
 
 def states():

@@ -6,7 +6,7 @@ import socket
 import cards
 import links
 from links import bridge, bridge_on_vlan, eth, pppoe, pppoe_on_vlan, pvid, trunk, vlan, vlan_on_bridge
-from natlab import AT_END, Failure, PATIENCE, bare, check, ctl, equal, ip, insmod, mac, modprobe, ns, rmmod, rule, run, sysctl, wait
+from natlab import AT_END, Failure, PATIENCE, bare, check, ctl, equal, ip, insmod, mac, modprobe, ns, rmmod, rule, run, stats, sysctl, wait
 
 NFT = """table inet ft {
     flowtable f { hook ingress priority 0; devices = { DEVICES }; flags offload; }
@@ -285,11 +285,6 @@ def case_empty_bind():
     equal(word(f"bind {lan.g}"), ["no-ft"], "bind")
 
 
-def hwnat():
-    with ns("r"), open("/proc/net/natflow_hwnat") as f:
-        return dict(line.split(" ", 1) for line in f.read().splitlines() if not line.startswith("port "))
-
-
 def sums(family):
     """Packets and bytes of both directions of every flow's conntrack."""
     lines = [l for l in run("r", f"conntrack -L -f ipv{family}").splitlines() if re.search(r"dport=691[3-6] ", l)]
@@ -315,11 +310,11 @@ def engine(lan_kind, wan_kind):
         for flow in flows:
             flow.exchange(20)
         sent += 20
-        return int(hwnat()["state.bound"]) == len(flows)
+        return stats("r", "natflow_hwnat")["state.bound"] == len(flows)
     try:
         wait(in_hardware, "all flows are in hardware")
     except Failure as e:
-        raise Failure(f"{e}: {hwnat()}") from None
+        raise Failure(f"{e}: {stats('r', 'natflow_hwnat')}") from None
     equal(len(cards.rules()), 2 * len(flows), "rules")
     before = cards.counted()
     for flow in flows:

@@ -27,9 +27,10 @@ def read(path, where="r"):
         return f.read()
 
 
-def stats(where="r"):
+def stats(where="r", name="natflow"):
+    """The lines of "key value" of /proc/net/NAME."""
     out = {}
-    for line in read("/proc/net/natflow", where).splitlines():
+    for line in read(f"/proc/net/{name}", where).splitlines():
         key, value = line.split(" ", 1)
         out[key] = int(value) if value.isdigit() else value
     return out
