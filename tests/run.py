@@ -92,7 +92,7 @@ def labs(pattern, *kernels, **more):
 
 
 def real(*kernels, pattern=""):
-    return labs(pattern, *kernels, ring="real", words=("/lab/real/real.py",), vm=f"{LAB}/real/vm.sh")
+    return labs(pattern, *kernels, ring="real", words=("/lab/real",), vm=f"{LAB}/real/vm.sh")
 
 
 def endurance():

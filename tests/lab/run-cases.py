@@ -5,7 +5,7 @@
     run-cases.py [PATTERN [FILE [ARG...]]]   the cases that match, once
     run-cases.py serve [FILE [ARG...]]       what the runner asks for, line by line: see serve()
 
-A case is a function of cases/*.py, or of FILE, whose name begins with case_. Each gets the topology fresh and no flows;
+A case is a function of cases/*.py, or of FILE or FILE/*.py, whose name begins with case_. Each gets the topology fresh and no flows;
 after it, the kernel log must be clean. natflow is loaded before the first case of a file and must unload after the last
 one; after every case where the file says UNLOAD, on the kernels that look for faults, and after a case that failed.
 """
@@ -222,7 +222,8 @@ def prepare():
 
 def main():
     what = sys.argv[1] if len(sys.argv) > 1 else "."
-    cases = load(sys.argv[2:3] or sorted(glob.glob("/lab/cases/*.py")))
+    where = sys.argv[2] if len(sys.argv) > 2 else "/lab/cases"
+    cases = load(sorted(glob.glob(f"{where}/*.py")) if os.path.isdir(where) else [where])
     prepare()
     if what == "serve":
         serve(cases)
