@@ -6,6 +6,7 @@
  */
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
+#include <net/pkt_cls.h>
 #include "room.h"
 
 #define ASK_AGAIN	(10 * HZ)
@@ -174,6 +175,33 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 
 static struct notifier_block netdev_nb = { .notifier_call = netdev_event };
 
+/*
+ * ethtool -K DEV hw-tc-offload off. mtk and airoha refuse DESTROY, too, without the feature
+ * (mtk_ppe_offload.c:mtk_eth_setup_tc_block_cb()), and their hardware goes on: it comes back
+ * until all is deleted. Context: RTNL, which guards it.
+ */
+static int feature_event(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+	struct natflow_hwnat_room *room = net_generic(dev_net(dev), natflow_hwnat_id);
+	struct natflow_hwnat_port *port;
+
+	if (event != NETDEV_FEAT_CHANGE || tc_can_offload(dev))
+		return NOTIFY_DONE;
+	mutex_lock(&room->drivers);
+	port = natflow_hwnat_port_find(room, dev->ifindex);
+	if (port && !port->limits->dry_run) {
+		dev->features |= NETIF_F_HW_TC;
+		clear_port(room, port);
+		dev->features &= ~NETIF_F_HW_TC;
+	}
+	mutex_unlock(&room->drivers);
+	return NOTIFY_DONE;
+}
+
+/* Before natflow's own, which may withdraw some of them. */
+static struct notifier_block feature_nb = { .notifier_call = feature_event, .priority = 1 };
+
 /**
  * natflow_hwnat_ports_init() - learn of devices that go, in all namespaces
  *
@@ -185,6 +213,11 @@ int natflow_hwnat_ports_init(void)
 
 	if (err)
 		return err;
+	err = register_netdevice_notifier(&feature_nb);
+	if (err) {
+		unregister_netdevice_notifier(&netdev_nb);
+		return err;
+	}
 	rtnl_lock();
 	hearing = true;
 	rtnl_unlock();
@@ -202,5 +235,6 @@ void natflow_hwnat_ports_stop(void)
 	rtnl_lock();
 	hearing = false;
 	rtnl_unlock();
+	unregister_netdevice_notifier(&feature_nb);
 	unregister_netdevice_notifier(&netdev_nb);
 }

@@ -5,9 +5,12 @@
 """
 import glob
 import os
+import socket
+import struct
 
 import natlab
 from natlab import ADDR, Tcp, Udp, check, equal, run, wait
+from natlab.ppe import bucket
 
 DEBUGFS = "/sys/kernel/debug"
 MACS = {"02:00:00:00:0e:00": ("r", "r0"), "02:00:00:00:0e:01": ("r", "r1")}
@@ -92,3 +95,65 @@ def forwarded(tcp):
     frames = count["from_wire0"] + count["from_wire1"]
     check(frames > 5000 and count["to_cpu"] * 100 <= frames, f"at most 1 % of {frames} frames reach the CPU: {count}")
     equal(count["forwarded"], frames - count["to_cpu"], f"frames by the PPE: {count}")
+
+
+CLIENT, SERVER, NAT = (ADDR[end, 4] for end in ("c", "s", "r1"))
+DATA = b"a datagram longer than Ethernet's least"      # the port counts what pads a frame
+
+
+def slots(*packet):
+    return bucket(*packet, 2, 16384)
+
+
+def apart():
+    """TCP's ports; UDP has the next. Each direction has a bucket of its own: in one, they would make entries stay (P11)."""
+    for port in range(40000, 41000):
+        ways = [slots(*way) for p in (port, port + 1) for way in ((CLIENT, p, SERVER, p), (SERVER, p, NAT, p))]
+        if len({way[0] for way in ways}) == 4:
+            return port
+    raise AssertionError
+
+
+def hardware(family=4, offload=True):
+    """natflow_hwnat on the driver's ports; IPv4 to s gets another source address, and keeps it if it leaves elsewhere."""
+    up(offload)
+    natlab.insmod("/lab/natflow_hwnat.ko")
+    natlab.AT_END.append(lambda: natlab.rmmod("natflow_hwnat"))
+    natlab.rule(4, f"-A POSTROUTING -d {SERVER} -j SNAT --to-source {NAT}", table="nat")
+    natlab.rule(family, "-A FORWARD -j FLOWOFFLOAD --hw")
+    wait(lambda: natlab.stats()["hooked"] == 1, "hooks in place")
+    natlab.ctl("hwnat=2")
+
+
+class Flows:
+    """A TCP and a UDP connection from c to s."""
+
+    def __init__(self, before=None):
+        self.port = port = apart()
+        if before:
+            before(port)
+        self.tcp = Tcp(4, sport=port, dport=port)
+        self.udp = Udp(4, sport=port + 1, dport=port + 1)
+        self.exchange()
+
+    def exchange(self):
+        """Fewer packets than natflow offers a flow for."""
+        Tcp.pass_data(self.tcp.client, self.tcp.server, DATA)
+        Tcp.pass_data(self.tcp.server, self.tcp.client, DATA)
+        self.udp.send(DATA)
+        self.udp.reply(DATA)
+
+    def load(self):
+        bulk(self.tcp, 1 << 17)
+        for _ in range(40):
+            self.udp.send(DATA)
+            self.udp.reply(DATA)
+
+    def bind(self):
+        wait(lambda: self.load() or counters()["bound"] == 4, "four entries are bound")
+
+    def reset(self):
+        """Nobody waits for an answer that cannot come."""
+        for sock in (self.tcp.client, self.tcp.server):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.tcp.close()

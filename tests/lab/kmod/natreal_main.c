@@ -127,6 +127,7 @@ static void wire_setup(struct net_device *dev)
 	dev->netdev_ops = &wire_ops;
 	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
 	dev->max_mtu = 1600;
+	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 	eth_hw_addr_random(dev);
 }
 

@@ -65,6 +65,20 @@ class Flow:
         return bytes.fromhex((self.dmac + self.smac).replace(":", "")) + head + kind + packet
 
 
+def bucket(src, sport, dst, dport, ways, slots):
+    """The slots that the hardware looks at for a packet."""
+    family = 6 if ":" in src else 4
+    s, d = (struct.unpack("!I" if family == 4 else "!4I", inet(family, a)) for a in (src, dst))
+    a, b, c = sport << 16 | dport, d[0], s[0]
+    if family == 6:
+        a, b, c = a ^ s[3] ^ d[3], s[2] ^ d[2] ^ d[0], s[1] ^ d[1] ^ s[0]
+    m = a & b | ~a & 0xffffffff & c
+    m = (m << 8 & 0xffffffff | m >> 24) ^ a ^ b ^ c
+    m ^= m >> 16
+    first = m * ways % slots
+    return range(first, first + ways)
+
+
 def load(soc, patched=False, ppes=0):
     """Load the module; its name."""
     module = "natppe_patched" if patched else "natppe"
@@ -145,15 +159,7 @@ class Ppe:
 
     def bucket(self, flow):
         """The slots that the hardware looks at for a flow."""
-        s, d = (struct.unpack("!I" if flow.family == 4 else "!4I", inet(flow.family, a)) for a in flow.old[::2])
-        a, b, c = flow.old[1] << 16 | flow.old[3], d[0], s[0]
-        if flow.family == 6:
-            a, b, c = a ^ s[3] ^ d[3], s[2] ^ d[2] ^ d[0], s[1] ^ d[1] ^ s[0]
-        m = a & b | ~a & 0xffffffff & c
-        m = (m << 8 & 0xffffffff | m >> 24) ^ a ^ b ^ c
-        m ^= m >> 16
-        first = m * self.ways % self.slots
-        return range(first, first + self.ways)
+        return bucket(*flow.old, self.ways, self.slots)
 
     def words(self, index, ppe=0):
         with open(f"/proc/natppe/table{ppe}", "rb") as f:
