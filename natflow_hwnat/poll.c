@@ -69,6 +69,9 @@ static void ask(struct natflow_hwnat_offload *o, unsigned int d, unsigned long p
  * natflow_hwnat_count() - read the counters for the last time
  * @o: object whose entries are about to be deleted
  *
+ * Hardware may have bound an entry since it was asked last, if ever. That asking spoils
+ * one that is not bound does not matter any more.
+ *
  * Context: process, natflow_hwnat_room.drivers held.
  */
 void natflow_hwnat_count(struct natflow_hwnat_offload *o)
@@ -76,7 +79,7 @@ void natflow_hwnat_count(struct natflow_hwnat_offload *o)
 	unsigned int d;
 
 	for (d = 0; d < 2; d++)
-		if (o->entry[d].port && o->entry[d].bound)
+		if (o->entry[d].port)
 			ask(o, d, 0);
 }
 
