@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every LAN link with every WAN link: fast, right bytes, right counters on every device in between.
 
-Takes long: 390 pairs of the matrix are measured, by the stack and by natflow, and PPPoE dials.
+Takes long: many pairs of links are measured, by the stack and by natflow, and PPPoE dials.
 """
 import os
 import signal
@@ -45,10 +45,12 @@ def differs(pair, slow):
 
 
 def matrix(lan_kinds, wan_kinds):
+    """All 390 pairs of kinds and families in the long form; else 78: each kind with two or three others."""
     links.gateway()
     lans = [links.make(kind, "c", 1, i) for i, kind in enumerate(lan_kinds, 1)]
     wans = [links.make(kind, "s", 2, i) for i, kind in enumerate(wan_kinds, 1)]
-    pairs = [links.Pair(lan, wan, family) for family in (4, 6) for lan in lans for wan in wans]
+    pairs = [links.Pair(lan, wan, family) for family in (4, 6) for i, lan in enumerate(lans) for j, wan in enumerate(wans)
+             if LONG or (i + j) % 5 == 0]
     slow = {}
     for pair in pairs:
         pair.exchange()                                 # neighbours, bridge tables
