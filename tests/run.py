@@ -51,18 +51,23 @@ HOST = {
     "mutants": ("tests/mutants.py", 3600, ("6.1",)),
 }
 
-# 6.1 runs every case but FIXED: what lasts a fixed time, or goes on until a race is hit. That is on the newest, with all that
-# may depend on the kernel; there of cases that are alike (PAIRS) some, and of what depends on lib/, on
-# control/ and on netfilter's hooks (SAMPLED) a few cases of each file. The kernel in the middle says least: where kernels are
-# known to differ, and SAMPLES. Of SoCs with a PPE each kernel runs one. All with test-all.
-FIXED = "exact|storms|soak|driver|scale|apart.(flood|many)|links.(matrix|redials)|teardown.(200_loads|unload_under_load)"
-SAMPLED = "(urls|records|evasion|hostacl|dns|doors_(ctl|proc)|errors|lists|saved|readings|quic|generated|trust|logs|shares|portal|" \
-          "policies|quotas|zones|devices)[.]"
-SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)|records[.](text|merged)|evasion[.](overlap|quic)|hostacl[.](live|reset|list_live)|" \
+# 6.1 runs every case but FIXED: what lasts a fixed time, or goes on until a race is hit. That is on the newest, in a short
+# form, with all that may depend on the kernel; there of cases that are alike (PAIRS) some, and of what depends on lib/, on
+# control/, on netfilter's hooks, on users' counters and on kinds of links (SAMPLED) a few cases of each file. The kernel in
+# the middle says least: where kernels are known to differ, and SAMPLES. Of SoCs with a PPE each kernel runs one. All with
+# test-all, in the long form, too.
+FIXED = "exact|storms|soak|driver|scale|apart.(flood|many)|links.(matrix|redials)|teardown.(loads|unload_under_load)"
+SAMPLED = "(urls|records|evasion|hostacl|dns|doors_(ctl|proc|target)|errors|lists|saved|readings|quic|generated|trust|logs|shares|" \
+          "portal|policies|quotas|zones|devices|users|userqueue|flat|ipvs|pmtu|coexist|status)[.]"
+SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)\w*(?<!_v6)$|records[.](text|merged)|evasion[.](overlap|quic)|hostacl[.](live|reset|list_live)|" \
           r"dns[.](targets|hints)|doors_ctl[.]ctl_(flush|trans)|doors_proc[.](proc|two)|errors[.]words|lists[.](formats|hits)|" \
           r"readings[.](server_first|streams)_v4|quic[.](same|late)|generated[.]unv|trust[.]open|logs[.]hints_v4|" \
-          r"portal[.](redirect|login|neighbours)|policies[.](order_v6|status_v4)|quotas[.]volume_v6|zones[.](devices|packets)|devices[.]sums"
-PAIRS = "(events|learn|freshness|fields|refuse|doors_target|skb|conntrack).*_v6|hwrules.same_(eth|pvid|vlan_on|bridge_on)"
+          r"portal[.](redirect|login|neighbours)|policies[.](order_v6|status_v4)|quotas[.]volume_v6|zones[.](devices|packets)|" \
+          r"devices[.]sums|users[.](nat_v4|bridge_v6|netns)|userqueue[.](layout_v4|delta)|ipvs[.]tunnel_v4|" \
+          r"flat[.](nft_hooks_vlan$|tc_hooks_bridge|taps_vlan$|offloads_bridge|port_state|stations|vlan_moved)|" \
+          r"pmtu[.](pppoe$|behind_vlan_v4|locked)|coexist[.](containers$|beside_flowtable_v4|generic)|status[.]notes|" \
+          r"doors_target[.](target_selects_iptables|target_elsewhere_ip6tables_nft|rule_removed|select_auto)"
+PAIRS = r"(?!(nat|attach|hwnat|namespace|newest|window)[.])\w+[.].*_v6|hwrules.same_(eth|pvid|vlan_on|bridge_on)"
 OLDEST = rf"^(?!{FIXED}|ppe(_entries)?[.].*mt7(622|986))"
 NEWEST = rf"^(?!exact|{SAMPLED}|{PAIRS}|ppe.*mt7(62|986))|^({SAMPLES})"
 MIDDLE = r"^(nat|end|attach|newest|races|namespace|hwnat|hwrules.(same_eth|engine|mtk)|ppe\w*|cut|userscale|window|events[.](route|rule|neigh|device))" \
@@ -100,6 +105,11 @@ def endurance():
     return labs("^(storms|soak|scale|shares|links.redials|flat.born)", "6.1", ring="endurance", append="long", memory=5120, silence=5400)
 
 
+def repeated(*kernels):
+    """All pairs of links, and what goes away as often as it takes to hit a race."""
+    return labs("^(links.matrix|teardown)", *kernels, ring="repeated", append="long", silence=1800)
+
+
 def driver():
     """Everything at random for half an hour, on the kernel that looks for faults; SEED repeats what each process decides."""
     seed = setting("SEED", str(random.randrange(1 << 31)))
@@ -133,7 +143,7 @@ def test_all():
         host("patches", T="all") + host("fuzz", T="300") + \
         labs("", *STOCK, "debug", "kcsan") + driver() + labs(ENGINE, *OTHER) + labs("^(nat|conntrack|end|skb|refuse|learn|doors)", *FOREIGN) + \
         labs("^(nat|conntrack|end|skb|refuse|learn|doors_target|attach.(life|veto)|flat)", CORE) + selftests(*STOCK) + \
-        real(*REAL) + endurance()
+        repeated(*STOCK, "debug", "kcsan") + real(*REAL) + endurance()
 
 
 def test_lab():
@@ -161,7 +171,7 @@ ENTRIES = {
     "test-install": lambda: host("install"),
     "test-names": lambda: host("names"),
     "bench": lambda: host("bench", "parsers"),
-    "links": lambda: labs("^links.matrix", *STOCK) + host("bench"),
+    "links": lambda: labs("^links.matrix", *STOCK, append="long") + host("bench"),
 }
 
 
