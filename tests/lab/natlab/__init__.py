@@ -14,6 +14,7 @@ from .topology import (ADDR, ENDS, carriers_reported, gro, ip, mac, netns_add, n
 from .traffic import Tcp, Udp, drain, drop, on_one_bridge, udp_socket
 from .packets import Capture, csum, frame, inet, inject, ip_packet, tcp, udp
 from .conntrack import conntrack, conntrack_entry, nft_counter
-from .kernel import Queue, attribute, cpu, no_memory, on_each_cpu, trouble
+from .kernel import Queue, cpu, no_memory, on_each_cpu, trouble
+from .rtnl import attribute
 from .listener import groups, listener
 from .claims import ROUNDS, bare, both, exchange, fast, hits, is_fast, learned, second_link, slow

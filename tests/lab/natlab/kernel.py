@@ -8,6 +8,7 @@ import socket
 import struct
 
 from .programs import LIBC, PATIENCE, equal, ns
+from .rtnl import attribute
 
 
 @contextlib.contextmanager
@@ -34,11 +35,6 @@ def on_each_cpu(do):
     with cpu(0):
         do(0)
     equal(os.waitpid(pid, 0)[1], 0, "the other CPU's")
-
-
-def attribute(kind, fmt, *values):
-    data = struct.pack(fmt, *values)
-    return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
 
 
 class Queue:

@@ -124,9 +124,16 @@ def rmmod(name):
     return not LIBC.syscall(SYSCALLS[1], name.encode(), os.O_NONBLOCK)
 
 
+def sysctls(where, values):
+    """Values by name. The files are looked up from inside: each namespace has its own."""
+    with ns(where):
+        for name, value in values.items():
+            with open("/proc/sys/" + name.replace(".", "/"), "w") as f:
+                f.write(str(value))
+
+
 def sysctl(where, name, value):
-    with ns(where), open("/proc/sys/" + name.replace(".", "/"), "w") as f:
-        f.write(str(value))
+    sysctls(where, {name: value})
 
 
 @contextlib.contextmanager

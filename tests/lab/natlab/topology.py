@@ -7,38 +7,18 @@ import os
 import socket
 import struct
 
-from .programs import CLONE_NEWNET, IPT, LIBC, _setns, ns, run, sysctl, wait
+from .programs import CLONE_NEWNET, IPT, LIBC, _setns, ns, run, sysctl, sysctls, wait
 from .doors import stats
+from .rtnl import attributes, rtnl
 
 ADDR = {("c", 4): "10.0.1.2", ("s", 4): "10.0.2.2", ("r0", 4): "10.0.1.1", ("r1", 4): "10.0.2.1",
         ("c", 6): "fd00:1::2", ("s", 6): "fd00:2::2", ("r0", 6): "fd00:1::1", ("r1", 6): "fd00:2::1"}
 ENDS = (("c", "c0"), ("r", "r0"), ("r", "r1"), ("s", "s0"))
 
 
-def attributes(data):
-    """A netlink message's attributes, by number."""
-    out = {}
-    while len(data) >= 4:
-        size, kind = struct.unpack_from("=HH", data)
-        out[kind & 0x3fff] = data[4:size]
-        data = data[size + 3 & ~3:]
-    return out
-
-
 def devices(where):
-    """A namespace's devices, by name: (flags, attributes); what `ip link show` asks for."""
-    with ns(where), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:
-        sock.send(struct.pack("=IHHIIBBHiII", 32, 18, 0x301, 0, 0, 0, 0, 0, 0, 0, 0))    # RTM_GETLINK, a dump
-        out = {}
-        while True:
-            data = sock.recv(1 << 20)
-            while data:
-                size, kind = struct.unpack_from("=IH", data)
-                if kind == 3:                                                       # NLMSG_DONE
-                    return out
-                values = attributes(data[32:size])
-                out[values[3].rstrip(b"\0").decode()] = struct.unpack_from("=I", data, 24)[0], values      # IFLA_IFNAME
-                data = data[size + 3 & ~3:]
+    with rtnl(where) as net:
+        return net.links()
 
 
 def mac(where, dev):
@@ -108,7 +88,30 @@ def settled(where, addresses):
 
 def quiet(where):
     """Stop a host's multicast reports: their random time would disturb exact counts."""
-    rule(6, "-A OUTPUT -p icmpv6 --icmpv6-type 143 -j DROP", where=where)
+    rule(6, "-A OUTPUT -p icmpv6 --icmpv6-type 143 -j DROP", where)
+
+
+def tame(where, devices, gateway=False):
+    """Sysctls, before addresses come: those of a namespace that was just made would still be probed for duplicates."""
+    values = {}
+    for k in ("all", "default", *devices):
+        values |= {f"net.ipv6.conf.{k}.accept_dad": 0, f"net.ipv4.conf.{k}.rp_filter": 0, f"net.ipv4.conf.{k}.send_redirects": 0}
+    values |= {f"net.ipv6.conf.{dev}.router_solicitations": 0 for dev in devices}
+    if gateway:
+        values |= {"net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1}
+    sysctls(where, values)
+
+
+def configure(where, addresses, routes=()):
+    """Devices with their addresses, up, one after the other; (prefix, gateway) of routes."""
+    with rtnl(where) as net:
+        net.up("lo")
+        for dev, own in addresses.items():
+            for address in own:
+                net.address(dev, address)
+            net.up(dev)
+        for to, via in routes:
+            net.route(to, via)
 
 
 def up(names="crs", offload=True, made=False):
@@ -117,47 +120,25 @@ def up(names="crs", offload=True, made=False):
     made=True: namespaces and devices are there already.
     """
     c, r, s = names
-    where = {"c0": c, "r0": r, "r1": r, "s0": s}
     if not made:
         for n in names:
             netns_add(n)
         # Where both ends of a pair have one ifindex the kernel takes the carrier's change as one that can wait, up to a
-        # second (net/core/link_watch.c:linkwatch_urgent_event()). The index must be free where ip(8) runs, too
+        # second (net/core/link_watch.c:linkwatch_urgent_event()). The index must be free where the request comes from, too
         # (net/core/rtnetlink.c:__rtnl_newlink()): kernels with tunnels built in have some twenty devices there.
-        ip(None, f"""link add c0 index 720 netns {c} type veth peer name r0 netns {r}
-            link add s0 index 730 netns {s} type veth peer name r1 netns {r}""")
-    for dev, n in where.items():
-        # Addresses of a namespace that was just made would still be probed for duplicates.
-        for k in ("all", "default", dev):
-            sysctl(n, f"net.ipv6.conf.{k}.accept_dad", 0)
-            sysctl(n, f"net.ipv4.conf.{k}.rp_filter", 0)
-            sysctl(n, f"net.ipv4.conf.{k}.send_redirects", 0)
-        sysctl(n, f"net.ipv6.conf.{dev}.router_solicitations", 0)
-        gro(n, dev, offload)
-    for k in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
-        sysctl(r, k, 1)
+        with rtnl(None) as net:
+            net.veth(720, ("c0", c), ("r0", r))
+            net.veth(730, ("s0", s), ("r1", r))
+    for n, devs in ((c, ["c0"]), (s, ["s0"]), (r, ["r0", "r1"])):
+        tame(n, devs, gateway=n == r)
+        for dev in devs:
+            gro(n, dev, offload)
     quiet(c)
     quiet(s)
     # The router first: the kernel reports a carrier that comes later at once, its own up to a second late.
-    ip(r, """link set lo up
-        addr add 10.0.1.1/24 dev r0
-        addr add fd00:1::1/64 dev r0
-        link set r0 up
-        addr add 10.0.2.1/24 dev r1
-        addr add fd00:2::1/64 dev r1
-        link set r1 up""")
-    ip(c, """link set lo up
-        addr add 10.0.1.2/24 dev c0
-        addr add fd00:1::2/64 dev c0
-        link set c0 up
-        route add default via 10.0.1.1
-        route add default via fd00:1::1""")
-    ip(s, """link set lo up
-        addr add 10.0.2.2/24 dev s0
-        addr add fd00:2::2/64 dev s0
-        link set s0 up
-        route add 10.0.1.0/24 via 10.0.2.1
-        route add fd00:1::/64 via fd00:2::1""")
+    configure(r, {"r0": ("10.0.1.1/24", "fd00:1::1/64"), "r1": ("10.0.2.1/24", "fd00:2::1/64")})
+    configure(c, {"c0": ("10.0.1.2/24", "fd00:1::2/64")}, (("0.0.0.0/0", "10.0.1.1"), ("::/0", "fd00:1::1")))
+    configure(s, {"s0": ("10.0.2.2/24", "fd00:2::2/64")}, (("10.0.1.0/24", "10.0.2.1"), ("fd00:1::/64", "fd00:2::1")))
     for n, addresses in ((c, 3), (s, 3), (r, 5)):
         wait(lambda: settled(n, addresses), f"IPv6 of {n}")
     carriers_reported(r)
