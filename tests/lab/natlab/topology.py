@@ -10,6 +10,7 @@ import struct
 from .programs import CLONE_NEWNET, IPT, LIBC, _setns, ns, run, sysctl, sysctls, wait
 from .doors import stats
 from .rtnl import attributes, rtnl
+from .tables import once
 
 ADDR = {("c", 4): "10.0.1.2", ("s", 4): "10.0.2.2", ("r0", 4): "10.0.1.1", ("r1", 4): "10.0.2.1",
         ("c", 6): "fd00:1::2", ("s", 6): "fd00:2::2", ("r0", 6): "fd00:1::1", ("r1", 6): "fd00:2::1"}
@@ -17,6 +18,7 @@ ENDS = (("c", "c0"), ("r", "r0"), ("r", "r1"), ("s", "s0"))
 
 
 def devices(where):
+    """A namespace's devices, by name: (flags, attributes)."""
     with rtnl(where) as net:
         return net.links()
 
@@ -88,7 +90,7 @@ def settled(where, addresses):
 
 def quiet(where):
     """Stop a host's multicast reports: their random time would disturb exact counts."""
-    rule(6, "-A OUTPUT -p icmpv6 --icmpv6-type 143 -j DROP", where)
+    first_rule(6, "-A OUTPUT -p icmpv6 --icmpv6-type 143 -j DROP", where)
 
 
 def tame(where, devices, gateway=False):
@@ -162,10 +164,18 @@ def rule(family=4, command="-A FORWARD -j FLOWOFFLOAD", where="r", table=None):
     run(where, f"{IPT[family]} -w {'-t ' + table + ' ' if table else ''}{command}")
 
 
+def first_rule(family, command, where):
+    """rule(), without a program where the table was the same before."""
+    if IPT[family].endswith("-legacy"):
+        once(family, command, where, lambda: rule(family, command, where))
+    else:
+        rule(family, command, where)
+
+
 def select(where="r"):
     """The README's first command, for both families; returns when the hooks are in place."""
     for family in (4, 6):
-        rule(family, where=where)
+        first_rule(family, "-A FORWARD -j FLOWOFFLOAD", where)
     wait(lambda: stats(where)["hooked"] == 1, "hooks in place")
 
 
