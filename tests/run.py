@@ -52,10 +52,10 @@ HOST = {
 }
 
 # 6.1 runs every case but FIXED: what lasts a fixed time, or goes on until a race is hit. That is on the newest, in a short
-# form, with all that may depend on the kernel; there of cases that are alike (PAIRS) some, and of what depends on lib/, on
-# control/, on netfilter's hooks, on users' counters and on kinds of links (SAMPLED) a few cases of each file. The kernel in
-# the middle says least: where kernels are known to differ, and SAMPLES. Of SoCs with a PPE each kernel runs one. All with
-# test-all, in the long form, too.
+# form, or on the hostile ring, which has the driver of random events. The newest has all that may depend on the kernel, too;
+# there of cases that are alike (PAIRS) some, and of what depends on lib/, on control/, on netfilter's hooks, on users'
+# counters and on kinds of links (SAMPLED) a few cases of each file. The kernel in the middle says least: where kernels are
+# known to differ, and SAMPLES. Of SoCs with a PPE each kernel runs one. All with test-all, in the long form, too.
 FIXED = "exact|storms|soak|driver|scale|apart.(flood|many)|links.(matrix|redials)|teardown.(loads|unload_under_load)"
 SAMPLED = "(urls|records|evasion|hostacl|dns|doors_(ctl|proc|target)|errors|lists|saved|readings|quic|generated|trust|logs|shares|" \
           "portal|policies|quotas|zones|devices|users|userqueue|flat|ipvs|pmtu|coexist|status)[.]"
@@ -69,7 +69,7 @@ SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)\w*(?<!_v6)$|records[.](text|
           r"doors_target[.](target_selects_iptables|target_elsewhere_ip6tables_nft|rule_removed|select_auto)"
 PAIRS = r"(?!(nat|attach|hwnat|namespace|newest|window)[.])\w+[.].*_v6|hwrules.same_(eth|pvid|vlan_on|bridge_on)"
 OLDEST = rf"^(?!{FIXED}|ppe(_entries)?[.].*mt7(622|986))"
-NEWEST = rf"^(?!exact|{SAMPLED}|{PAIRS}|ppe.*mt7(62|986))|^({SAMPLES})"
+NEWEST = rf"^(?!exact|driver|{SAMPLED}|{PAIRS}|ppe.*mt7(62|986))|^({SAMPLES})"
 MIDDLE = r"^(nat|end|attach|newest|races|namespace|hwnat|hwrules.(same_eth|engine|mtk)|ppe\w*|cut|userscale|window|events[.](route|rule|neigh|device))" \
          rf"(?!.*_v6|.*mt7(62|988))|^({SAMPLES})"
 # The hostile ring is many times as slow: the engine and conntrack, where memory, locks or lifetimes are at stake, and what of
@@ -106,8 +106,8 @@ def endurance():
 
 
 def repeated(*kernels):
-    """All pairs of links, and what goes away as often as it takes to hit a race."""
-    return labs("^(links.matrix|teardown)", *kernels, ring="repeated", append="long", silence=1800)
+    """All pairs of links, and what goes away or fails as often as it takes to hit a race."""
+    return labs("^(links.matrix|teardown|memory)", *kernels, ring="repeated", append="long", silence=1800)
 
 
 def driver():
