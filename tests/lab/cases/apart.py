@@ -3,7 +3,7 @@
 import re
 
 import bench
-from natlab import (ADDR, Delta, IPT, Udp, bare, check, conntrack, ctl, equal, fast, flows, ip, kernel_wide, learned,
+from natlab import (ADDR, Delta, Udp, bare, check, conntrack, ctl, equal, fast, first_rule, flows, ip, kernel_wide, learned,
                     netns_add, netns_del, reachable, rule, run, select, stats, sysctl, udp_socket, wait)
 
 MANY = 64
@@ -13,8 +13,8 @@ def gateway(name):
     bench.setup(name)
     # Until the last of many is ready, on a slow machine.
     sysctl(name, "net.netfilter.nf_conntrack_udp_timeout", 600)
-    rule(4, where=name)
-    run(name, f"{IPT[4]} -w -t nat -A POSTROUTING -o out0 -j MASQUERADE")
+    first_rule(4, "-A FORWARD -j FLOWOFFLOAD", name)
+    first_rule(4, "-A POSTROUTING -o out0 -j MASQUERADE", name, "nat")
 
 
 def inject(name, count, how=bench.generate):

@@ -9,7 +9,7 @@ plain setns(). Waits are for conditions, never for time.
 from .programs import (AT_END, Failure, IPT, LIBC, LONG, PATIENCE, check, equal, insmod, kernel_wide, modprobe, ns,
                        rmmod, run, sh, start, stop_all, sysctl, wait)
 from .doors import CTL, Delta, NET, ctl, flows, gone, log, opened, published, read, refuses, rows, settings, stats
-from .topology import (ADDR, ENDS, carriers_reported, gro, ip, mac, netns_add, netns_del, quiet, reachable, rule,
+from .topology import (ADDR, ENDS, carriers_reported, first_rule, gro, ip, mac, netns_add, netns_del, quiet, reachable, rule,
                        select, up, wait_rules)
 from .traffic import Tcp, Udp, drain, drop, on_one_bridge, udp_socket
 from .packets import Capture, csum, frame, inet, inject, ip_packet, tcp, udp

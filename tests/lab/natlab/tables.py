@@ -52,7 +52,7 @@ class Table:
         self.sock.setsockopt(self.level, SET_REPLACE, head + entries)
 
 
-def once(family, command, where, type_in, name="filter"):
+def once(family, command, where, type_in, name):
     """The effect of type_in(), which runs iptables-legacy's @command in a namespace: its own the first time, a copy later."""
     with ns(where), socket.socket(LEVEL[family][0], socket.SOCK_RAW, socket.IPPROTO_RAW) as sock:
         table = Table(sock, family, name)

@@ -164,12 +164,12 @@ def rule(family=4, command="-A FORWARD -j FLOWOFFLOAD", where="r", table=None):
     run(where, f"{IPT[family]} -w {'-t ' + table + ' ' if table else ''}{command}")
 
 
-def first_rule(family, command, where):
+def first_rule(family, command, where, table="filter"):
     """rule(), without a program where the table was the same before."""
     if IPT[family].endswith("-legacy"):
-        once(family, command, where, lambda: rule(family, command, where))
+        once(family, command, where, lambda: rule(family, command, where, table), table)
     else:
-        rule(family, command, where)
+        rule(family, command, where, table)
 
 
 def select(where="r"):
