@@ -4,7 +4,8 @@
  *
  *   offload.c   flow objects, their states, the worker     poll.c      counters, watchdog
  *   path.c      devices and encapsulation below a route    port.c      devices that are bound
- *   flowblk.c, null.c   back ends                          rule.c      flow_rule of a direction
+ *   flowblk.c, ppe.c, null.c   back ends                   rule.c      flow_rule of a direction
+ *   foe.c       words of the PPE's entries, pure           ppe_words.c the entry of a direction
  *   limits.c    what each driver takes                     reason.h    why a flow is refused
  */
 #ifndef _NATFLOW_HWNAT_H
@@ -33,6 +34,7 @@ struct natflow_hwnat_side {
 	struct natflow_hwnat_encap encap[NATFLOW_HWNAT_ENCAPS];
 	bool bridged;			/* the bridge forwards, not the IP stack */
 	u8 dsa_proto;			/* enum dsa_tag_protocol, if the port is DSA's */
+	u8 dsa_port;			/* and its number */
 	bool wed;			/* DEV_PATH_MTK_WDMA: a wlan that the PPE reaches */
 };
 
@@ -109,5 +111,6 @@ struct natflow_hwnat_limits {
 
 extern const struct natflow_hwnat_backend natflow_hwnat_null;
 extern const struct natflow_hwnat_backend natflow_hwnat_flowblk;
+extern const struct natflow_hwnat_backend natflow_hwnat_ppe;
 
 #endif /* _NATFLOW_HWNAT_H */

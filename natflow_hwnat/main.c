@@ -14,11 +14,12 @@ const struct natflow_hwnat_backend *natflow_hwnat_backend;
 
 static char *backend = "flowblk";
 module_param(backend, charp, 0444);
-MODULE_PARM_DESC(backend, "flowblk: drivers with TC_SETUP_FT; null: a dry run, which counts what would be in hardware");
+MODULE_PARM_DESC(backend, "flowblk: drivers with TC_SETUP_FT; ppe: MediaTek's driver with our patches; null: a dry run, which counts what would be in hardware");
 
 static const struct natflow_hwnat_backend * const backends[] = {
 	&natflow_hwnat_null,
 	&natflow_hwnat_flowblk,
+	&natflow_hwnat_ppe,
 };
 
 static int choose_backend(void)

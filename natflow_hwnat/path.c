@@ -85,6 +85,7 @@ static enum natflow_hwnat_reason pass(struct natflow_hwnat_side *side,
 		return pass_bridge(side, path);
 	case DEV_PATH_DSA:
 		side->dsa_proto = path->dsa.proto;
+		side->dsa_port = path->dsa.port;
 		return end_at(side, path->dev, dev_get_iflink(path->dev));
 	case DEV_PATH_MTK_WDMA:
 		side->wed = true;

@@ -30,7 +30,8 @@
 	X(DRIVER, "driver")		/* the driver refused: an errno */ \
 	X(SILENT, "silent")		/* its packets did not arrive: withdrawn */ \
 	X(MEMORY, "memory") \
-	X(STALE, "stale")		/* its next packet takes the stack, which learns it anew */
+	X(STALE, "stale")		/* its next packet takes the stack, which learns it anew */ \
+	X(NO_PPE, "no-ppe")		/* backend=ppe: no GMAC whose driver has P13 and P14 */
 
 #define NATFLOW_HWNAT_REASON_ENUM(name, key) NATFLOW_HWNAT_##name,
 enum natflow_hwnat_reason {
