@@ -68,7 +68,7 @@ SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)\w*(?<!_v6)$|records[.](text|
           r"pmtu[.](pppoe$|behind_vlan_v4|locked)|coexist[.](containers$|beside_flowtable_v4|generic)|status[.]notes|" \
           r"doors_target[.](target_selects_iptables|target_elsewhere_ip6tables_nft|rule_removed|select_auto)"
 PAIRS = r"(?!(nat|attach|hwnat|namespace|newest|window)[.])\w+[.].*_v6|hwrules.same_(eth|pvid|vlan_on|bridge_on)"
-OLDEST = rf"^(?!{FIXED}|ppe(_entries)?[.].*mt7(622|986))"
+OLDEST = rf"^(?!{FIXED}|ppe(_entries|direct)?[.].*mt7(622|986))"
 NEWEST = rf"^(?!exact|driver|{SAMPLED}|{PAIRS}|ppe.*mt7(62|986))|^({SAMPLES})"
 MIDDLE = r"^(nat|end|attach|newest|races|namespace|hwnat|hwrules.(same_eth|engine|mtk)|ppe\w*|cut|userscale|window|events[.](route|rule|neigh|device))" \
          rf"(?!.*_v6|.*mt7(62|988))|^({SAMPLES})"

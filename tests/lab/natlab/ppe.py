@@ -16,6 +16,7 @@ SIZE = {"mt7621": 80, "mt7622": 80, "mt7986": 96, "mt7988": 128}
 DEVICES = ("gmac1", "gmac2", "wire1", "wire2", "wlan0")
 STATES = ("invalid", "unbound", "bound", "fin")
 REPLACE, DESTROY, STATS = range(3)
+SET, CLEAR, READ = range(16, 19)        # natflow's words, by patches P13 and P14
 WIRE, GMAC = "02:33:00:00:00:01", "02:44:00:00:00:01"       # of frames that come in
 SMAC, DMAC = "02:11:22:33:44:55", "02:aa:bb:cc:dd:ee"       # of frames that leave
 
@@ -33,12 +34,12 @@ class Flow:
         self.new = (snat or (src, sport)) + (dnat or (dst, dport))
         self.come, self.leave, self.smac, self.dmac = come, leave, smac, dmac
 
-    def rule(self, command):
+    def rule(self, command, cookie=None):
         def address(text):
             return inet(self.family, text).ljust(16, b"\0")
         mac = [bytes.fromhex(m.replace(":", "")) for m in (self.smac, self.dmac)]
         encaps = b"".join(struct.pack("=HH", *e) for e in self.encaps).ljust(16, b"\0")
-        return struct.pack("=QBBBB16s16s16s16sHHHH6s6sBBBB16s", self.cookie, command, self.family == 6, self.proto,
+        return struct.pack("=QBBBB16s16s16s16sHHHH6s6sBBBB16s", self.cookie if cookie is None else cookie, command, self.family == 6, self.proto,
                            bool(self.snat) + 2 * bool(self.dnat), address(self.old[0]), address(self.old[2]),
                            address(self.new[0]), address(self.new[2]), self.old[1], self.old[3], self.new[1], self.new[3],
                            *mac, self.come, self.leave, self.bridged, len(self.encaps), encaps)
@@ -125,9 +126,9 @@ class Ppe:
             return
         wait(lambda: rmmod(self.module), f"{self.module} unloads")
 
-    def command(self, flow, command):
+    def command(self, flow, command, cookie=None):
         with open("/proc/natppe/rule", "r+b", buffering=0) as f:
-            f.write(flow.rule(command))
+            f.write(flow.rule(command, cookie))
             f.seek(0)
             return [int(word) for word in f.read(96).split()]
 
@@ -143,6 +144,19 @@ class Ppe:
         rc, *values = self.command(flow, STATS)
         equal(rc, 0, f"STATS of {flow.old}")
         return tuple(values)
+
+    def set(self, flow, rc=None):
+        """Write natflow's entry; its slot."""
+        slot = self.command(flow, SET)[0]
+        check(slot in self.bucket(flow) if rc is None else slot == rc, f"entry of {flow.old}: {slot}")
+        return slot
+
+    def clear(self, flow, slot):
+        self.command(flow, CLEAR, slot)
+
+    def read(self, flow, slot):
+        """(bound or an errno, packets, bytes, idle seconds)"""
+        return tuple(self.command(flow, READ, slot))
 
     def tick(self, seconds=1):
         with open("/proc/natppe/status", "w") as f:

@@ -9,6 +9,8 @@
  *   ppe.c           SoCs, devices, registers
  *   ppe_rule.c      flower rules as nf_flow_table writes them
  *   ppe_fuzz.c      random flows: mainline's words beside natflow's
+ *   ppe_words.c     natflow's words for a rule
+ *   ppe_direct.c    they are written through patches P13 and P14
  *   ppe_door.c      /proc/natppe/
  *   ppe_emulate.c   the PPE
  */
@@ -77,6 +79,22 @@ struct ppe_answer {
 void ppe_rule_run(const struct ppe_rule *rule, struct ppe_answer *answer);
 int ppe_rule_bind(void);
 void ppe_rule_unbind(void);
+
+/* ppe_rule.command, beside FLOW_CLS_*: natflow's own words, by P13 and P14. */
+enum { PPE_SET = 16, PPE_CLEAR, PPE_READ };
+
+#ifdef PPE_PATCHED
+void ppe_direct(const struct ppe_rule *rule, struct ppe_answer *answer);
+#else
+static inline void ppe_direct(const struct ppe_rule *rule, struct ppe_answer *answer)
+{
+	answer->rc = -EOPNOTSUPP;
+}
+#endif
+
+struct natflow_ppe_info;
+int ppe_words(const struct ppe_rule *r, const struct natflow_ppe_info *in,
+	      const struct natflow_ppe_info *out, int dsa_port, u32 *words);
 
 int ppe_fuzz(u32 seed, unsigned int count, const char *name);
 

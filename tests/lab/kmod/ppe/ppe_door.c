@@ -4,7 +4,8 @@
  *
  *   /proc/natppe/status	one line a counter, "NAME N"; echo tick N >: N seconds pass;
  *				fuzz SEED COUNT: compare random flows;
- *				scribble N: slot N is invalid, and no cache knows
+ *				scribble N: slot N is invalid, and no cache knows;
+ *				restart: the last GMAC goes down, and up again
  *   /proc/natppe/rule		write a struct ppe_rule, then read "RC PACKETS BYTES IDLE"
  *   /proc/natppe/tableN	PPE N's FOE table, binary
  *   /proc/natppe/regsN		its registers
@@ -63,6 +64,16 @@ static void tick(unsigned int seconds)
 	}
 }
 
+static void restart(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < natppe.ppes; i++) {
+		mtk_ppe_stop(natppe.eth.ppe[i]);
+		mtk_ppe_start(natppe.eth.ppe[i]);
+	}
+}
+
 static ssize_t command(struct file *file, const char __user *from, size_t len, loff_t *pos)
 {
 	char text[64] = "";
@@ -73,6 +84,8 @@ static ssize_t command(struct file *file, const char __user *from, size_t len, l
 	mutex_lock(&lock);
 	if (sscanf(text, "tick %u", &n) == 1)
 		tick(n);
+	else if (!strcmp(text, "restart"))
+		restart();
 	else if (sscanf(text, "fuzz %u %u", &n, &count) == 2)
 		different = ppe_fuzz(n, count, ppe_soc);
 	else if (sscanf(text, "scribble %u", &n) == 1 && n < MTK_PPE_ENTRIES)

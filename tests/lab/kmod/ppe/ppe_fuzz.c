@@ -8,6 +8,7 @@
 #include <linux/prandom.h>
 #include "natflow_hwnat/foe.h"
 #include "ppe.h"
+#include "ppe_natflow.h"
 
 enum shape { PLAIN, VLAN, PPPOE, VLAN_PPPOE, QINQ, DSA, DSA_VLAN, DSA_PPPOE, WED, SHAPES };
 
@@ -103,8 +104,6 @@ static void to_foe(const struct natflow_foe_soc *soc, const struct ppe_rule *r, 
 	}
 	f->port = r->out;
 	f->queued = PPE_NEW && shape != WED;
-	if (f->queued)
-		f->queue = r->out - 1;
 	f->dsa = is_dsa(shape);
 	f->dsa_port = f->dsa ? dsa_port : 0;
 	f->time = natflow_foe_time(soc, natppe.fe[0x10 / 4]);
@@ -118,6 +117,23 @@ static void to_foe(const struct natflow_foe_soc *soc, const struct ppe_rule *r, 
 	f->amsdu = soc->version == 3;
 	f->mg = 0;
 	f->port = natflow_foe_wdma_port(soc, 1);
+}
+
+/* As the back end encodes it; a flow to a wlan, which it does not take, as foe.c does. */
+static int encode(const struct natflow_foe_soc *soc, const struct ppe_rule *r,
+		  const struct natflow_foe *f, u32 *words)
+{
+	struct natflow_ppe_info info = {
+		.version = soc->version, .words = soc->words, .port = r->out, .port_mg = soc->mg,
+		.queues = PPE_NEW, .counts = soc->mib,
+	};
+	int err;
+
+	if (f->wed)
+		return natflow_foe_encode(soc, f, words);
+	err = ppe_words(r, &info, &info, f->dsa ? f->dsa_port : -1, words);
+	words[0] |= f->time;
+	return err;
 }
 
 /* As hardware leaves it after a packet of the flow. */
@@ -153,6 +169,24 @@ static struct mtk_flow_entry *first_of(struct mtk_ppe *ppe, u32 slot)
 	return hlist_entry_safe(head->first, struct mtk_flow_entry, list);
 }
 
+#if PPE_NEW
+static void set_queue(struct mtk_foe_entry *foe, unsigned int queue)
+{
+	mtk_foe_entry_set_queue(&natppe.eth, foe, queue);
+}
+#else
+static void set_queue(struct mtk_foe_entry *foe, unsigned int queue)
+{
+}
+#endif
+
+/* As mtk_flow_set_output_device() does it for a DSA port, which the lab's device is not. */
+static void leave_by_switch(struct mtk_foe_entry *foe, unsigned int dsa_port)
+{
+	mtk_foe_entry_set_dsa(&natppe.eth, foe, dsa_port);
+	set_queue(foe, 3 + dsa_port);
+}
+
 /* Return: 0 if mainline's words and ours are the same. */
 static int compare(const struct natflow_foe_soc *soc, struct ppe_rule *r, enum shape shape)
 {
@@ -167,7 +201,7 @@ static int compare(const struct natflow_foe_soc *soc, struct ppe_rule *r, enum s
 
 	to_foe(soc, r, shape, dsa_port, &f);
 	slot = natflow_foe_bucket(soc, MTK_PPE_ENTRIES, &f) + below(soc->ways);
-	err = natflow_foe_encode(soc, &f, words);
+	err = encode(soc, r, &f, words);
 	r->command = FLOW_CLS_REPLACE;
 	ppe_rule_run(r, &answer);
 	if (err || answer.rc) {
@@ -180,7 +214,7 @@ static int compare(const struct natflow_foe_soc *soc, struct ppe_rule *r, enum s
 	err = 1;
 	if (entry && skb) {
 		if (f.dsa)
-			mtk_foe_entry_set_dsa(&natppe.eth, &entry->data, dsa_port);
+			leave_by_switch(&entry->data, dsa_port);
 		skb_put_zero(skb, ETH_HLEN);
 		skb_reset_mac_header(skb);
 		hw = ppe->foe_table + slot * natppe.soc.foe_entry_size;

@@ -177,6 +177,11 @@ void ppe_rule_run(const struct ppe_rule *r, struct ppe_answer *answer)
 	struct flower *f = kzalloc(sizeof(*f), GFP_KERNEL);
 
 	memset(answer, 0, sizeof(*answer));
+	if (r->command >= PPE_SET) {
+		kfree(f);
+		ppe_direct(r, answer);
+		return;
+	}
 	answer->rc = -ENOMEM;
 	if (!f)
 		return;
