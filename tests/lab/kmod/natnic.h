@@ -7,7 +7,7 @@
 #include <net/flow_offload.h>
 #include <net/pkt_cls.h>
 
-enum { GENERIC, MTK, AIROHA, MLX5, NETDEVSIM };
+enum { GENERIC, MTK, MT7621, AIROHA, MLX5, NETDEVSIM };
 
 #define ACTIONS 24
 #define TAGS 4
@@ -15,6 +15,7 @@ enum { GENERIC, MTK, AIROHA, MLX5, NETDEVSIM };
 struct port {
 	struct net_device *nic, *wire;	/* the driver's device; the other end of its cable */
 	u64 hw[2], cpu[2];		/* packets and bytes that arrived: forwarded, given up */
+	bool swallows;			/* what it forwards is lost, and counted */
 };
 
 struct tag {
@@ -51,6 +52,13 @@ struct rule {
 };
 
 extern int natnic_driver;
+extern unsigned int natnic_rate;	/* packets a second that bind a flow */
+
+/* One table for all cards, which is MediaTek's: where it came in is in no key. */
+static inline bool is_mtk(void)
+{
+	return natnic_driver == MTK || natnic_driver == MT7621 || natnic_driver == AIROHA;
+}
 
 struct rule *natnic_rule_read(struct port *port, struct flow_cls_offload *cls);
 struct port *natnic_rule_forward(struct port *port, struct sk_buff *skb);

@@ -10,13 +10,17 @@
  *				"rule" per rule, "call" per call of the driver, "callbacks"
  *   echo "fail replace 3 -28"	the third REPLACE from now on answers -ENOSPC; kinds:
  *				bind, replace, destroy, stats
+ *   echo "random 10"		one call in ten answers an errno at random; 0: none
+ *   echo "places 4"		REPLACE of a fifth rule answers -ENOSPC; 0: no limit
+ *   echo "rate 100"		packets a second at which mtk's hardware binds a flow: 30
+ *   echo "swallow nic0 1"	what arrives at nic0 and is forwarded is counted and lost
  *   echo clear			forget calls
  *   echo forget		forget rules: nf_flow_table leaves its own behind, see unbind()
  *
  * driver=generic takes all that makes sense. mtk and airoha: what mtk_ppe_offload.c and
- * airoha_ppe.c take, forwarding after 30 packets in a second, ages. mlx5: what a
- * representor takes, one block per card, counters up to a second old. netdevsim: BIND
- * succeeds and adds no callback.
+ * airoha_ppe.c take, forwarding after 30 packets in a second, ages; mt7621 counts nothing.
+ * mlx5: what a representor takes, one block per card, counters up to a second old.
+ * netdevsim: BIND succeeds and adds no callback.
  */
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
@@ -38,15 +42,21 @@ static int ports = 2;
 module_param(ports, int, 0444);
 
 int natnic_driver;
-static const char * const drivers[] = { "generic", "mtk", "airoha", "mlx5", "netdevsim" };
+unsigned int natnic_rate = 30;
+static const char * const drivers[] = {
+	"generic", "mtk", "mt7621", "airoha", "mlx5", "netdevsim"
+};
+
+/* The second word is what natflow_hwnat finds in the device tree. */
 static const char * const told_as[] = {
-	"natnic", "mtk_soc_eth", "airoha_eth", "mlx5e_rep", "netdevsim"
+	"natnic", "mtk_soc_eth", "mtk_soc_eth mt7621", "airoha_eth", "mlx5e_rep", "netdevsim"
 };
 
 static struct port port[PORTS_MAX];
 static DEFINE_SPINLOCK(lock);		/* the table, counters */
 static DEFINE_HASHTABLE(table, 12);
 static LIST_HEAD(rules);
+static unsigned int rule_count, places;
 static LIST_HEAD(callbacks);		/* RTNL */
 
 enum { BIND, UNBIND, REPLACE, DESTROY, STATS, KINDS };
@@ -61,6 +71,7 @@ struct call {
 static struct call call[CALLS_MAX];
 static unsigned int calls;
 static struct { unsigned int left; int err; } fail[KINDS];
+static unsigned int random_one_in;
 
 struct port *natnic_port_find(const struct net_device *dev)
 {
@@ -81,12 +92,26 @@ static void note(int kind, struct port *p, unsigned long cookie, int err)
 	spin_unlock_bh(&lock);
 }
 
+/* An errno at random, or 0. DESTROY does not fail twice in a row. */
+static int random_failure(int kind)
+{
+	static const int errnos[] = { -EIO, -ENOENT, -EINVAL, -ENOSPC, -ENOMEM, -EOPNOTSUPP };
+	static int last;
+
+	if (!random_one_in || kind < REPLACE || get_random_u32() % random_one_in)
+		return last = 0;
+	if (kind == DESTROY && last)
+		return last = 0;
+	return last = errnos[get_random_u32() % (kind == REPLACE ? ARRAY_SIZE(errnos) : 3)];
+}
+
 /* The errno that this call was told to answer, or 0. */
 static int failure(int kind)
 {
-	int err = 0;
+	int err;
 
 	spin_lock_bh(&lock);
+	err = random_failure(kind);
 	if (fail[kind].left && !--fail[kind].left)
 		err = fail[kind].err;
 	spin_unlock_bh(&lock);
@@ -102,7 +127,7 @@ static bool is_same(const struct tuple *a, const struct tuple *b)
 /* Of two rules the newer: it is at its list's head. One table of all cards is MediaTek's. */
 struct rule *natnic_table_find(struct port *p, const struct tuple *key)
 {
-	bool shared = natnic_driver == MTK || natnic_driver == AIROHA;
+	bool shared = is_mtk();
 	struct rule *r;
 
 	hash_for_each_possible(table, r, hash, natnic_key_hash(key))
@@ -114,7 +139,7 @@ struct rule *natnic_table_find(struct port *p, const struct tuple *key)
 
 static struct rule *find_cookie(struct port *p, unsigned long cookie)
 {
-	bool shared = natnic_driver == MTK || natnic_driver == AIROHA;
+	bool shared = is_mtk();
 	struct rule *r;
 
 	list_for_each_entry(r, &rules, list)
@@ -133,9 +158,12 @@ static int replace(struct port *p, struct flow_cls_offload *cls)
 	spin_lock_bh(&lock);
 	if (find_cookie(p, cls->cookie)) {
 		err = -EEXIST;
+	} else if (places && rule_count >= places) {
+		err = -ENOSPC;
 	} else {
 		hash_add(table, &r->hash, natnic_key_hash(&r->key));
 		list_add_tail(&r->list, &rules);
+		rule_count++;
 	}
 	spin_unlock_bh(&lock);
 	if (err)
@@ -157,6 +185,7 @@ static int destroy(struct port *p, unsigned long cookie)
 	if (r) {
 		hash_del(&r->hash);
 		list_del(&r->list);
+		rule_count--;
 	}
 	spin_unlock_bh(&lock);
 	kfree(r);
@@ -172,6 +201,7 @@ static void forget(void)
 		list_del(&r->list);
 		kfree(r);
 	}
+	rule_count = 0;
 }
 
 /* Counts that mlx5 tells are those of the last time that it looked. */
@@ -183,6 +213,14 @@ static void look(struct rule *r)
 	memcpy(r->cached, r->count, sizeof(r->count));
 }
 
+/* mtk reckons from its clock alone what was never forwarded: used when that was 0. */
+static unsigned long last_used(const struct rule *r)
+{
+	bool clock = natnic_driver == MTK || natnic_driver == MT7621;
+
+	return clock && !r->count[0] ? jiffies - jiffies / HZ % 256 * HZ : r->used;
+}
+
 static int stats(struct port *p, struct flow_cls_offload *cls)
 {
 	struct rule *r;
@@ -191,10 +229,11 @@ static int stats(struct port *p, struct flow_cls_offload *cls)
 	r = find_cookie(p, cls->cookie);
 	if (r) {
 		look(r);
-		cls->stats.pkts += r->cached[0] - r->told[0];
-		cls->stats.bytes += r->cached[1] - r->told[1];
-		/* mtk reckons from the clock alone what was never forwarded: used just now. */
-		cls->stats.lastused = natnic_driver == MTK && !r->count[0] ? jiffies : r->used;
+		if (natnic_driver != MT7621) {
+			cls->stats.pkts += r->cached[0] - r->told[0];
+			cls->stats.bytes += r->cached[1] - r->told[1];
+		}
+		cls->stats.lastused = last_used(r);
 		memcpy(r->told, r->cached, sizeof(r->told));
 	}
 	spin_unlock_bh(&lock);
@@ -215,7 +254,7 @@ static int rule_call(enum tc_setup_type type, void *data, void *priv)
 	kind = cls->command == FLOW_CLS_REPLACE ? REPLACE :
 	       cls->command == FLOW_CLS_DESTROY ? DESTROY : STATS;
 	err = failure(kind);
-	if (err && kind == DESTROY)	/* gone, whatever it says */
+	if (kind == DESTROY && (err == -ENOENT || err == -EINVAL))	/* so it is */
 		destroy(p, cls->cookie);
 	if (!err)
 		err = kind == REPLACE ? replace(p, cls) :
@@ -309,7 +348,10 @@ static netdev_tx_t wire_xmit(struct sk_buff *skb, struct net_device *dev)
 	(out ? p->hw : p->cpu)[0]++;
 	(out ? p->hw : p->cpu)[1] += size;
 	spin_unlock_bh(&lock);
-	dev_forward_skb(out ? out->wire : p->nic, skb);
+	if (out && p->swallows)
+		kfree_skb(skb);
+	else
+		dev_forward_skb(out ? out->wire : p->nic, skb);
 	return NETDEV_TX_OK;
 }
 
@@ -352,6 +394,7 @@ static int show(struct seq_file *m, void *v)
 	rtnl_unlock();
 	seq_printf(m, "callbacks %u\n", bound);
 	spin_lock_bh(&lock);
+	seq_printf(m, "rules %u\n", rule_count);
 	for (i = 0; i < ports; i++)
 		seq_printf(m, "port %s hw %llu %llu cpu %llu %llu\n", port[i].nic->name,
 			   port[i].hw[0], port[i].hw[1], port[i].cpu[0], port[i].cpu[1]);
@@ -370,11 +413,31 @@ static int proc_open(struct inode *inode, struct file *file)
 	return single_open(file, show, NULL);
 }
 
+static void set_failure(const char *kind, unsigned int nth, int err)
+{
+	int i = match_string(kinds, KINDS, kind);
+
+	if (i >= 0) {
+		fail[i].left = nth;
+		fail[i].err = err;
+	}
+}
+
+static void set_swallow(const char *name, bool on)
+{
+	int i;
+
+	for (i = 0; i < ports; i++)
+		if (!strcmp(port[i].nic->name, name))
+			port[i].swallows = on;
+}
+
 static ssize_t proc_write(struct file *file, const char __user *buf, size_t size, loff_t *pos)
 {
-	char line[64] = {}, kind[16];
-	unsigned int nth;
-	int err, i;
+	char line[64] = {}, word[16];
+	unsigned int n;
+	bool known = true;
+	int err;
 
 	if (copy_from_user(line, buf, min(size, sizeof(line) - 1)))
 		return -EFAULT;
@@ -383,14 +446,20 @@ static ssize_t proc_write(struct file *file, const char __user *buf, size_t size
 		calls = 0;
 	else if (!strncmp(line, "forget", 6))
 		forget();
-	else if (sscanf(line, "fail %15s %u %d", kind, &nth, &err) == 3)
-		for (i = 0; i < KINDS; i++)
-			if (!strcmp(kind, kinds[i])) {
-				fail[i].left = nth;
-				fail[i].err = err;
-			}
+	else if (sscanf(line, "fail %15s %u %d", word, &n, &err) == 3)
+		set_failure(word, n, err);
+	else if (sscanf(line, "swallow %15s %u", word, &n) == 2)
+		set_swallow(word, n);
+	else if (sscanf(line, "random %u", &n) == 1)
+		random_one_in = n;
+	else if (sscanf(line, "places %u", &n) == 1)
+		places = n;
+	else if (sscanf(line, "rate %u", &n) == 1)
+		natnic_rate = n;
+	else
+		known = false;
 	spin_unlock_bh(&lock);
-	return size;
+	return known ? size : -EINVAL;
 }
 
 static const struct proc_ops proc_ops = {

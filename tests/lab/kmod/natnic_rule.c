@@ -19,7 +19,6 @@
 #include "natnic.h"
 
 #define TEXT_MAX 1536
-#define BIND_RATE 30		/* packets a second */
 
 /* A rule's text; its end is where it was full. */
 struct text {
@@ -122,11 +121,6 @@ static void read_tags(struct rule *r, struct flow_rule *rule, struct text *text)
 		r->tag[r->tags++] = (struct tag){ m.key->vlan_id, m.key->vlan_tpid };
 		put_tag(text, "cvlan", &m);
 	}
-}
-
-static bool is_mtk(void)
-{
-	return natnic_driver == MTK || natnic_driver == AIROHA;
 }
 
 static int read_mangle(const struct flow_action_entry *act, struct text *text)
@@ -498,7 +492,7 @@ static bool matches(const struct rule *r, const struct frame *f)
 {
 	unsigned int i, tags = 0;
 
-	if (is_mtk())		/* where it came in is in no key */
+	if (is_mtk())
 		return true;
 	for (i = 0; i < f->tags; i++) {
 		if (f->tag[i].proto == htons(ETH_P_PPP_SES))
@@ -511,7 +505,7 @@ static bool matches(const struct rule *r, const struct frame *f)
 	return tags == r->tags;
 }
 
-/* MediaTek's hardware forwards a flow after 30 packets within a second; idle, it forgets. */
+/* MediaTek's hardware forwards a flow at so many packets a second; idle, it forgets. */
 static bool is_bound(struct rule *r)
 {
 	unsigned long age = r->key.proto == IPPROTO_TCP ? 7 * HZ : 12 * HZ;
@@ -528,7 +522,7 @@ static bool is_bound(struct rule *r)
 		r->second = jiffies;
 		r->seen = 0;
 	}
-	if (++r->seen >= BIND_RATE)
+	if (++r->seen >= natnic_rate)
 		r->bound = true;	/* from the next one on */
 	return false;
 }
