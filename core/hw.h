@@ -2,7 +2,7 @@
 /*
  * What a hardware back end may know of a flow: tuples, devices of the routes, next
  * hops. It needs no other header of core/ than this one, base/netns.h and
- * control/api.h.
+ * base/holder.h.
  */
 #ifndef _NATFLOW_CORE_HW_H
 #define _NATFLOW_CORE_HW_H

@@ -16,7 +16,7 @@ os.chdir(TOP)
 ROOMS = ("include/uapi", "lib", "lib/names", "lib/text", "core/base", "core/topo", "core/flow", "core", "natflow_path", "policy",
          "names", "natflow_urllogger", "natflow_user", "natflow_access", "control", "natflow_main", "natflow_hwnat", "xt_FLOWOFFLOAD", "natflowctl")
 # These know less than their place in the order allows.
-ONLY = {"natflow_path": r"lib/|include/uapi|core/", "natflow_hwnat": r"control/api\.h|core/hw\.h|core/base/netns\.h|lib/", "xt_FLOWOFFLOAD": r"control/api\.h|core/rules\.h|include/uapi", "natflowctl": r"lib/|natflow_hwnat/foe\.h"}
+ONLY = {"natflow_path": r"lib/|include/uapi|core/", "natflow_hwnat": r"control/api\.h|core/hw\.h|core/base/(netns|holder)\.h|lib/", "xt_FLOWOFFLOAD": r"control/api\.h|core/rules\.h|include/uapi", "natflowctl": r"lib/|natflow_hwnat/foe\.h"}
 # Headers that only these files include.
 PRIVATE = {"names/names.h": r"names/|natflow_urllogger\.c", "names/flow.h": r"names/"}
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Holders: which client holds how many items of a full store, so that the largest gives way. */
+#include <linux/export.h>
 #include <linux/slab.h>
 #include "holder.h"
 
@@ -132,6 +133,7 @@ err:
 		forget_empty(h, item->by[by].holder, by);
 	return false;
 }
+EXPORT_SYMBOL_GPL(natflow_holders_add);
 
 /**
  * natflow_holders_remove() - an item is held no more
@@ -148,6 +150,7 @@ void natflow_holders_remove(struct natflow_holders *h, struct natflow_held *item
 	for (by = 0; by < NATFLOW_SHARE_BYS; by++)
 		forget_empty(h, item->by[by].holder, by);
 }
+EXPORT_SYMBOL_GPL(natflow_holders_remove);
 
 /**
  * natflow_holders_move() - put an item into another lot, as its holder's newest
@@ -163,6 +166,29 @@ void natflow_holders_move(struct natflow_holders *h, struct natflow_held *item, 
 	put_into(h, item, lot);
 }
 
+/* The largest holding of a lot that is not empty, and by what its client is counted. */
+static struct holding *find_largest(const struct natflow_holders *h, u8 lot, unsigned int *by)
+{
+	struct holding *largest[NATFLOW_SHARE_BYS];
+
+	for (*by = 0; *by < NATFLOW_SHARE_BYS; ++*by)
+		largest[*by] = rb_entry(rb_first_cached(&h->lot[lot].by_count[*by]),
+					struct holding, by_count);
+	*by = NATFLOW_SHARE_BY_ADDRESS;
+	if (largest[NATFLOW_SHARE_BY_ENTRY]->count >
+	    NATFLOW_SHARE_ENTRY_WEIGHT * largest[*by]->count)
+		*by = NATFLOW_SHARE_BY_ENTRY;
+	return largest[*by];
+}
+
+static struct natflow_held *oldest(const struct holding *holding, unsigned int by)
+{
+	struct natflow_held_link *link = list_first_entry(&holding->items,
+							  struct natflow_held_link, list);
+
+	return container_of(link - by, struct natflow_held, by[0]);
+}
+
 /**
  * natflow_holders_victim() - the item that gives way if there is no room
  * @h: holders
@@ -173,19 +199,27 @@ void natflow_holders_move(struct natflow_holders *h, struct natflow_held *item, 
  */
 struct natflow_held *natflow_holders_victim(const struct natflow_holders *h, u8 lot)
 {
-	struct holding *largest[NATFLOW_SHARE_BYS];
-	struct natflow_held_link *link;
 	unsigned int by;
 
-	if (!h->lot[lot].count)
-		return NULL;
-	for (by = 0; by < NATFLOW_SHARE_BYS; by++)
-		largest[by] = rb_entry(rb_first_cached(&h->lot[lot].by_count[by]), struct holding,
-				       by_count);
-	by = NATFLOW_SHARE_BY_ADDRESS;
-	if (largest[NATFLOW_SHARE_BY_ENTRY]->count >
-	    NATFLOW_SHARE_ENTRY_WEIGHT * largest[by]->count)
-		by = NATFLOW_SHARE_BY_ENTRY;
-	link = list_first_entry(&largest[by]->items, struct natflow_held_link, list);
-	return container_of(link - by, struct natflow_held, by[0]);
+	return h->lot[lot].count ? oldest(find_largest(h, lot, &by), by) : NULL;
 }
+
+/**
+ * natflow_holders_rival() - the item that gives way to a new one
+ * @h: holders
+ * @item: new one, already added
+ *
+ * Context: the owner's lock.
+ * Return: the oldest item of the largest holder, or NULL if that is @item's, or holds no more.
+ */
+struct natflow_held *natflow_holders_rival(const struct natflow_holders *h,
+					   const struct natflow_held *item)
+{
+	const struct holding *largest, *own;
+	unsigned int by;
+
+	largest = find_largest(h, item->lot, &by);
+	own = &item->by[by].holder->lot[item->lot];
+	return largest->count > own->count ? oldest(largest, by) : NULL;
+}
+EXPORT_SYMBOL_GPL(natflow_holders_rival);

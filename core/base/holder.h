@@ -38,5 +38,7 @@ bool natflow_holders_add(struct natflow_holders *h, struct natflow_held *item,
 void natflow_holders_remove(struct natflow_holders *h, struct natflow_held *item);
 void natflow_holders_move(struct natflow_holders *h, struct natflow_held *item, u8 lot);
 struct natflow_held *natflow_holders_victim(const struct natflow_holders *h, u8 lot);
+struct natflow_held *natflow_holders_rival(const struct natflow_holders *h,
+					   const struct natflow_held *item);
 
 #endif /* _NATFLOW_CORE_BASE_HOLDER_H */

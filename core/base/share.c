@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Shares: what one client may hold of a pool, and how often it may cause an event. */
 #include <linux/etherdevice.h>
+#include <linux/export.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
@@ -54,6 +55,7 @@ void natflow_sharer_set(struct natflow_sharer *who, u8 family, const u8 *addr, c
 	hash = entry ^ siphash(addr, address_bytes(family, addr), &key);
 	set_slots(who->slot[NATFLOW_SHARE_BY_ADDRESS], hash);
 }
+EXPORT_SYMBOL_GPL(natflow_sharer_set);
 
 /* -- pools */
 
