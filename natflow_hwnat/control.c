@@ -60,6 +60,7 @@ static int show(struct seq_file *m, void *v)
 	seq_printf(m, "installs %llu\n", room->installs);
 	seq_printf(m, "removals %llu\n", room->removals);
 	seq_printf(m, "driver_errors %llu\n", room->errors);
+	seq_printf(m, "undeleted %llu\n", room->undeleted);
 	seq_printf(m, "packets %llu\n", room->packets);
 	seq_printf(m, "bytes %llu\n", room->bytes);
 	for (i = 1; i < NATFLOW_HWNAT_REASON_COUNT; i++)

@@ -15,6 +15,8 @@
 #include "limits.h"
 #include "rule.h"
 
+#define DELETE_TRIES 3
+
 static void drop_callbacks(struct list_head *list)
 {
 	struct flow_block_cb *callback, *next;
@@ -163,10 +165,14 @@ static bool is_gone(int err)
 	return err == -ENOENT || err == -EINVAL;
 }
 
+/* Nothing comes behind del(): what stays would go on forwarding. */
 static int del(struct natflow_hwnat_port *port, unsigned long cookie)
 {
-	int err = call(port, cookie, FLOW_CLS_DESTROY, NULL, NULL);
+	int err, tries = DELETE_TRIES;
 
+	do {
+		err = call(port, cookie, FLOW_CLS_DESTROY, NULL, NULL);
+	} while (err && !is_gone(err) && --tries);
 	return is_gone(err) ? 0 : err;
 }
 

@@ -64,6 +64,7 @@ struct natflow_hwnat_port {
 	void *priv;			/* the back end's, from bind() to unbind() */
 	enum natflow_hwnat_reason refused;	/* what bind() said */
 	unsigned long asked;		/* jiffies of that */
+	u8 epoch;			/* natflow_hwnat_room.epoch at that time */
 	netdevice_tracker tracker;
 	struct list_head list;		/* of its namespace */
 	u32 flows;			/* directions that have an entry by this port */

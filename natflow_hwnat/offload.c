@@ -93,6 +93,8 @@ static void delete_entries(struct natflow_hwnat_offload *o)
 			continue;
 		if (port->backend->del(port, (unsigned long)&o->entry[d]))
 			o->room->errors++;
+			o->room->undeleted++;
+		}
 		port->flows--;
 		o->entry[d].port = NULL;
 	}
@@ -111,7 +113,7 @@ static void bury(struct natflow_hwnat_offload *o)
 		hash_del(&o->leaf[d].node);
 	room->count[o->state]--;
 	room->total--;
-	room->removals++;
+	room->removals += o->installed;
 	if (o->reason) {
 		room->refused[o->reason]++;
 		mark->refused = min(mark->refused + 1, RETRY_STEPS);
@@ -326,6 +328,7 @@ static void conclude(struct natflow_hwnat_offload *o, enum natflow_hwnat_reason 
 								      NATFLOW_HWNAT_INSTALLED);
 		natflow_hw_mark(o->flow)->refused = 0;
 		room->installs++;
+		o->installed = true;
 	} else {
 		if (o->state == NATFLOW_HWNAT_INSTALLING)
 			o->reason = reason;

@@ -40,10 +40,11 @@ struct natflow_hwnat_port *natflow_hwnat_port_find(struct natflow_hwnat_room *ro
 	return port && !port->refused ? port : NULL;
 }
 
-/* Was it refused, and that some time ago? */
-static bool ask_again(const struct natflow_hwnat_port *port)
+/* Was it refused, and that some time ago, or before a setting was written? */
+static bool ask_again(const struct natflow_hwnat_room *room, const struct natflow_hwnat_port *port)
 {
-	return port->refused && !time_before(jiffies, port->asked + ASK_AGAIN);
+	return port->refused && (port->epoch != READ_ONCE(room->epoch) ||
+				 !time_before(jiffies, port->asked + ASK_AGAIN));
 }
 
 static struct natflow_hwnat_port *add_port(struct natflow_hwnat_room *room, int ifindex)
@@ -75,7 +76,8 @@ static enum natflow_hwnat_reason bind(struct natflow_hwnat_room *room, int ifind
 	port = port_of(room, ifindex) ?: add_port(room, ifindex);
 	if (!port)
 		return NATFLOW_HWNAT_PATH;
-	if (ask_again(port)) {
+	if (ask_again(room, port)) {
+		port->epoch = READ_ONCE(room->epoch);
 		port->refused = port->backend->bind(port);
 		port->asked = jiffies;
 	}
@@ -98,7 +100,7 @@ enum natflow_hwnat_reason natflow_hwnat_port_bind(struct natflow_hwnat_room *roo
 
 	mutex_lock(&room->drivers);
 	port = port_of(room, ifindex);
-	ask = !port || ask_again(port);
+	ask = !port || ask_again(room, port);
 	if (port)
 		reason = port->refused;
 	mutex_unlock(&room->drivers);

@@ -50,7 +50,7 @@ struct natflow_hwnat_room {
 	DECLARE_HASHTABLE(leaves, 8);	/* by egress */
 	u8 epoch;		/* changes of settings: what was refused may be offered again */
 	u32 count[NATFLOW_HWNAT_STATE_COUNT], total;
-	u64 installs, removals, errors;
+	u64 installs, removals, errors, undeleted;
 	u64 refused[NATFLOW_HWNAT_REASON_COUNT];	/* offers */
 
 	/* Calls of back ends, and @ports. RTNL is taken outside of it. */
@@ -87,6 +87,11 @@ struct natflow_hwnat_offload {
 	u8 reason;			/* why it is being removed; the same lock */
 	unsigned long seen[2];		/* jiffies of the last packets in software */
 	unsigned long polled;
+	unsigned long since;		/* jiffies when its entries were added */
+	bool installed;			/* it is counted as that */
+	unsigned long alone_since;	/* only direction @alone - 1, if not 0, had packets */
+	u8 alone, alone_times;		/* in so many answers */
+	bool proven;			/* answers have come back through hardware */
 	struct natflow_hwnat_entry entry[2];
 	struct natflow_hw_flow d;
 	struct natflow_hwnat_side side[2];	/* that packets of a direction leave by */
