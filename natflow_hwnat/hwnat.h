@@ -6,7 +6,8 @@
  *   path.c      devices and encapsulation below a route    port.c      devices that are bound
  *   flowblk.c, ppe.c, null.c   back ends                   rule.c      flow_rule of a direction
  *   foe.c       words of the PPE's entries, pure           ppe_words.c the entry of a direction
- *   limits.c    what each driver takes                     reason.h    why a flow is refused
+ *   limits.c    what each driver takes                     silent.c    hardware that loses packets
+ *   reason.h    why a flow is refused                      place.c     who has a place in hardware
  */
 #ifndef _NATFLOW_HWNAT_H
 #define _NATFLOW_HWNAT_H

@@ -270,6 +270,8 @@ static enum natflow_hwnat_reason check_ways(struct natflow_hwnat_offload *o,
 	enum natflow_hwnat_reason reason;
 	unsigned int d;
 
+	if (natflow_hwnat_suspects(o->room, o->side))
+		return NATFLOW_HWNAT_SILENT;
 	for (d = 0; d < 2; d++) {
 		const struct natflow_hwnat_way way = way_of(o, d);
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Counters and liveness of flows in hardware. Each tenth of a second the worker asks
- * about some of them, in turn, each at most once a second.
+ * about some of them, in turn, each at most once a second. With many flows a round
+ * takes up to ROUND, and at most POLLS_MAX flows are asked about at once: drivers read
+ * registers for each answer, and whoever waits for the mutex waits for all of them.
+ * Above 80,000 flows rounds grow longer. All that is judged here is measured from
+ * answer to answer, so a long round only makes it late.
  *
  * A driver that binds by rate (mtk) takes an entry's words when it sees 30 packets a
  * second of the flow. It is not asked before (its answer means nothing then), but when
@@ -10,8 +14,11 @@
  * and by no more than has passed.
  *
  * A bound entry whose packets stop may have been aged out, by the hardware, after 7 s
- * (TCP) or 12 s (UDP). mtk would not bind it again once it was asked then: the flow
- * is withdrawn, and its packets in software offer it anew.
+ * (TCP) or 12 s (UDP). mtk does not bind it again once it was asked then: the flow is
+ * withdrawn, and its packets in software offer it anew.
+ *
+ * An entry that the driver has lost, or cannot tell of, is withdrawn: nobody would keep
+ * its conntrack alive.
  */
 #include "path.h"
 #include "room.h"
@@ -20,7 +27,8 @@
 #define AGE_TCP		(7 * HZ)
 #define AGE_UDP		(12 * HZ)
 #define IDLE		(60 * HZ)	/* nowhere a packet */
-#define SILENT		(5 * HZ)	/* one direction goes on alone */
+#define ROUND		(4 * HZ)	/* all flows, if they are many */
+#define POLLS_MAX	2048
 
 static unsigned long age_of(const struct natflow_hwnat_offload *o)
 {
@@ -40,8 +48,8 @@ static bool shows_use(struct natflow_hwnat_entry *entry, const struct natflow_hw
 	       s->used - before <= passed + HZ && !time_after(s->used, jiffies);
 }
 
-/* Ask about one direction, and tell the flow. */
-static void ask(struct natflow_hwnat_offload *o, unsigned int d, unsigned long passed)
+/* Ask about one direction, and tell the flow. Return: does the driver know of it? */
+static bool ask(struct natflow_hwnat_offload *o, unsigned int d, unsigned long passed)
 {
 	struct natflow_hwnat_entry *entry = &o->entry[d];
 	struct natflow_hwnat_stats s = {};
@@ -49,10 +57,11 @@ static void ask(struct natflow_hwnat_offload *o, unsigned int d, unsigned long p
 
 	if (err) {
 		o->room->errors++;
-		return;
+		return false;
 	}
+	entry->packets = s.counted ? s.packets : 0;
 	if (!shows_use(entry, &s, passed))
-		return;
+		return true;
 	entry->bound = true;
 	entry->used = jiffies;
 	/* Frames as they arrive; natflow and conntrack count bytes of IP. */
@@ -63,6 +72,7 @@ static void ask(struct natflow_hwnat_offload *o, unsigned int d, unsigned long p
 		natflow_hw_account(o->flow, d, s.packets, s.bytes);
 	else
 		natflow_hw_alive(o->flow, d);
+	return true;
 }
 
 /**
@@ -94,8 +104,8 @@ static unsigned long still(const struct natflow_hwnat_offload *o, unsigned int d
 	return min(jiffies - o->entry[d].used, jiffies - READ_ONCE(o->seen[d]));
 }
 
-/* Context: drivers held. Return: may it stay? */
-static enum natflow_hwnat_reason judge(struct natflow_hwnat_offload *o)
+/* Context: drivers held. Return: may it stay? It was polled before, at that time. */
+static enum natflow_hwnat_reason judge(struct natflow_hwnat_offload *o, unsigned long before)
 {
 	const struct natflow_hwnat_limits *limits = o->entry[0].port->limits;
 	const unsigned long a = still(o, 0), b = still(o, 1);
@@ -104,9 +114,7 @@ static enum natflow_hwnat_reason judge(struct natflow_hwnat_offload *o)
 		return NATFLOW_HWNAT_SLOW;
 	if (limits->dry_run || !(o->entry[0].bound && o->entry[1].bound))
 		return NATFLOW_HWNAT_OK;
-	if (o->d.proto == IPPROTO_TCP && max(a, b) > SILENT && min(a, b) < 2 * HZ)
-		return NATFLOW_HWNAT_SILENT;
-	return NATFLOW_HWNAT_OK;
+	return natflow_hwnat_silent(o, before) ? NATFLOW_HWNAT_SILENT : NATFLOW_HWNAT_OK;
 }
 
 /* Was an entry aged out? Only an entry of a driver that binds by rate is. */
@@ -124,21 +132,21 @@ static bool is_aged(const struct natflow_hwnat_offload *o)
 /* Context: drivers held; @o is live. */
 static void poll_one(struct natflow_hwnat_offload *o)
 {
-	const unsigned long passed = jiffies - o->polled;
+	const unsigned long before = o->polled, passed = jiffies - before;
 	enum natflow_hwnat_reason reason;
 	struct natflow_hw_flow now;
 	bool ok = natflow_hw_describe(o->flow, &now) && !memcmp(&now, &o->d, sizeof(now));
-	bool aged = is_aged(o);
+	bool known = true;
 	unsigned int d;
 
 	/* What was counted until now is the flow's, whatever becomes of it. */
-	for (d = 0; d < 2 && !aged; d++)
+	for (d = 0; d < 2 && known; d++)
 		if (o->entry[d].bound || is_quiet(o, d))
-			ask(o, d, passed);
+			known = ask(o, d, passed);
 	o->polled = jiffies;
-	reason = judge(o);
+	reason = known ? judge(o, before) : NATFLOW_HWNAT_DRIVER;
 	spin_lock_irq(&o->room->lock);
-	if (!ok || aged || reason)
+	if (!ok || reason || is_aged(o))
 		natflow_hwnat_withdraw(o, reason);
 	else if (o->entry[0].bound && o->entry[1].bound)
 		natflow_hwnat_bound(o);
@@ -160,6 +168,12 @@ static struct natflow_hwnat_offload *next(struct natflow_hwnat_room *room)
 	return o;
 }
 
+/* About so many flows a tenth of a second. */
+static unsigned int polls(const struct natflow_hwnat_room *room)
+{
+	return clamp(READ_ONCE(room->total) / (ROUND / (HZ / 10)), NATFLOW_HWNAT_POLLS, POLLS_MAX);
+}
+
 /**
  * natflow_hwnat_poll() - the worker: read counters, withdraw what is idle, stale or silent
  * @work: natflow_hwnat_room.poll
@@ -174,7 +188,7 @@ void natflow_hwnat_poll(struct work_struct *work)
 	unsigned int n;
 
 	mutex_lock(&room->drivers);
-	for (n = 0; n < NATFLOW_HWNAT_POLLS; n++) {
+	for (n = polls(room); n; n--) {
 		o = next(room);
 		if (!o)
 			break;

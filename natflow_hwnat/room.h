@@ -7,17 +7,20 @@
 #include <linux/mutex.h>
 #include <linux/workqueue.h>
 #include <net/netns/generic.h>
+#include "../core/base/holder.h"
 #include "../core/base/netns.h"
 #include "hwnat.h"
 
 /* A flow is offered at so many packets a second of one direction, counted each half second. */
 #define NATFLOW_HWNAT_PACKETS		30
 #define NATFLOW_HWNAT_LIMIT		16384
+#define NATFLOW_HWNAT_OFFERS		1024U	/* that wait for the worker */
 #define NATFLOW_HWNAT_DEFAULT		1	/* of hwnat= */
 /* An array of such words is indexed by the enum of the same list. */
 #define NATFLOW_HWNAT_WORD(name, key)	key,
-/* The counters of so many flows are read each tenth of a second. */
-#define NATFLOW_HWNAT_POLLS		128
+/* So many flows are asked about each tenth of a second, more if they are many. */
+#define NATFLOW_HWNAT_POLLS		128U
+#define NATFLOW_HWNAT_PAIRS		8	/* of ports that are suspected */
 
 #define NATFLOW_HWNAT_STATES(X) \
 	X(OFFERED, "offered") \
@@ -30,6 +33,13 @@
 enum natflow_hwnat_state {
 	NATFLOW_HWNAT_STATES(NATFLOW_HWNAT_STATE_ENUM)
 	NATFLOW_HWNAT_STATE_COUNT
+};
+
+/* Ports between which hardware may lose packets. See silent.c. */
+struct natflow_hwnat_pair {
+	int port[2];		/* ifindexes, the smaller first; 0: none */
+	u8 silent;		/* flows in a row that no packet has come back of */
+	unsigned long heard;	/* jiffies of the last of them */
 };
 
 /* Words of natflow_ctl. */
@@ -57,6 +67,8 @@ struct natflow_hwnat_room {
 	struct mutex drivers;
 	struct list_head ports;
 	u64 packets, bytes;	/* that hardware counted */
+	struct natflow_holders holders;	/* of places */
+	struct natflow_hwnat_pair pair[NATFLOW_HWNAT_PAIRS];
 
 	struct work_struct install;
 	struct delayed_work poll;
@@ -66,6 +78,7 @@ struct natflow_hwnat_room {
 struct natflow_hwnat_entry {
 	struct natflow_hwnat_port *port;	/* that its packets arrive by; NULL: no entry */
 	bool bound;
+	u64 packets;			/* that the last answer counted */
 	unsigned long used;		/* jiffies of its last packet in hardware */
 	unsigned long reported;		/* natflow_hwnat_stats.used at the last question */
 };
@@ -93,6 +106,8 @@ struct natflow_hwnat_offload {
 	u8 alone, alone_times;		/* in so many answers */
 	bool proven;			/* answers have come back through hardware */
 	struct natflow_hwnat_entry entry[2];
+	struct natflow_held held;	/* a place, if @has_place */
+	bool has_place;
 	struct natflow_hw_flow d;
 	struct natflow_hwnat_side side[2];	/* that packets of a direction leave by */
 	struct rcu_head rcu;
@@ -119,6 +134,16 @@ void natflow_hwnat_reset(struct natflow_hwnat_room *room, u32 *setting, u32 valu
 /* poll.c */
 void natflow_hwnat_count(struct natflow_hwnat_offload *o);
 void natflow_hwnat_poll(struct work_struct *work);
+
+/* place.c */
+enum natflow_hwnat_reason natflow_hwnat_place_take(struct natflow_hwnat_offload *o);
+bool natflow_hwnat_place_make(struct natflow_hwnat_offload *o);
+void natflow_hwnat_place_give(struct natflow_hwnat_offload *o);
+
+/* silent.c */
+bool natflow_hwnat_silent(struct natflow_hwnat_offload *o, unsigned long before);
+bool natflow_hwnat_suspects(struct natflow_hwnat_room *room,
+			    const struct natflow_hwnat_side side[2]);
 
 /* port.c */
 struct natflow_hwnat_port *natflow_hwnat_port_find(struct natflow_hwnat_room *room, int ifindex);
