@@ -91,7 +91,7 @@ static void delete_entries(struct natflow_hwnat_offload *o)
 
 		if (!port)
 			continue;
-		if (port->backend->del(port, (unsigned long)&o->entry[d]))
+		if (port->backend->del(port, (unsigned long)&o->entry[d])) {
 			o->room->errors++;
 			o->room->undeleted++;
 		}
@@ -107,6 +107,7 @@ static void bury(struct natflow_hwnat_offload *o)
 	struct natflow_hw_mark *mark = natflow_hw_mark(o->flow);
 	unsigned int d;
 
+	natflow_hwnat_place_give(o);
 	spin_lock_irq(&room->lock);
 	list_del(&o->list);
 	for (d = 0; d < 2; d++)
@@ -288,15 +289,14 @@ static enum natflow_hwnat_reason check_ways(struct natflow_hwnat_offload *o,
 	return NATFLOW_HWNAT_OK;
 }
 
-static enum natflow_hwnat_reason add_entries(struct natflow_hwnat_offload *o)
+/* Both directions, or the first of them and a reason. Context: drivers held. */
+static enum natflow_hwnat_reason add_entries(struct natflow_hwnat_offload *o,
+					     struct natflow_hwnat_port *port[2])
 {
-	struct natflow_hwnat_port *port[2];
-	enum natflow_hwnat_reason reason = check_ways(o, port);
+	enum natflow_hwnat_reason reason = NATFLOW_HWNAT_OK;
 	unsigned int d;
 	int err;
 
-	if (!reason && !port[0]->limits->dry_run)
-		natflow_hw_unseen(o->flow);
 	for (d = 0; d < 2 && !reason; d++) {
 		const struct natflow_hwnat_way way = way_of(o, d);
 
@@ -310,6 +310,28 @@ static enum natflow_hwnat_reason add_entries(struct natflow_hwnat_offload *o)
 		o->entry[d].port = port[d];
 		o->entry[d].bound = !port[d]->limits->by_rate;
 		o->entry[d].used = jiffies;
+	}
+	o->since = jiffies;
+	return reason;
+}
+
+/* Context: drivers held. */
+static enum natflow_hwnat_reason enter_hardware(struct natflow_hwnat_offload *o)
+{
+	struct natflow_hwnat_port *port[2];
+	enum natflow_hwnat_reason reason = check_ways(o, port);
+
+	if (!reason)
+		reason = natflow_hwnat_place_take(o);
+	if (reason)
+		return reason;
+	if (!port[0]->limits->dry_run)
+		natflow_hw_unseen(o->flow);
+	reason = add_entries(o, port);
+	/* The driver has fewer places than hwnat_limit=. */
+	if (reason == NATFLOW_HWNAT_FULL && natflow_hwnat_place_make(o)) {
+		delete_entries(o);
+		reason = add_entries(o, port);
 	}
 	return reason;
 }
@@ -350,7 +372,7 @@ static void install(struct natflow_hwnat_offload *o)
 		reason = check_flow(o) ?: find_paths(o);
 	mutex_lock(&room->drivers);
 	if (!reason && is_installing(o))
-		reason = add_entries(o);
+		reason = enter_hardware(o);
 	conclude(o, reason);
 	mutex_unlock(&room->drivers);
 }
@@ -403,7 +425,8 @@ static bool enter(struct natflow_hwnat_offload *o)
 
 	spin_lock_irqsave(&room->lock, flags);
 	ok = !room->closed && !mark->offload;
-	if (ok && room->total >= READ_ONCE(room->config.limit)) {
+	if (ok && room->count[NATFLOW_HWNAT_OFFERED] >=
+		  min(READ_ONCE(room->config.limit), NATFLOW_HWNAT_OFFERS)) {
 		room->refused[NATFLOW_HWNAT_FULL]++;
 		ok = false;
 	}
