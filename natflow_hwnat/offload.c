@@ -442,12 +442,23 @@ static bool enter(struct natflow_hwnat_offload *o)
 	return ok;
 }
 
+static void refuse_unentered(struct natflow_hwnat_room *room, enum natflow_hwnat_reason reason)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&room->lock, flags);
+	room->refused[reason]++;
+	spin_unlock_irqrestore(&room->lock, flags);
+}
+
 static void offer(struct natflow_hwnat_room *room, struct natflow_flow *flow)
 {
 	struct natflow_hwnat_offload *o = kzalloc(sizeof(*o), GFP_ATOMIC | __GFP_NOWARN);
 
-	if (!o)
+	if (!o) {
+		refuse_unentered(room, NATFLOW_HWNAT_MEMORY);
 		return;
+	}
 	o->flow = flow;
 	o->room = room;
 	o->polled = jiffies;

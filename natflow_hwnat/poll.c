@@ -28,7 +28,7 @@
 #define AGE_UDP		(12 * HZ)
 #define IDLE		(60 * HZ)	/* nowhere a packet */
 #define ROUND		(4 * HZ)	/* all flows, if they are many */
-#define POLLS_MAX	2048
+#define POLLS_MAX	2048U
 
 static unsigned long age_of(const struct natflow_hwnat_offload *o)
 {
