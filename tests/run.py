@@ -67,16 +67,17 @@ SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)\w*(?<!_v6)$|records[.](text|
           r"flat[.](nft_hooks_vlan$|tc_hooks_bridge|taps_vlan$|offloads_bridge|port_state|stations|vlan_moved)|" \
           r"pmtu[.](pppoe$|behind_vlan_v4|locked)|coexist[.](containers$|beside_flowtable_v4|generic)|status[.]notes|" \
           r"doors_target[.](target_selects_iptables|target_elsewhere_ip6tables_nft|rule_removed|select_auto)"
-PAIRS = r"(?!(nat|attach|hwnat|namespace|newest|window)[.])\w+[.].*_v6|hwrules.same_(eth|pvid|vlan_on|bridge_on)"
-OLDEST = rf"^(?!{FIXED}|ppe(_entries|direct)?[.].*mt7(622|986))"
+LATER = "lives$|lives_mtk|counters_delayed|toggled$|shared_table|empty"
+PAIRS = rf"(?!(nat|attach|hwnat|namespace|newest|window)[.])\w+[.].*_v6|hwrules.same_(eth|pvid|vlan_on|bridge_on)|hwfaults[.](?!{LATER})"
+OLDEST = rf"^(?!{FIXED}|hwfaults[.]({LATER})|ppe(_entries|direct)?[.].*mt7(622|986))"
 NEWEST = rf"^(?!exact|driver|{SAMPLED}|{PAIRS}|ppe.*mt7(62|986))|^({SAMPLES})"
-MIDDLE = r"^(nat|end|attach|newest|races|namespace|hwnat|hwrules.(same_eth|engine|mtk)|ppe\w*|cut|userscale|window|events[.](route|rule|neigh|device))" \
+MIDDLE = r"^(nat|end|attach|newest|races|namespace|hwnat|hwrules.(same_eth|engine|mtk)|hwfaults.(toggled|shared_limit)|ppe\w*|cut|userscale|window|events[.](route|rule|neigh|device))" \
          rf"(?!.*_v6|.*mt7(62|988))|^({SAMPLES})"
 # The hostile ring is many times as slow: the engine and conntrack, where memory, locks or lifetimes are at stake, and what of
 # the names juggles memory. All with test-all.
 HOSTILE = r"^(nat[.](?!snat_port|hairpin)|refuse[.](?!plain|relearn|ttl|mtu|route|egress|mark|tcp)|attach[.](life|detach)|" \
           r"events[.](route_replace|device_deleted)_v4|ipsec[.](dec|pol.*later)|conntrack[.](?!unseen|.*_v6)|memory|" \
-          r"links[.]dsa_vlan|headers[.]qinq_v4|hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets|driver)"
+          r"links[.]dsa_vlan|headers[.]qinq_v4|hwfaults[.]churn|hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets|driver)"
 # Another architecture, another byte order: that packets are rewritten right.
 BIG_ENDIAN = "6.1-s390x"
 FOREIGN = ("6.1-arm64", BIG_ENDIAN)
@@ -102,7 +103,7 @@ def real(*kernels, pattern=""):
 
 def endurance():
     """What takes minutes: storms of one each, ten of a household, a million flows."""
-    return labs("^(storms|soak|scale|shares|links.redials|flat.born)", "6.1", ring="endurance", append="long", memory=5120, silence=5400)
+    return labs("^(storms|soak|scale|shares|links.redials|flat.born|hwfaults.churn)", "6.1", ring="endurance", append="long", memory=5120, silence=5400)
 
 
 def repeated(*kernels):
