@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 
-from natlab import AT_END, PATIENCE, carriers_reported, equal, ip, modprobe, netns_add, ns, quiet, reachable, rule, run, sh, start, sysctl, wait
+from natlab import AT_END, PATIENCE, carriers_reported, equal, ip, modprobe, netns_add, ns, quiet, reachable, rtnl, rule, run, sh, start, sysctls, wait
 
 MODULES = ("8021q", "bridge", "bonding", "macvlan", "tun", "wireguard", "pppoe", "dummy", "veth")
 
@@ -35,9 +35,11 @@ class Link:
 
     def wire(self):
         """An Ethernet cable."""
-        ip(None, f"link add {self.h} index {self.index()} netns {self.host} type veth peer name {self.g} netns r")
+        with rtnl(None) as net:
+            net.veth(self.index(), (self.h, self.host), (self.g, "r"))
         for where, dev in ((self.host, self.h), ("r", self.g)):
-            ip(where, f"link set {dev} up")
+            with rtnl(where) as net:
+                net.up(dev)
 
     def vlan(self, where, dev, vid=10, proto="802.1Q"):
         name = f"{dev}.{vid}"
@@ -328,9 +330,12 @@ def linkwatch_ran():
     A carrier that changes before its device is up can wait for a second (net/core/link_watch.c:linkwatch_urgent_event()),
     and routes are looked up anew then. One that cannot wait takes all along that could not, by now.
     """
-    ip("r", "link add lw0 index 990 type veth peer name lw1\nlink set lw0 up\nlink set lw1 up")
-    carriers_reported("r")
-    ip("r", "link del lw0")
+    with rtnl("r") as net:
+        net.veth(990, ("lw0", "r"), ("lw1", "r"))
+        net.up("lw0")
+        net.up("lw1")
+        carriers_reported("r")
+        net.delete("lw0")
 
 
 def make(kind, host, side, number):
@@ -340,14 +345,17 @@ def make(kind, host, side, number):
     link.below.append(link.dev)
     has_ipv4 = "pppoe" in kind.__name__         # from PPP, and no next hop for IPv6
     for where, dev, end in ((host, link.host_dev, 2), ("r", link.dev, 1)):
-        if not has_ipv4:
-            ip(where, f"addr add {link.address(4, end)}/24 dev {dev}\nlink set {dev} up")
-        ip(where, f"addr add {link.address(6, end)}/64 dev {dev}")
+        with rtnl(where) as net:
+            if not has_ipv4:
+                net.address(dev, f"{link.address(4, end)}/24")
+                net.up(dev)
+            net.address(dev, f"{link.address(6, end)}/64")
     if side == 2:
         rule(4, f"-A POSTROUTING -o {link.dev} -j MASQUERADE", table="nat")
     for family in (4, 6):
-        via = f"via {link.address(family, 1)} " if family == 4 or not has_ipv4 else ""
-        ip(host, f"route add default {via}dev {link.host_dev} metric {link.side * 100 + number}", family)
+        via = link.address(family, 1) if family == 4 or not has_ipv4 else None
+        with rtnl(host) as net:
+            net.route("0.0.0.0/0" if family == 4 else "::/0", via, link.host_dev, link.side * 100 + number)
         wait(lambda: reachable("r", family, link.address(family, 2)), f"{link.kind}: host reachable, IPv{family}")
     linkwatch_ran()
     return link
@@ -359,15 +367,14 @@ def gateway():
     run(None, "rmmod br_netfilter", ok=False)       # with it, bridges are never skipped
     for where in "crs":
         netns_add(where)
+        values = {"net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1} if where == "r" else {}
         for k in ("all", "default"):
-            sysctl(where, f"net.ipv6.conf.{k}.accept_dad", 0)
-            sysctl(where, f"net.ipv6.conf.{k}.router_solicitations", 0)
-            sysctl(where, f"net.ipv4.conf.{k}.rp_filter", 0)
-            sysctl(where, f"net.ipv4.conf.{k}.send_redirects", 0)
-        ip(where, "link set lo up")
+            values |= {f"net.ipv6.conf.{k}.accept_dad": 0, f"net.ipv6.conf.{k}.router_solicitations": 0,
+                       f"net.ipv4.conf.{k}.rp_filter": 0, f"net.ipv4.conf.{k}.send_redirects": 0}
+        sysctls(where, values)
+        with rtnl(where) as net:
+            net.up("lo")
         quiet(where)
-    for k in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
-        sysctl("r", k, 1)
 
 
 ROUNDS = 5

@@ -2,7 +2,8 @@
 """Claims about slow and fast packets, with exact counts."""
 from .programs import equal, wait
 from .doors import Delta
-from .topology import ip, quiet, reachable
+from .rtnl import rtnl
+from .topology import configure, quiet, reachable
 
 ROUNDS = 5
 
@@ -55,11 +56,10 @@ def learned(flow):
 def second_link(where, dev, net, r_dev="r2"):
     """One more link to the gateway: 10.0.NET.1 and fd00:NET::1 are the gateway's end."""
     quiet(where)
-    ip(None, f"link add {dev} index {1100 + net} netns {where} type veth peer name {r_dev} netns r")
+    with rtnl(None) as here:
+        here.veth(1100 + net, (dev, where), (r_dev, "r"))
     for n, d, host in ((where, dev, 2), ("r", r_dev, 1)):
-        ip(n, f"""addr add 10.0.{net}.{host}/24 dev {d}
-            addr add fd00:{net}::{host}/64 dev {d}
-            link set {d} up""")
+        configure(n, {d: (f"10.0.{net}.{host}/24", f"fd00:{net}::{host}/64")})
     for family, address in ((4, f"10.0.{net}.1"), (6, f"fd00:{net}::1")):
         wait(lambda: reachable(where, family, address), f"{address} reachable")
 

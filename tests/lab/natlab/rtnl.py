@@ -9,7 +9,7 @@ import struct
 from .programs import Failure, ns
 
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
-NEWLINK, GETLINK, NEWADDR, NEWROUTE = 16, 18, 20, 24
+NEWLINK, DELLINK, GETLINK, NEWADDR, NEWROUTE = 16, 17, 18, 20, 24
 REQUEST, ACK, DUMP, NEW = 1, 4, 0x300, 0x600      # NLM_F_*; NEW: it must not be there yet
 ERROR, DONE = 2, 3                                # NLMSG_*
 UP = 1                                            # IFF_UP
@@ -99,18 +99,29 @@ class Rtnl:
     def up(self, dev):
         self.ask(f"{dev} up", NEWLINK, 0, link(0, UP, UP), text(3, dev))
 
+    def delete(self, dev):
+        self.ask(f"no {dev}", DELLINK, 0, link(), text(3, dev))
+
     def address(self, dev, address):
         address, bits = address.split("/")
         family, data = packed(address)
         self.ask(f"{address} at {dev}", NEWADDR, NEW, struct.pack("=BBBBi", family, int(bits), 0, 0, socket.if_nametoindex(dev)),
                  nest(2, data), nest(1, data))                              # IFA_LOCAL, IFA_ADDRESS
 
-    def route(self, to, via):
+    def route(self, to, via=None, dev=None, metric=0):
         """@to is a prefix, in the main table; protocol boot, unicast."""
         prefix, bits = to.split("/")
         family, data = packed(prefix)
-        self.ask(f"{to} via {via}", NEWROUTE, NEW, struct.pack("=BBBBBBBBI", family, int(bits), 0, 0, 254, 3, 0, 1, 0),
-                 nest(1, data) if int(bits) else b"", nest(5, packed(via)[1]))      # RTA_DST, RTA_GATEWAY
+        scope = 0 if via or family == socket.AF_INET6 else 253          # RT_SCOPE_LINK
+        parts = [nest(1, data)] if int(bits) else []                    # RTA_DST
+        if via:
+            parts.append(nest(5, packed(via)[1]))                       # RTA_GATEWAY
+        if dev:
+            parts.append(attribute(4, "=i", socket.if_nametoindex(dev)))    # RTA_OIF
+        if metric:
+            parts.append(attribute(6, "=I", metric))                    # RTA_PRIORITY
+        self.ask(f"{to} via {via} {dev}", NEWROUTE, NEW,
+                 struct.pack("=BBBBBBBBI", family, int(bits), 0, 0, 254, 3, scope, 1, 0), *parts)
 
 
 @contextlib.contextmanager
