@@ -95,19 +95,9 @@ static int chip_probe(struct platform_device *pdev)
 	return dsa_register_switch(ds);
 }
 
-static int chip_remove(struct platform_device *pdev)
-{
-	struct dsa_switch *ds = platform_get_drvdata(pdev);
-
-	if (ds)
-		dsa_unregister_switch(ds);
-	return 0;
-}
-
 static struct platform_driver chip_driver = {
-	.driver = { .name = "natdsa" },
+	.driver = { .name = "natdsa", .suppress_bind_attrs = true },
 	.probe = chip_probe,
-	.remove = chip_remove,
 };
 
 static int __init natdsa_init(void)
@@ -141,6 +131,7 @@ module_init(natdsa_init);
 
 static void __exit natdsa_exit(void)
 {
+	dsa_unregister_switch(platform_get_drvdata(chip));
 	platform_device_unregister(chip);
 	platform_driver_unregister(&chip_driver);
 }
