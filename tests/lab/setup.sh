@@ -182,7 +182,7 @@ guest() {
 userland() {
 	local root=$CACHE/userland/$1 d deb
 	local list="bash dash busybox-static iproute2 iptables nftables conntrack ipset ethtool kmod python3 libcap2-bin
-		util-linux libnetfilter-conntrack3 usr-is-merged"
+		util-linux libnetfilter-conntrack3 ppp pppoe usr-is-merged"
 	[ "$(cat "$root/ready" 2>/dev/null)" != "$list" ] || return 0
 	say "fetching programs for $1"
 	apt_world
