@@ -59,7 +59,8 @@ static enum natflow_hwnat_reason bind(struct natflow_hwnat_port *port)
 		return NATFLOW_HWNAT_NO_PPE;
 	}
 	hash_init(table->entries);
-	port->limits = natflow_hwnat_limits_find(table->info.counts ? "mtk_ppe" : "mtk_ppe uncounted");
+	port->limits = natflow_hwnat_limits_find(table->info.counts ? "mtk_ppe" :
+								      "mtk_ppe uncounted");
 	port->priv = table;
 	return NATFLOW_HWNAT_OK;
 }

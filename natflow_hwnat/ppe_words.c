@@ -34,11 +34,11 @@ static int put_side(struct natflow_foe *foe, const struct natflow_hwnat_side *ou
 		if (out->encap[i].proto == htons(ETH_P_PPP_SES)) {
 			foe->pppoe = true;
 			foe->sid = out->encap[i].id;
-		} else if (foe->vlans == NATFLOW_FOE_VLANS) {
-			return -ENOSPC;
-		} else {
-			foe->vlan[foe->vlans++] = out->encap[i].id;
+			continue;
 		}
+		if (foe->vlans == NATFLOW_FOE_VLANS)
+			return -ENOSPC;
+		foe->vlan[foe->vlans++] = out->encap[i].id;
 	}
 	foe->dsa = out->dsa_proto;
 	foe->dsa_port = out->dsa_port;

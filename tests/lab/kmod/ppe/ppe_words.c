@@ -4,8 +4,8 @@
 #include "natflow_hwnat/ppe_words.c"
 #include "ppe.h"
 
-static void put_addresses(struct natflow_hw_tuple *t, const u8 *src, u16 sport, const u8 *dst,
-		      u16 dport, bool v6)
+static void put_addresses(struct natflow_hw_tuple *t, const u8 *src, u16 sport,
+			  const u8 *dst, u16 dport, bool v6)
 {
 	memcpy(t->src, src, v6 ? 16 : 4);
 	memcpy(t->dst, dst, v6 ? 16 : 4);
@@ -42,8 +42,9 @@ int ppe_words(const struct ppe_rule *r, const struct natflow_ppe_info *in,
 	if (r->encaps > NATFLOW_HWNAT_ENCAPS)
 		return -ENOSPC;
 	put_addresses(&flow.dir[1].before, r->src, r->sport, r->dst, r->dport, r->v6);
-	put_addresses(&flow.dir[1].after, source ? r->new_src : r->src, source ? r->new_sport : r->sport,
-		  dest ? r->new_dst : r->dst, dest ? r->new_dport : r->dport, r->v6);
+	put_addresses(&flow.dir[1].after, source ? r->new_src : r->src,
+		      source ? r->new_sport : r->sport, dest ? r->new_dst : r->dst,
+		      dest ? r->new_dport : r->dport, r->v6);
 	put_leave(&side, r);
 	return natflow_hwnat_ppe_words(in, out, &way, words);
 }
