@@ -8,7 +8,8 @@
  *
  *   ppe.c           SoCs, devices, registers
  *   ppe_rule.c      flower rules as nf_flow_table writes them
- *   ppe_fuzz.c      random flows: mainline's words beside natflow's
+ *   ppe_fuzz.c      random flows: mainline's words beside natflow's, and what they make
+ *   ppe_frame.c     frames of a rule
  *   ppe_words.c     natflow's words for a rule
  *   ppe_direct.c    they are written through patches P13 and P14
  *   ppe_door.c      /proc/natppe/
@@ -95,6 +96,9 @@ static inline void ppe_direct(const struct ppe_rule *rule, struct ppe_answer *an
 struct natflow_ppe_info;
 int ppe_words(const struct ppe_rule *r, const struct natflow_ppe_info *in,
 	      const struct natflow_ppe_info *out, int dsa_port, u32 *words);
+
+#define PPE_FRAME 160
+unsigned int ppe_frame(const struct ppe_rule *r, bool leaves, int dsa_port, u8 *frame);
 
 int ppe_fuzz(u32 seed, unsigned int count, const char *name);
 

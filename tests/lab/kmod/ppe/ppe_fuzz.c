@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Random flows through mainline and through natflow's encoder: slots and words must be
- * the same. A flow is a rule as in ppe_rule.c; its entry is made as by hardware, and the
- * driver binds it.
+ * the same, and a frame must leave as the rule says. A flow is a rule as in ppe_rule.c;
+ * its entry is made as by hardware, and the driver binds it.
  */
 #include <linux/etherdevice.h>
 #include <linux/prandom.h>
@@ -187,7 +187,25 @@ static void leave_by_switch(struct mtk_foe_entry *foe, unsigned int dsa_port)
 	set_queue(foe, 3 + dsa_port);
 }
 
-/* Return: 0 if mainline's words and ours are the same. */
+/* Return: 0 if a frame leaves as the rule says. */
+static int emulate(const struct ppe_rule *r, const struct natflow_foe *f, enum shape shape)
+{
+	u8 in[PPE_FRAME], want[PPE_FRAME], out[PPE_FRAME + PPE_GROWTH];
+	unsigned int size = ppe_frame(r, true, f->dsa ? f->dsa_port : -1, want), len;
+	struct ppe_result result;
+
+	len = ppe_frame(r, false, -1, in);
+	len = ppe_emulate_frame(&natppe.ppe[0], in, len, false, out, &result);
+	if (result.verdict == PPE_TO_PORT && result.port == f->port && len == size &&
+	    !memcmp(out, want, size))
+		return 0;
+	pr_info("natppe: shape %u v6 %u proto %u mangle %u: verdict %u reason %x port %u\n",
+		shape, r->v6, r->proto, r->mangle, result.verdict, result.reason, result.port);
+	pr_info("natppe: %*ph\nnatppe: %*ph\n", (int)min(len, 64U), out, (int)min(size, 64U), want);
+	return 1;
+}
+
+/* Return: 0 if mainline's words and ours are the same, and forward. */
 static int compare(const struct natflow_foe_soc *soc, struct ppe_rule *r, enum shape shape)
 {
 	struct mtk_ppe *ppe = natppe.eth.ppe[0];
@@ -220,7 +238,7 @@ static int compare(const struct natflow_foe_soc *soc, struct ppe_rule *r, enum s
 		hw = ppe->foe_table + slot * natppe.soc.foe_entry_size;
 		make_unbound(hw, soc, &f);
 		__mtk_ppe_check_skb(ppe, skb, slot);
-		err = differ(hw, words, r, shape);
+		err = differ(hw, words, r, shape) ?: emulate(r, &f, shape);
 	} else {
 		pr_info("natppe: shape %u: no flow in the bucket of slot %d\n", shape, slot);
 	}
