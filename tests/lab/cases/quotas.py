@@ -11,13 +11,14 @@ OTHER = "02:00:00:00:00:99"
 USED = re.compile(r"restore device=(\S+) period=(\S+) at=(\d+) volume=(\d+) minutes=(\d+)")
 
 
+def usage(device=None):
+    """(number of the period, bytes, minutes) of c by period, from one reading: between two of them a minute may end."""
+    found = (USED.fullmatch(line).groups() for line in lines("restore"))
+    return {what: tuple(int(n) for n in numbers) for who, what, *numbers in found if who == (device or mac("c", "c0"))}
+
+
 def used(period="day", device=None):
-    """(number of the period, bytes, minutes) of c."""
-    for line in lines("restore"):
-        who, what, *numbers = USED.fullmatch(line).groups()
-        if (who, what) == (device or mac("c", "c0"), period):
-            return tuple(int(n) for n in numbers)
-    return None
+    return usage(device).get(period)
 
 
 def device(address=None):
@@ -109,8 +110,8 @@ def volume(family):
     prohibited(flow)
     write("policy_change name=p,volume=600000/week")
     passes(flow)
-    now = [used(period) for period in ("day", "week", "month")]
-    check(now[0][1] > before and now[0][1:] == now[1][1:] == now[2][1:], f"{before}, then {now}; {lines('restore')}")
+    now = list(usage().values())
+    check(now[0][1] > before and now[0][1:] == now[1][1:] == now[2][1:], f"{before}, then {now}")
 
 
 case_volume_v4, case_volume_v6 = both(volume)
