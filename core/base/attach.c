@@ -329,7 +329,7 @@ int natflow_attach_add(struct natflow_net *nn, enum natflow_slot slot,
 	/* The key first: a flow whose end is told was bound before. */
 	static_branch_inc(&attached);
 	spin_lock_bh(&nn->flows.lock);
-	at->since = nn->flows.seq;
+	at->since = ops->earlier ? 0 : nn->flows.seq;
 	rcu_assign_pointer(at->ops, ops);
 	spin_unlock_bh(&nn->flows.lock);
 	return 0;

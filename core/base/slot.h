@@ -9,8 +9,8 @@
  *   - They are called in the order of the slots.
  *   - natflow_attach_remove() returns when no CPU is in a call any more.
  *   - Flow calls (bind, fold, end, gone) concern flows that were selected after the
- *     feature attached. A feature that must see all flows calls
- *     natflow_flow_flush() once it is attached.
+ *     feature attached, or all flows with natflow_attach.earlier. A feature that must
+ *     see the first packets of all flows calls natflow_flow_flush() once it is attached.
  *   - The hit path makes none of these calls. While no feature is attached in
  *     any namespace, a static key is all they cost elsewhere.
  */
@@ -166,6 +166,8 @@ struct natflow_attach {
 	 * be taken.
 	 */
 	void (*settle)(struct natflow_net *nn);
+	/* The calls concern flows that were selected earlier, too: of these not bind(). */
+	bool earlier;
 };
 
 /* What a flow keeps for NATFLOW_SLOT_HW, see core/hw.h; zero when the flow is born. */
