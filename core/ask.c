@@ -17,6 +17,7 @@
  * bridge may have forgotten the station that sends, see natflow_doubt_station().
  */
 #include <linux/inetdevice.h>
+#include <linux/udp.h>
 #include <net/addrconf.h>
 #include <net/fib_rules.h>
 #include <net/ip6_route.h>
@@ -188,7 +189,7 @@ static bool can_ask(const struct ctx *c, bool v4)
 
 /* Compare the routes of both directions with their egresses. */
 static enum natflow_reason compare(const struct ctx *there, const struct ctx *back,
-				   const struct natflow_way *way, struct sk_buff *skb)
+				   bool bridged, struct sk_buff *skb)
 {
 	const bool v4 = natflow_dir_is(there->dir, NFPROTO_IPV4);
 	bool same;
@@ -196,11 +197,41 @@ static enum natflow_reason compare(const struct ctx *there, const struct ctx *ba
 	if (!is_alive(there))
 		return NATFLOW_EGRESS;
 	if (!is_alive(back))
-		return way->bridged ? NATFLOW_STATION : NATFLOW_CLOCK;
+		return bridged ? NATFLOW_STATION : NATFLOW_CLOCK;
 	if (!can_ask(there, v4) || !can_ask(back, v4))
 		return NATFLOW_CLOCK;
 	same = v4 ? same4(there, skb) && back4(back) : same6(there) && same6(back);
 	return same ? NATFLOW_OK : NATFLOW_CLOCK;
+}
+
+static enum natflow_reason ask(struct natflow_dir *dir, struct sk_buff *skb, u64 look,
+			       int l3_ifindex, bool bridged)
+{
+	struct natflow_flow *flow = natflow_dir_owner(dir);
+	const u8 family = natflow_flow_family(flow);
+	const unsigned int d = dir->flags & NATFLOW_DIR_REPLY;
+	struct natflow_dir *other = natflow_flow_dir(flow, !d, family);
+	struct ctx there = { .net = flow->nn->net }, back = there;
+	const u32 clock = natflow_clock(flow->nn, family);
+	enum natflow_reason reason;
+	u32 edition;
+
+	smp_rmb();	/* the clock before the edition and the routes; pairs with its bump */
+	edition = natflow_edition(flow->nn, family);
+	if (test_bit(NATFLOW_FLOW_AMBIGUOUS, &flow->bits))
+		return NATFLOW_AMBIGUOUS;
+	/* Changes that no lookup shows happened since this direction was learned. */
+	if (!natflow_flow_is_of(flow, dir, edition))
+		return NATFLOW_CLOCK;
+	prepare(&there, dir, l3_ifindex, look);
+	prepare(&back, other, READ_ONCE(flow->iif[!d]), READ_ONCE(other->look));
+	reason = compare(&there, &back, bridged, skb);
+	if (reason)
+		return reason;
+	if (!natflow_flow_confirm(flow, dir, there.egress, edition, clock))
+		return NATFLOW_CLOCK;
+	natflow_stats_confirmed(flow->nn->pcpu);
+	return NATFLOW_OK;
 }
 
 /**
@@ -220,29 +251,56 @@ static enum natflow_reason compare(const struct ctx *there, const struct ctx *ba
 enum natflow_reason natflow_ask(struct natflow_dir *dir, struct sk_buff *skb, u64 look,
 				const struct natflow_way *way)
 {
-	struct natflow_flow *flow = natflow_dir_owner(dir);
-	const u8 family = natflow_flow_family(flow);
-	const unsigned int d = dir->flags & NATFLOW_DIR_REPLY;
-	struct natflow_dir *other = natflow_flow_dir(flow, !d, family);
-	struct ctx there = { .net = flow->nn->net }, back = there;
-	const u32 clock = natflow_clock(flow->nn, family);
-	enum natflow_reason reason;
-	u32 edition;
+	return ask(dir, skb, look, way->l3_ifindex, way->bridged);
+}
 
-	smp_rmb();	/* the clock before the edition and the routes; pairs with its bump */
-	edition = natflow_edition(flow->nn, family);
-	if (test_bit(NATFLOW_FLOW_AMBIGUOUS, &flow->bits))
-		return NATFLOW_AMBIGUOUS;
-	/* Changes that no lookup shows happened since this direction was learned. */
-	if (!natflow_flow_is_of(flow, dir, edition))
-		return NATFLOW_CLOCK;
-	prepare(&there, dir, way->l3_ifindex, look);
-	prepare(&back, other, READ_ONCE(flow->iif[!d]), READ_ONCE(other->look));
-	reason = compare(&there, &back, way, skb);
-	if (reason)
-		return reason;
-	if (!natflow_flow_confirm(flow, dir, there.egress, edition, clock))
-		return NATFLOW_CLOCK;
-	natflow_stats_confirmed(flow->nn->pcpu);
-	return NATFLOW_OK;
+/* A packet of IPv4 as the direction's arrive, as far as a route lookup looks at it. */
+static struct sk_buff *make_packet(const struct natflow_dir *dir, u64 look)
+{
+	const struct natflow_key4 *key = (const void *)natflow_dir_key(dir);
+	const unsigned int size = sizeof(struct iphdr) + sizeof(struct udphdr);
+	struct sk_buff *skb = alloc_skb(size, GFP_ATOMIC | __GFP_NOWARN);
+	struct iphdr *ip;
+
+	if (!skb)
+		return NULL;
+	skb_reset_network_header(skb);
+	ip = skb_put_zero(skb, size);
+	ip->version = 4;
+	ip->ihl = sizeof(*ip) / 4;
+	ip->tos = natflow_look_tos(look);
+	ip->ttl = IPDEFTTL;
+	ip->protocol = key->tail.way & NATFLOW_KEY_TCP ? IPPROTO_TCP : IPPROTO_UDP;
+	ip->saddr = key->addrs.saddr;
+	ip->daddr = key->addrs.daddr;
+	skb->protocol = htons(ETH_P_IP);
+	return skb;
+}
+
+/**
+ * natflow_ask_unseen() - natflow_ask() for a flow whose packets hardware forwards
+ * @flow: published flow
+ * @d: which direction, IP_CT_DIR_*
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: true if the direction has the stamp of the route clock, before or now.
+ */
+bool natflow_ask_unseen(struct natflow_flow *flow, unsigned int d)
+{
+	const u8 family = natflow_flow_family(flow);
+	struct natflow_dir *dir = natflow_flow_dir(flow, d, family);
+	const u64 look = READ_ONCE(dir->look);
+	struct sk_buff *skb = NULL;
+	bool same;
+
+	if (READ_ONCE(dir->clock) == natflow_clock(flow->nn, family))
+		return true;
+	if (family == NFPROTO_IPV4) {
+		skb = make_packet(dir, look);
+		if (!skb)
+			return false;
+	}
+	same = !ask(dir, skb, look, READ_ONCE(flow->l3[d]), false);
+	consume_skb(skb);
+	return same;
 }

@@ -2,6 +2,7 @@
 /* What a hardware back end learns of a flow, and what it tells the flow. */
 #include <linux/if_arp.h>
 #include <linux/module.h>
+#include "ask.h"
 #include "base/attach.h"
 #include "base/clock.h"
 #include "base/ct.h"
@@ -9,6 +10,8 @@
 #include "hw.h"
 #include "topo/descend.h"
 #include "topo/egress.h"
+
+#define TRIES 4	/* to describe a flow while events come */
 
 static void copy_tuple(const union natflow_key *key, u8 family, struct natflow_hw_tuple *t)
 {
@@ -58,7 +61,7 @@ static bool is_steady(struct natflow_flow *flow, const struct natflow_dir *dir,
 	       natflow_egress_mtu_holds(eg) && natflow_bypass_holds(&eg->down.bypass);
 }
 
-/* Would the packet path send the direction's packets now? Context: RCU read side. */
+/* Would the packet path send the direction's packets now? Context: RCU read side, BH disabled. */
 static bool describe_dir(struct natflow_flow *flow, unsigned int d, struct natflow_hw_flow *to)
 {
 	const u8 family = natflow_flow_family(flow);
@@ -66,6 +69,8 @@ static bool describe_dir(struct natflow_flow *flow, unsigned int d, struct natfl
 	struct natflow_hw_dir *out = &to->dir[d];
 	struct natflow_egress *eg;
 
+	if (!natflow_ask_unseen(flow, d))
+		return false;
 	/* As the packet path reads them; pairs with the release in write_dir(). */
 	if (smp_load_acquire(&dir->clock) != natflow_clock(flow->nn, family))
 		return false;
@@ -107,30 +112,45 @@ static bool may_be_unseen(struct natflow_flow *flow)
 	       natflow_ct_alive(flow->ct) && !natflow_ct_eligible(flow->ct);
 }
 
+static bool describe(struct natflow_flow *flow, struct natflow_hw_flow *d)
+{
+	return may_be_unseen(flow) && describe_dir(flow, 0, d) && describe_dir(flow, 1, d) &&
+	       !natflow_attach_recheck(flow->nn, flow);
+}
+
 /**
  * natflow_hw_describe() - how hardware would have to forward a flow
  * @flow: flow with a reference
  * @d: filled in completely; two descriptions are equal byte by byte if nothing differs
  *
+ * If the route clock moved, the flow asks for its routes first, as a packet would. It
+ * asks again if the clock moves meanwhile, some times: events may come one after the
+ * other.
+ *
  * Context: any but hard irq.
- * Return: false if the next packet of the flow would take the stack: its route may
- * have changed, its next hop is dead, a feature does not agree, its conntrack ends.
+ * Return: false if the next packet of the flow would take the stack: its route
+ * changed, its next hop is dead, a feature does not agree, its conntrack ends.
  */
 bool natflow_hw_describe(struct natflow_flow *flow, struct natflow_hw_flow *d)
 {
+	const u8 family = natflow_flow_family(flow);
 	struct natflow_net *nn = flow->nn;
+	unsigned int n = 0;
+	u32 clock;
 	bool ok;
 
 	memset(d, 0, sizeof(*d));
 	d->number = flow->number;
-	d->family = natflow_flow_family(flow);
+	d->family = family;
 	d->proto = natflow_ct_proto(flow->ct);
 	d->asked = is_asked(flow);
 	d->zone = natflow_ct_zone(flow->ct);
 	local_bh_disable();
 	rcu_read_lock();
-	ok = may_be_unseen(flow) && describe_dir(flow, 0, d) && describe_dir(flow, 1, d) &&
-	     !natflow_attach_recheck(nn, flow);
+	do {
+		clock = natflow_clock(nn, family);
+		ok = describe(flow, d);
+	} while (!ok && clock != natflow_clock(nn, family) && ++n < TRIES);
 	rcu_read_unlock();
 	local_bh_enable();
 	if (ok && natflow_attach_urgent(nn, flow))
