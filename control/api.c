@@ -73,7 +73,7 @@ EXPORT_SYMBOL_GPL(natflow_rule_check);
  * Flows that it selected stay. The tables of a namespace may go after natflow's part
  * of it.
  *
- * Context: process.
+ * Context: process, may sleep; neither natflow_net.lock nor RTNL is held.
  */
 void natflow_rule_remove(struct net *net)
 {
@@ -85,6 +85,7 @@ void natflow_rule_remove(struct net *net)
 	/* iptables replaces a whole table: its old rules go when the new ones are in force. */
 	if (READ_ONCE(nn->config.revalidate))
 		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_RULESET);
+	natflow_attach_settle(nn);
 	natflow_hooks_kick(nn);
 }
 EXPORT_SYMBOL_GPL(natflow_rule_remove);
