@@ -47,7 +47,9 @@ static int __net_init net_init(struct net *net)
 	spin_lock_init(&room->lock);
 	mutex_init(&room->drivers);
 	INIT_LIST_HEAD(&room->offered);
+	INIT_LIST_HEAD(&room->installing);
 	INIT_LIST_HEAD(&room->live);
+	INIT_LIST_HEAD(&room->doubted);
 	INIT_LIST_HEAD(&room->removing);
 	INIT_LIST_HEAD(&room->ports);
 	hash_init(room->leaves);

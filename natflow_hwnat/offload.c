@@ -4,23 +4,26 @@
  *
  *   OFFERED ── fold(): the flow is fast enough            list "offered"
  *      │ the worker takes it
- *   INSTALLING ── path, ports and rules are made           list "live"
+ *   INSTALLING ── path, ports and rules are made           list "installing"
  *      │ the driver took both directions; it never has one of them only
- *   INSTALLED ── hardware may have it                      list "live"
+ *   INSTALLED ── hardware may have it                      list "live" or "doubted"
  *      │ packets were seen in hardware (at once, unless the driver binds by rate)
- *   BOUND                                                  list "live"
+ *   BOUND                                                  list "live" or "doubted"
  *      │ any of: end(), egress_changed(), doubt(), a refusal, idleness, the exit
  *   REMOVING ── nothing is counted on it any more          list "removing"
  *      │ drain(): its entries are deleted
  *   DEAD ── the flow may be offered again; freed after a grace period
  *
- * natflow_hwnat_room.lock guards the lists and states. An event sets REMOVING under it,
- * in any context. All calls of the back end, and so all other steps, are made under the
- * mutex natflow_hwnat_room.drivers. Who sets REMOVING while the worker installs leaves
- * the object to the worker, which looks again before it releases the mutex. Hence who
- * takes the mutex after an event, and drains, finds no entry of the event's flows left:
- * settle() does so before a command returns. The worker does so after events in atomic
- * context.
+ * natflow_hwnat_room.lock guards the lists and states. An event about one flow or egress
+ * sets REMOVING under it, in any context. Any other event moves all that is live to the
+ * list "doubted", in one step. drain() takes flows from there one by one, and removes
+ * those that are not forwarded like that any more: each asks for its own routes and
+ * devices. All calls of the back end, and so all other steps, are made under the mutex
+ * natflow_hwnat_room.drivers. Who sets REMOVING while the worker installs leaves the
+ * object to the worker. An object that was installed during an event is doubted. The
+ * worker drains before it releases the mutex. Hence who takes the mutex after an event,
+ * and drains, leaves no wrong entry of that event: settle() does so before a command
+ * returns. The worker does so after events in atomic context.
  *
  * Lock order: RTNL or a device's file, drivers, lock. The worker takes RTNL to bind a
  * port, before the mutex.
@@ -127,17 +130,11 @@ static void bury(struct natflow_hwnat_offload *o)
 	kfree_rcu(o, rcu);
 }
 
-/**
- * natflow_hwnat_drain() - delete the entries of all flows that are being removed
- * @room: namespace's
- *
- * Context: process, natflow_hwnat_room.drivers held.
- */
-void natflow_hwnat_drain(struct natflow_hwnat_room *room)
+/* Delete the entries of all flows that are being removed. Context: drivers held. */
+static void delete_removing(struct natflow_hwnat_room *room)
 {
 	struct natflow_hwnat_offload *o;
 
-	lockdep_assert_held(&room->drivers);
 	for (;;) {
 		spin_lock_irq(&room->lock);
 		o = list_first_entry_or_null(&room->removing, struct natflow_hwnat_offload, list);
@@ -150,6 +147,106 @@ void natflow_hwnat_drain(struct natflow_hwnat_room *room)
 	}
 }
 
+static bool is_by_device(const struct natflow_hwnat_offload *o, int ifindex)
+{
+	unsigned int d;
+
+	for (d = 0; d < 2; d++) {
+		const struct natflow_hwnat_side *side = &o->side[d];
+		const struct natflow_hw_dir *dir = &o->d.dir[d];
+
+		if (dir->in == ifindex || dir->in_l3 == ifindex || dir->out_l3 == ifindex ||
+		    side->port == ifindex || side->conduit == ifindex)
+			return true;
+	}
+	return false;
+}
+
+/* Was there an event about a device of it? More events than are known are taken as one. */
+static bool is_hit(const struct natflow_hwnat_offload *o)
+{
+	const struct natflow_hwnat_room *room = o->room;
+	u32 n;
+
+	if (room->gones - o->gones > NATFLOW_HWNAT_GONE)
+		return true;
+	for (n = o->gones; n != room->gones; n++)
+		if (is_by_device(o, room->gone[n % NATFLOW_HWNAT_GONE]))
+			return true;
+	return false;
+}
+
+/* It will be looked at now. Context: room's lock held. */
+static void stamp(struct natflow_hwnat_offload *o)
+{
+	o->events = o->room->events;
+	o->gones = o->room->gones;
+}
+
+/*
+ * The next flow that an event until number @last made doubtful; it is live from now on.
+ * Flows come to the list in the order of events, so one that was looked at later than
+ * @last is behind all others.
+ */
+static struct natflow_hwnat_offload *next_doubted(struct natflow_hwnat_room *room, u32 last)
+{
+	struct natflow_hwnat_offload *o;
+
+	spin_lock_irq(&room->lock);
+	o = list_first_entry_or_null(&room->doubted, struct natflow_hwnat_offload, list);
+	if (o && (s32)(o->events - last) >= 0)
+		o = NULL;
+	if (o) {
+		list_move_tail(&o->list, &room->live);
+		if (is_hit(o))
+			natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
+		stamp(o);
+	}
+	spin_unlock_irq(&room->lock);
+	return o;
+}
+
+/* Would the flow's entries be made as they are? */
+static bool is_current(const struct natflow_hwnat_offload *o)
+{
+	struct natflow_hwnat_side side[2];
+	struct natflow_hw_flow now;
+
+	return natflow_hw_describe(o->flow, &now) && !memcmp(&now, &o->d, sizeof(now)) &&
+	       !natflow_hwnat_path_find(o->room->net, &now, side) &&
+	       !memcmp(side, o->side, sizeof(side));
+}
+
+/**
+ * natflow_hwnat_drain() - delete all entries that are wrong after the events until now
+ * @room: namespace's
+ *
+ * Those of flows that are being removed, and of doubted flows that have changed. What
+ * later events make doubtful is left to the worker: it may be more than one can do.
+ *
+ * Context: process, natflow_hwnat_room.drivers held.
+ */
+void natflow_hwnat_drain(struct natflow_hwnat_room *room)
+{
+	struct natflow_hwnat_offload *o;
+	u32 last;
+
+	lockdep_assert_held(&room->drivers);
+	spin_lock_irq(&room->lock);
+	last = room->events;
+	spin_unlock_irq(&room->lock);
+	do {
+		delete_removing(room);
+		o = next_doubted(room, last);
+		if (o && !is_current(o)) {
+			spin_lock_irq(&room->lock);
+			natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
+			spin_unlock_irq(&room->lock);
+		}
+		cond_resched();
+	} while (o);
+}
+
 /**
  * natflow_hwnat_withdraw_all() - empty hardware
  * @room: namespace's
@@ -158,13 +255,16 @@ void natflow_hwnat_drain(struct natflow_hwnat_room *room)
  */
 void natflow_hwnat_withdraw_all(struct natflow_hwnat_room *room)
 {
+	struct list_head *lists[] = {
+		&room->offered, &room->installing, &room->live, &room->doubted
+	};
 	struct natflow_hwnat_offload *o, *next;
+	unsigned int i;
 
 	spin_lock_irq(&room->lock);
-	list_for_each_entry_safe(o, next, &room->offered, list)
-		natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
-	list_for_each_entry_safe(o, next, &room->live, list)
-		natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
+	for (i = 0; i < ARRAY_SIZE(lists); i++)
+		list_for_each_entry_safe(o, next, lists[i], list)
+			natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
 	spin_unlock_irq(&room->lock);
 }
 
@@ -350,6 +450,7 @@ static void conclude(struct natflow_hwnat_offload *o, enum natflow_hwnat_reason 
 	if (o->state == NATFLOW_HWNAT_INSTALLING && !reason) {
 		set_state(o, o->entry[0].bound && o->entry[1].bound ? NATFLOW_HWNAT_BOUND :
 								      NATFLOW_HWNAT_INSTALLED);
+		list_move_tail(&o->list, o->events == room->events ? &room->live : &room->doubted);
 		natflow_hw_mark(o->flow)->refused = 0;
 		room->installs++;
 		o->installed = true;
@@ -377,7 +478,7 @@ static void install(struct natflow_hwnat_offload *o)
 	mutex_unlock(&room->drivers);
 }
 
-/* The next object to install, on its new list. */
+/* The next object to install. */
 static struct natflow_hwnat_offload *take(struct natflow_hwnat_room *room)
 {
 	struct natflow_hwnat_offload *o;
@@ -385,15 +486,16 @@ static struct natflow_hwnat_offload *take(struct natflow_hwnat_room *room)
 	spin_lock_irq(&room->lock);
 	o = list_first_entry_or_null(&room->offered, struct natflow_hwnat_offload, list);
 	if (o) {
-		list_move_tail(&o->list, &room->live);
+		list_move_tail(&o->list, &room->installing);
 		set_state(o, NATFLOW_HWNAT_INSTALLING);
+		stamp(o);
 	}
 	spin_unlock_irq(&room->lock);
 	return o;
 }
 
 /**
- * natflow_hwnat_install() - the worker: delete what was withdrawn, install what was offered
+ * natflow_hwnat_install() - the worker: delete what is wrong, install what was offered
  * @work: natflow_hwnat_room.install
  */
 void natflow_hwnat_install(struct work_struct *work)
@@ -522,53 +624,22 @@ static void egress_changed(struct natflow_net *nn, struct natflow_egress *eg)
 	spin_unlock_irqrestore(&room->lock, flags);
 }
 
-static bool is_by_device(const struct natflow_hwnat_offload *o, int ifindex)
-{
-	unsigned int d;
-
-	for (d = 0; d < 2; d++) {
-		const struct natflow_hwnat_side *side = &o->side[d];
-		const struct natflow_hw_dir *dir = &o->d.dir[d];
-
-		if (dir->in == ifindex || dir->in_l3 == ifindex || dir->out_l3 == ifindex ||
-		    side->port == ifindex || side->conduit == ifindex)
-			return true;
-	}
-	return false;
-}
-
-/* Does it pass devices that are not asked, as bridges and VLAN devices? */
-static bool bypasses(const struct natflow_hwnat_offload *o)
-{
-	return o->d.dir[0].in != o->d.dir[0].in_l3 || o->d.dir[1].in != o->d.dir[1].in_l3 ||
-	       o->d.dir[0].out_l3 != o->side[0].port || o->d.dir[1].out_l3 != o->side[1].port;
-}
-
-static bool is_doubtful(const struct natflow_hwnat_offload *o, unsigned int what,
-			const struct net_device *dev)
-{
-	const unsigned int family = o->d.family == NFPROTO_IPV4 ? NATFLOW_DOUBT_IP4 :
-								  NATFLOW_DOUBT_IP6;
-
-	/* It may be described already, or not yet. */
-	if (o->state == NATFLOW_HWNAT_INSTALLING || what & family)
-		return true;
-	if (what & (NATFLOW_DOUBT_PATHS | NATFLOW_DOUBT_BRIDGES) && bypasses(o))
-		return true;
-	return dev && is_by_device(o, dev->ifindex);
-}
-
-/* An offer that is not taken yet will be described after this event. */
+/*
+ * All that is live is asked by drain(), each for itself. An offer that is not taken yet
+ * will be described after this event.
+ */
 static void doubt(struct natflow_net *nn, unsigned int what, const struct net_device *dev)
 {
 	struct natflow_hwnat_room *room = natflow_hwnat_room(nn);
-	struct natflow_hwnat_offload *o, *next;
 	unsigned long flags;
 
 	spin_lock_irqsave(&room->lock, flags);
-	list_for_each_entry_safe(o, next, &room->live, list)
-		if (is_doubtful(o, what, dev))
-			natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
+	room->events++;
+	if (dev)
+		room->gone[room->gones++ % NATFLOW_HWNAT_GONE] = dev->ifindex;
+	list_splice_tail_init(&room->live, &room->doubted);
+	if (!list_empty(&room->doubted))
+		queue_work(natflow_hwnat_wq, &room->install);
 	spin_unlock_irqrestore(&room->lock, flags);
 }
 
@@ -585,5 +656,5 @@ static void settle(struct natflow_net *nn)
 
 const struct natflow_attach natflow_hwnat_attach = {
 	.fold = fold, .end = end, .egress_changed = egress_changed,
-	.doubt = doubt, .settle = settle,
+	.doubt = doubt, .settle = settle, .earlier = true,
 };

@@ -125,15 +125,21 @@ static void remove_port(struct natflow_hwnat_port *port)
 	kfree(port);
 }
 
-/* Withdraw what still has entries by a port. */
-static void clear_port(struct natflow_hwnat_room *room, const struct natflow_hwnat_port *port)
+static void clear_list(struct list_head *list, const struct natflow_hwnat_port *port)
 {
 	struct natflow_hwnat_offload *o, *next;
 
-	spin_lock_irq(&room->lock);
-	list_for_each_entry_safe(o, next, &room->live, list)
+	list_for_each_entry_safe(o, next, list, list)
 		if (o->entry[0].port == port || o->entry[1].port == port)
 			natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
+}
+
+/* Withdraw what still has entries by a port. */
+static void clear_port(struct natflow_hwnat_room *room, const struct natflow_hwnat_port *port)
+{
+	spin_lock_irq(&room->lock);
+	clear_list(&room->live, port);
+	clear_list(&room->doubted, port);
 	spin_unlock_irq(&room->lock);
 	natflow_hwnat_drain(room);
 }

@@ -22,6 +22,9 @@
 #define NATFLOW_HWNAT_POLLS		128U
 #define NATFLOW_HWNAT_PAIRS		8	/* of ports that are suspected */
 
+/* Events about devices that are told apart; after more, flows do not stay in hardware. */
+#define NATFLOW_HWNAT_GONE		8
+
 #define NATFLOW_HWNAT_STATES(X) \
 	X(OFFERED, "offered") \
 	X(INSTALLING, "installing") \
@@ -56,7 +59,10 @@ struct natflow_hwnat_room {
 
 	/* Lists, states and counts. Innermost; interrupts are off. */
 	spinlock_t lock;
-	struct list_head offered, live, removing;
+	struct list_head offered, installing, live, doubted, removing;
+	u32 events;			/* after each, all that is live is doubted */
+	int gone[NATFLOW_HWNAT_GONE];	/* ifindexes of the last events about a device */
+	u32 gones;
 	DECLARE_HASHTABLE(leaves, 8);	/* by egress */
 	u8 epoch;		/* changes of settings: what was refused may be offered again */
 	u32 count[NATFLOW_HWNAT_STATE_COUNT], total;
@@ -96,6 +102,7 @@ struct natflow_hwnat_offload {
 	struct natflow_hwnat_room *room;
 	struct list_head list;		/* by state; natflow_hwnat_room.lock */
 	struct natflow_hwnat_leaf leaf[2];	/* the same lock */
+	u32 events, gones;		/* of the room, when it was looked at; the same lock */
 	u8 state;			/* the same lock */
 	u8 reason;			/* why it is being removed; the same lock */
 	unsigned long seen[2];		/* jiffies of the last packets in software */

@@ -146,11 +146,9 @@ struct natflow_attach {
 	 * egresses that the event killed have been told. The call precedes the
 	 * return of the command that caused the event.
 	 *
-	 * A hardware back end withdraws all flows of the families in @what, and all
-	 * flows that enter or leave by @dev. With _PATHS or _BRIDGES it withdraws
-	 * flows by bypassed devices, and flows of ports that now have a qdisc, a
-	 * hook or a tap. It may offer a flow again at its next fold() if, read after
-	 * the offer, the flow's stamp is the route clock and its egress is alive.
+	 * A hardware back end withdraws all flows that enter or leave by @dev, and each
+	 * flow that natflow_hw_describe() now describes otherwise, or whose devices
+	 * below the route lead elsewhere. It may offer a flow again at its next fold().
 	 *
 	 * Changes that no message reports move the kernel's counter alone: XFRM
 	 * policies, route/flush, route sysctls. The next tick reports these.
