@@ -122,12 +122,19 @@ static enum natflow_hwnat_reason descend(struct natflow_hwnat_side *side,
 		NATFLOW_HWNAT_OK : NATFLOW_HWNAT_NEIGHBOUR;
 }
 
+/* Hardware knows the port's MTU only: larger packets than the route's would be sent. */
+static bool is_too_small(const struct natflow_hwnat_side *side, u32 mtu,
+			 const struct net_device *port)
+{
+	return mtu + natflow_hwnat_path_headers(side) - ETH_HLEN < READ_ONCE(port->mtu);
+}
+
 /* RCU is held: it keeps the devices of the path. */
 static enum natflow_hwnat_reason find(struct net *net, const struct natflow_hw_flow *flow,
 				      const struct natflow_hw_dir *dir,
 				      struct natflow_hwnat_side *side)
 {
-	struct net_device *dev = dev_get_by_index_rcu(net, dir->out_l3), *own;
+	struct net_device *dev = dev_get_by_index_rcu(net, dir->out_l3), *own, *port;
 	struct net_device_path_stack stack;
 	enum natflow_hwnat_reason reason;
 
@@ -145,10 +152,14 @@ static enum natflow_hwnat_reason find(struct net *net, const struct natflow_hw_f
 		return NATFLOW_HWNAT_PATH;
 	reason = descend(side, &stack);
 	natflow_compat_forward_path_release(&stack);
-	own = reason ? NULL : dev_get_by_index_rcu(net, side->conduit);
-	if (own)
-		ether_addr_copy(side->own, own->dev_addr);
-	return reason || own ? reason : NATFLOW_HWNAT_PATH;
+	if (reason)
+		return reason;
+	own = dev_get_by_index_rcu(net, side->conduit);
+	port = dev_get_by_index_rcu(net, side->port);
+	if (!own || !port)
+		return NATFLOW_HWNAT_PATH;
+	ether_addr_copy(side->own, own->dev_addr);
+	return is_too_small(side, dir->mtu, port) ? NATFLOW_HWNAT_MTU : NATFLOW_HWNAT_OK;
 }
 
 /*
@@ -172,7 +183,8 @@ static bool is_way_back(const struct natflow_hwnat_side *side, const struct natf
  * Context: any that may take RCU. Nothing is held: whoever uses @side later learns from
  * core when a route, a neighbour, a bridge or a device changes.
  *
- * Return: NATFLOW_HWNAT_OK, or why hardware cannot follow: PATH, TUNNEL, ENCAP, NEIGHBOUR.
+ * Return: NATFLOW_HWNAT_OK, or why hardware cannot follow: PATH, TUNNEL, ENCAP, NEIGHBOUR,
+ * MTU.
  */
 enum natflow_hwnat_reason natflow_hwnat_path_find(struct net *net,
 						  const struct natflow_hw_flow *flow,

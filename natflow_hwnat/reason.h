@@ -31,7 +31,8 @@
 	X(SILENT, "silent")		/* its packets did not arrive: withdrawn */ \
 	X(MEMORY, "memory") \
 	X(STALE, "stale")		/* its next packet takes the stack, which learns it anew */ \
-	X(NO_PPE, "no-ppe")		/* backend=ppe: no GMAC whose driver has P13 and P14 */
+	X(NO_PPE, "no-ppe")		/* backend=ppe: no GMAC whose driver has P13 and P14 */ \
+	X(MTU, "mtu")			/* the route's is smaller than the port's */
 
 #define NATFLOW_HWNAT_REASON_ENUM(name, key) NATFLOW_HWNAT_##name,
 enum natflow_hwnat_reason {

@@ -111,9 +111,11 @@ static bool read_flow(struct natflow_hw_flow *flow, const char *line, unsigned l
 	dir[0].after.dport = htons(port[3]);
 	invert(&dir[1].before, &dir[0].after);
 	invert(&dir[1].after, &dir[0].before);
-	for (d = 0; d < 2; d++)
+	for (d = 0; d < 2; d++) {
+		dir[d].mtu = ETH_MAX_MTU;
 		if (!mac_pton(mac[d], dir[d].next_hop))
 			return false;
+	}
 	return true;
 }
 
