@@ -478,7 +478,7 @@ static struct net_device *make(const char *name, const struct net_device_ops *op
 		return NULL;
 	*(struct port **)netdev_priv(dev) = p;
 	dev->netdev_ops = ops;
-	dev->priv_flags |= IFF_NO_QUEUE;
+	dev->priv_flags |= IFF_NO_QUEUE | IFF_LIVE_ADDR_CHANGE;
 	dev->max_mtu = 9000;
 	eth_hw_addr_random(dev);
 	if (ops == &nic_ops) {
