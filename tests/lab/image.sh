@@ -18,7 +18,7 @@ MODULES="veth dummy nf_conntrack nf_nat nf_flow_table nf_flow_table_inet nf_tabl
  xt_TCPMSS xt_multiport xt_dscp xt_length xt_limit xt_statistic xt_CT xt_DSCP xt_HL xt_CLASSIFY ipt_REJECT ip6t_REJECT ip6t_rpfilter bridge br_netfilter
  8021q sch_ingress sch_cake sch_prio cls_matchall cls_u32 cls_flower act_gact act_mirred act_skbedit sch_netem sch_fq nft_counter nft_limit nft_numgen nf_dup_netdev
  nf_conntrack_ftp nf_nat_ftp nfnetlink_cttimeout nfnetlink_queue xt_NFQUEUE mpls_iptunnel mpls_router virtio_pci virtio_net xfrm_user esp4 esp6
- drbg jitterentropy_rng ctr sha512_generic authenc cbc hmac sha1_generic sha1 aes_generic echainiv seqiv cryptomgr crypto_null algapi libaes ipip ip6_tunnel sit tun ifb vrf macvlan pppoe bonding wireguard e1000e
+ drbg jitterentropy_rng ctr sha512_generic authenc cbc hmac sha1_generic sha1 aes_generic echainiv seqiv cryptomgr crypto_null algapi libaes ipip ip6_tunnel sit tun ifb vrf macvlan vxlan ip_gre pppoe bonding wireguard e1000e
 
  mtk_eth tag_mtk mt7530 mt7530_mmio
  xfrm_interface ip_vti xt_set ip_set_hash_ip ip_set_hash_mac ip_set_hash_net ip_set_list_set ip_vs ip_vs_rr"
