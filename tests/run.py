@@ -58,7 +58,7 @@ HOST = {
 # known to differ, and SAMPLES. Of SoCs with a PPE each kernel runs one. All with test-all, in the long form, too.
 FIXED = "exact|storms|soak|driver|scale|apart.(flood|many)|links.(matrix|redials)|teardown.(loads|unload_under_load)"
 SAMPLED = "(urls|records|evasion|hostacl|dns|doors_(ctl|proc|target)|errors|lists|saved|readings|quic|generated|trust|logs|shares|" \
-          "portal|policies|quotas|zones|devices|users|userqueue|flat|ipvs|pmtu|coexist|status)[.]"
+          "portal|policies|quotas|zones|devices|users|userqueue|flat|ipvs|pmtu|coexist|status|hwevents)[.]"
 SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)\w*(?<!_v6)$|records[.](text|merged)|evasion[.](overlap|quic)|hostacl[.](live|reset|list_live)|" \
           r"dns[.](targets|hints)|doors_ctl[.]ctl_(flush|trans)|doors_proc[.](proc|two)|errors[.]words|lists[.](formats|hits)|" \
           r"readings[.](server_first|streams)_v4|quic[.](same|late)|generated[.]unv|trust[.]open|logs[.]hints_v4|" \
@@ -66,7 +66,8 @@ SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)\w*(?<!_v6)$|records[.](text|
           r"devices[.]sums|users[.](nat_v4|bridge_v6|netns)|userqueue[.](layout_v4|delta)|ipvs[.]tunnel_v4|" \
           r"flat[.](nft_hooks_vlan$|tc_hooks_bridge|taps_vlan$|offloads_bridge|port_state|stations|vlan_moved)|" \
           r"pmtu[.](pppoe$|behind_vlan_v4|locked)|coexist[.](containers$|beside_flowtable_v4|generic)|status[.]notes|" \
-          r"doors_target[.](target_selects_iptables|target_elsewhere_ip6tables_nft|rule_removed|select_auto)"
+          r"doors_target[.](target_selects_iptables|target_elsewhere_ip6tables_nft|rule_removed|select_auto)|" \
+          r"hwevents[.](route|roam_v4|unload|card)"
 LATER = "lives$|lives_mtk|counters_delayed|toggled$|shared_table|empty"
 PAIRS = rf"(?!(nat|attach|hwnat|namespace|newest|window)[.])\w+[.].*_v6|hwrules.same_(eth|pvid|vlan_on|bridge_on)|hwfaults[.](?!{LATER})"
 OLDEST = rf"^(?!{FIXED}|hwfaults[.]({LATER})|ppe(_entries|direct)?[.].*mt7(622|986))"
