@@ -68,6 +68,7 @@ def engine(driver="generic", wanted="hwnat=1"):
     """Two links by cards, and natflow_hwnat.ko gives them what --hw selects; no NAT."""
     links.gateway()
     insert(driver)
+    say("rate 8")       # a machine under load reaches that, too
     insmod("/lab/natflow_hwnat.ko", "backend=flowblk")
     AT_END.append(lambda: rmmod("natflow_hwnat"))
     pair = links.make(links.eth, "c", 1, 1), links.make(links.eth, "s", 2, 1)
