@@ -147,3 +147,23 @@ def subflow(soc, patched):
 
 
 each("subflow", subflow, ("mt7621", "mt7986"))
+
+
+def reading(soc, patched):
+    """P10: who reads the table takes nothing from a flow's counters."""
+    ppe = Ppe(soc, patched)
+    flow = ppe.replace(Flow(snat=SNAT))
+    ppe.bind(flow)
+    ppe.stats(flow)
+    ppe.send(flow, 3)
+    check(" packets=3 " in table(), "the table says so")
+    ppe.send(flow, 2)
+    table()
+    ppe.send(flow)
+    packets = 6 if patched else 1
+    equal(ppe.stats(flow)[:2], (packets, packets * len(flow.frame())), "what the flow is told of six frames")
+    ppe.destroy(flow)
+    return ppe
+
+
+each("reading", reading, ("mt7622", "mt7986") if NEW else ())
