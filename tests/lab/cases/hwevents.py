@@ -16,6 +16,7 @@ from natlab import (AT_END, PATIENCE, Capture, bare, both, check, ctl, drain, eq
                     rmmod, rule, run, start, stats, sysctl, wait)
 
 BURST = 20              # round trips: 15 of them fall into one of natflow's half seconds
+VETH = links.Link.wire     # a cable without cards
 NFT = "table inet ft {\nflowtable f {\nhook ingress priority 0\ndevices = { %s, %s }\nflags offload\n}\n}\n"
 SOON = 3                # seconds for what is told in atomic context, or by nobody
 
@@ -229,6 +230,32 @@ case_policies = each(policies)
 
 
 @bare
+def case_quota():
+    """A quota that is nearly used up takes the flow out of hardware (watched): its end is as exact as in software."""
+    lan, wan = home()
+    users(lan, wan)
+    flow = Flow(lan, wan, 4)
+    me = mac("c", lan.host_dev)
+    ctl(f"policy name=p,volume=1000000000/day\nbind policy=p,device={me}", device=USER)
+    in_hardware(flow)
+    at, = {line.split("at=")[1].split()[0] for line in lines("restore") if f"device={me} period=day" in line}
+    ctl(f"restore device={me} period=day at={at} volume=998000000 minutes=1", device=USER)
+    wait(lambda: flow.exchange(1) and not cards.rules(), "the entry goes", SOON)
+    wait(lambda: flow.exchange() and hwnat()["refused.watched"], "the reason")
+    flow.server.settimeout(5)
+    for _ in range(3000):
+        try:
+            flow.client.send(bytes(1400))
+            flow.server.recv(2000)
+        except OSError:
+            break
+    else:
+        check(False, f"nothing was refused: {hwnat()}")
+    is_out("the quota is used up")
+    refused(flow, "the quota is used up")
+
+
+@bare
 def case_schedule():
     """A policy whose schedule begins takes the entry with the minute."""
     lan, wan = home()
@@ -337,7 +364,7 @@ def takes_by(flow, family, command, wan):
     check(any(f"redirect={wan.g}" in r for r in cards.rules()), f"after {command}: {cards.rules()}")
 
 
-case_route = each(route, families=(4,), ports=3)
+case_route = each(route, ports=3)
 
 
 def neighbour(lan, wan, family):
@@ -511,6 +538,41 @@ def case_zone():
     is_refused(Flow(lan, wan, 4), "zone")
 
 
+def vxlan(link):
+    """One with both ends' addresses on a cable below."""
+    modprobe("vxlan")
+    link.wire()
+    for where, dev, end in ((link.host, link.h, 2), ("r", link.g, 1)):
+        ip(where, f"""addr add 10.9{link.side}.{link.number}.{end}/24 dev {dev}
+            link add X{dev} type vxlan id 7 dstport 4789 remote 10.9{link.side}.{link.number}.{3 - end} dev {dev}
+            link set X{dev} up mtu 1400""")
+    return "X" + link.h, "X" + link.g
+
+
+def gretap(link):
+    modprobe("ip_gre")
+    link.wire()
+    for where, dev, end in ((link.host, link.h, 2), ("r", link.g, 1)):
+        local, remote = (f"10.9{link.side}.{link.number}.{e}" for e in (end, 3 - end))
+        ip(where, f"""addr add {local}/24 dev {dev}
+            link add X{dev} type gretap local {local} remote {remote}
+            link set X{dev} up mtu 1400""")
+    return "X" + link.h, "X" + link.g
+
+
+@bare
+def case_links():
+    """Tunnels (WireGuard has no Ethernet, VXLAN and GRE look like cards), macvlan, a bond; and a cable without a card."""
+    lan, _ = home()
+    links.Link.wire = VETH      # cards.insert() takes its own away at the end
+    for number, (kind, reason) in enumerate(((links.wireguard, "tunnel"), (vxlan, "tunnel"), (gretap, "tunnel"), (links.macvlan, "path"),
+                                             (links.bond, "path"), (eth, "no-ft")), 2):
+        wan = links.make(kind, "s", 2, number)
+        for family in (4, 6) if reason != "no-ft" else (4,):     # IPv6's replies take the first of the links
+            before = hwnat()["refused." + reason]
+            is_refused(Flow(lan, wan, family), reason, before)
+
+
 @bare
 def case_busy():
     """Another module has bound the card: nft's flags offload on a driver that takes one block; hw-tc-offload is off."""
@@ -582,3 +644,18 @@ def case_namespace():
     in_hardware(flow)
     netns_del("r")
     wait(lambda: not cards.rules() and not cards.callbacks(), "rules and callbacks go with the namespace")
+
+
+@bare
+def case_card():
+    """A card goes under load."""
+    lan, wan = home()
+    flow = Flow(lan, wan, 4)
+    in_hardware(flow)
+    load_ = Load(flow)
+    for sock in (flow.client, flow.server):
+        sock.settimeout(2)
+    check(rmmod("natnic"), "natnic unloads")
+    load_.end(lossy=True)
+    equal((hwnat()["flows"], stats()["hooked"]), (0, 1), "flows in hardware")
+    equal([l for l in open("/proc/net/dev") if "nic" in l], [], "devices")
