@@ -201,7 +201,7 @@ def case_churn():
     server = udp_socket("s", port=7000)
     if LONG:
         cards.say("random 10")
-    for n in range(200 if LONG else 10):
+    for n in range(200 if LONG else 6):
         before = hwnat()
         clients = [udp_socket("c", port=20000 + (50 * n + i) % 30000) for i in range(50)]
         for client in clients:
