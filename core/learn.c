@@ -337,6 +337,11 @@ static enum natflow_reason note_egress(struct ctx *c)
 	return c->lesson.egress ? NATFLOW_OK : NATFLOW_LEARN_NEIGHBOUR;
 }
 
+static const struct tcphdr *tcp_of(const struct ctx *c, struct tcphdr *buffer)
+{
+	return skb_header_pointer(c->skb, skb_transport_offset(c->skb), sizeof(*buffer), buffer);
+}
+
 /*
  * Anybody may send a packet with a flow's addresses and ports. Conntrack lets pass some
  * that are not in the window, and a SYN. They do not teach how the flow's own packets
@@ -344,17 +349,34 @@ static enum natflow_reason note_egress(struct ctx *c)
  */
 static bool is_foreign(const struct ctx *c)
 {
-	unsigned int at = skb_transport_offset(c->skb), len;
-	struct tcphdr _tcp, *tcp;
+	const struct tcphdr *tcp;
+	struct tcphdr buffer;
+	unsigned int len;
 
 	if (natflow_ct_proto(c->ct) != IPPROTO_TCP)
 		return false;
-	tcp = skb_header_pointer(c->skb, at, sizeof(_tcp), &_tcp);
+	tcp = tcp_of(c, &buffer);
 	if (!tcp || tcp->syn || tcp->fin || tcp->rst)
 		return true;
-	len = c->skb->len - at - tcp->doff * 4;
+	len = c->skb->len - skb_transport_offset(c->skb) - tcp->doff * 4;
 	return !natflow_window_fits(&c->flow->window, c->dir, tcp, len) &&
 	       !natflow_ct_is_liberal(c->ct, c->dir);
+}
+
+/*
+ * Conntrack believes a RST that has the number which the other side expects. Of a liberal
+ * connection, as one that was in hardware, nobody knows that number. The flow ends, and
+ * conntrack keeps the connection for minutes instead of days, unless a packet follows.
+ */
+static void end_if_reset(const struct ctx *c)
+{
+	struct tcphdr buffer;
+	const struct tcphdr *tcp = tcp_of(c, &buffer);
+
+	if (!tcp || !tcp->rst || !natflow_ct_is_liberal(c->ct, c->dir))
+		return;
+	natflow_flow_end(c->flow, NATFLOW_END_TCP);
+	natflow_ct_suspect(c->ct);
 }
 
 /* A packet of a published flow: it may have ended its connection. */
@@ -374,8 +396,10 @@ static enum natflow_reason learn(struct ctx *c)
 	enum natflow_reason reason;
 
 	reason = check_published(c, natflow_ct_eligible(c->ct));
-	if (!reason && test_bit(NATFLOW_FLOW_PUBLISHED, &c->flow->bits) && is_foreign(c))
+	if (!reason && test_bit(NATFLOW_FLOW_PUBLISHED, &c->flow->bits) && is_foreign(c)) {
+		end_if_reset(c);
 		return NATFLOW_OK;
+	}
 	if (!reason)
 		reason = check_owner(c);
 	if (!reason)

@@ -439,6 +439,21 @@ static unsigned int tcp_timeout(struct nf_conn *ct)
 	return min(timeout_of(ct, true, TCP_CONNTRACK_ESTABLISHED), timeout_of(ct, true, state));
 }
 
+/**
+ * natflow_ct_suspect() - a connection may have ended: what segments without answers wait
+ * @ct: conntrack of TCP with a reference
+ *
+ * The next packet moves the timeout again.
+ */
+void natflow_ct_suspect(struct nf_conn *ct)
+{
+	u32 soon = nfct_time_stamp + timeout_of(ct, true, TCP_CONNTRACK_UNACK);
+
+	if (natflow_ct_alive(ct) && !test_bit(IPS_FIXED_TIMEOUT_BIT, &ct->status) &&
+	    (s32)(READ_ONCE(ct->timeout) - soon) > 0)
+		WRITE_ONCE(ct->timeout, soon);
+}
+
 /*
  * UDP becomes a stream, and ASSURED, with traffic two seconds after it began
  * (net/netfilter/nf_conntrack_proto_udp.c:nf_conntrack_udp_packet()).

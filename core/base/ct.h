@@ -28,6 +28,7 @@ struct nf_conn *natflow_ct_find_tcp(struct net *net, const struct sk_buff *skb, 
 void natflow_ct_account(struct nf_conn *ct, unsigned int dir, u64 packets, u64 bytes);
 void natflow_ct_be_liberal(struct nf_conn *ct);
 u16 natflow_ct_zone(const struct nf_conn *ct);
+void natflow_ct_suspect(struct nf_conn *ct);
 void natflow_ct_refresh(struct nf_conn *ct);
 void natflow_ct_close(struct nf_conn *ct);
 void natflow_ct_kill(struct nf_conn *ct);
