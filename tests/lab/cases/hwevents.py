@@ -506,6 +506,43 @@ def conntracks(lan, wan, family):
 case_conntracks = each(conntracks)
 
 
+def tcp_left(conn):
+    """Conntrack's state of a connection, and how many seconds it stays."""
+    listed = run("r", f"conntrack -L -f ipv{conn.family} -p tcp --dport {conn.port}").splitlines()
+    return next(((line.split()[3], int(line.split()[2])) for line in listed if line.startswith("tcp ")), ("gone", 0))
+
+
+def tcp(lan, wan, family):
+    """A connection goes on behind hardware without an INVALID segment; FIN and RST end it, in conntrack, too."""
+    rule(family, "-I FORWARD 1 -m conntrack --ctstate INVALID -j DROP")
+    for word in ("fin", "rst"):
+        conn = Flow(lan, wan, family, "tcp")
+        in_hardware(conn)
+        for _ in range(30):
+            conn.send(bytes(1400))
+            conn.reply(bytes(1400))
+        ctl("flush")
+        is_out("flush")
+        conn.exchange(5)
+        in_hardware(conn)
+        if word == "rst":
+            conn.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        conn.client.close()
+        if word == "fin":
+            equal(conn.server.recv(1), b"", "the end")
+        else:
+            refuses(lambda: conn.server.recv(1), errno.ECONNRESET)
+        conn.server.close()
+        wait(lambda: not cards.rules(), f"both entries go after a {word}", SOON)
+        # A RST whose number conntrack cannot judge leaves it ESTABLISHED, for net.netfilter.nf_conntrack_tcp_timeout_unacknowledged.
+        wait(lambda: tcp_left(conn)[1] <= (300 if word == "rst" else 120), f"conntrack after a {word}: {tcp_left(conn)}", SOON)
+    listed = run("r", f"{'iptables' if family == 4 else 'ip6tables'}-legacy -nvxL FORWARD").splitlines()
+    equal([line.split()[0] for line in listed if " INVALID" in line], ["0"], "INVALID packets")
+
+
+case_tcp = each(tcp)
+
+
 @bare
 def case_helper():
     """A connection with a helper is never offered."""
