@@ -72,11 +72,11 @@ LATER = "lives$|lives_mtk|counters_delayed|toggled$|shared_table|empty"
 PAIRS = rf"(?!(nat|attach|hwnat|namespace|newest|window)[.])\w+[.].*_v6|hwrules.same_(eth|pvid|vlan_on|bridge_on)|hwfaults[.](?!{LATER})"
 OLDEST = rf"^(?!{FIXED}|hwfaults[.]({LATER})|ppe(_entries|direct)?[.].*mt7(622|986))"
 NEWEST = rf"^(?!exact|driver|{SAMPLED}|{PAIRS}|ppe.*mt7(62|986))|^({SAMPLES})"
-MIDDLE = r"^(nat|end|attach|newest|races|namespace|hwnat|hwrules.(same_eth|engine|mtk)|hwfaults.(toggled|shared_limit)|ppe\w*|cut|userscale|window|events[.](route|rule|neigh|device))" \
-         rf"(?!.*_v6|.*mt7(62|988))|^({SAMPLES})"
+MIDDLE = r"^(nat|end|attach|newest|races|namespace|hwnat|hwrules.(same_eth|engine|mtk)|hwfaults.(toggled$|shared_limit)|ppe\w*|cut|window|" \
+         rf"events[.](route|rule|neigh|device))(?!.*_v6|.*mt7(62|988))|^(?!flat|coexist|hwevents[.](?!unload)|pmtu|hostacl[.]live)({SAMPLES})"
 # The hostile ring is many times as slow: the engine and conntrack, where memory, locks or lifetimes are at stake, and what of
 # the names juggles memory. All with test-all.
-HOSTILE = r"^(nat[.](?!snat_port|hairpin)|refuse[.](?!plain|relearn|ttl|mtu|route|egress|mark|tcp)|attach[.](life|detach)|" \
+HOSTILE = r"^(nat[.](?!snat_port|hairpin)|refuse[.](lengths_v4|conntrack_gone)|attach[.](life|detach)|" \
           r"events[.](route_replace|device_deleted)_v4|ipsec[.](dec|pol.*later)|conntrack[.](?!unseen|.*_v6)|memory|" \
           r"links[.]dsa_vlan|headers[.]qinq_v4|hwfaults[.]churn|hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets|driver)"
 # Another architecture, another byte order: that packets are rewritten right.
