@@ -13,7 +13,7 @@
 #   debian         a Debian 12 to install natflow into, after kernel:6.1
 #   browser visit  a browser; and a web server that speaks QUIC
 #   names          the oracle for names in packets
-#   headers:ARCH   6.1 headers of arm64, mipsel or s390x
+#   headers:ARCH   6.1 headers of mipsel or s390x
 #   kernel:debug kernel:kcsan   the hostile ring's kernels, built from linux-source
 set -euo pipefail
 
@@ -365,7 +365,6 @@ for what in "$@"; do
 	mediatek:*) mediatek "${what#mediatek:}" ;;
 	kernel:6.1 | kernel:6.12 | kernel:newest) kernel "${what#kernel:}" && mediatek "${what#kernel:}" ;;	# for natppe.ko
 	kernel:*) kernel "${what#kernel:}" ;;
-	headers:arm64) kernel 6.1 arm64 arm64 ;;
 	headers:mipsel) kernel 6.1 mipsel 4kc-malta ;;
 	headers:s390x) kernel 6.1 s390x s390x ;;
 	*) say "unknown: $what"; exit 2 ;;
