@@ -199,9 +199,13 @@ static struct natflow_held *oldest(const struct holding *holding, unsigned int b
  */
 struct natflow_held *natflow_holders_victim(const struct natflow_holders *h, u8 lot)
 {
+	const struct holding *largest;
 	unsigned int by;
 
-	return h->lot[lot].count ? oldest(find_largest(h, lot, &by), by) : NULL;
+	if (!h->lot[lot].count)
+		return NULL;
+	largest = find_largest(h, lot, &by);
+	return oldest(largest, by);
 }
 
 /**
