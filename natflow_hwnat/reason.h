@@ -30,7 +30,7 @@
 	X(DRIVER, "driver")		/* the driver refused: an errno */ \
 	X(SILENT, "silent")		/* its packets did not arrive: withdrawn */ \
 	X(MEMORY, "memory") \
-	X(STALE, "stale")		/* its next packet takes the stack, which learns it anew */ \
+	X(STALE, "stale")		/* the stack learns it anew from its next packet */ \
 	X(NO_PPE, "no-ppe")		/* backend=ppe: no GMAC whose driver has P13 and P14 */ \
 	X(MTU, "mtu")			/* the route's is smaller than the port's */
 
