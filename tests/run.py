@@ -87,7 +87,7 @@ OTHER = ("6.1-rt", "6.1-armhf")
 # The distribution's own driver of MediaTek's frame engine, on an engine in memory. In make test it stands for arm64.
 REAL = ("6.12-arm64",)
 # Within two minutes of CPU: each kind of question once.
-REAL_SHORT = r"[.](probe|hwnat|stops|devices|heard|stranger|counters|oracle_v4|vlan|dsa)$"
+REAL_SHORT = r"[.](probe|hwnat|stops|devices|heard|stranger|oracle_v4|vlan|dsa)$"
 ENGINE = r"^(nat[.]|attach[.]life|skb|end[.])"
 
 

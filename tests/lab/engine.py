@@ -98,6 +98,7 @@ def forwarded(tcp):
 
 
 CLIENT, SERVER, NAT = (ADDR[end, 4] for end in ("c", "s", "r1"))
+PORT = 5000
 DATA = b"a datagram longer than Ethernet's least"      # the port counts what pads a frame
 
 
