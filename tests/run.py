@@ -55,7 +55,8 @@ HOST = {
 # form, or on the hostile ring, which has the driver of random events. The newest has all that may depend on the kernel, too;
 # there of cases that are alike (PAIRS) some, and of what depends on lib/, on control/, on netfilter's hooks, on users'
 # counters and on kinds of links (SAMPLED) a few cases of each file. The kernel in the middle says least: where kernels are
-# known to differ, and SAMPLES. Of SoCs with a PPE each kernel runs one. All with test-all, in the long form, too.
+# known to differ, and SAMPLES. Of SoCs with a PPE each kernel runs one. All with test-all, in the long form, too; links.redials
+# there alone.
 FIXED = "exact|storms|soak|driver|scale|apart.(flood|many)|links.(matrix|redials)|teardown.(loads|unload_under_load)"
 SAMPLED = "(urls|records|evasion|hostacl|dns|doors_(ctl|proc|target)|errors|lists|saved|readings|quic|generated|trust|logs|shares|" \
           "portal|policies|quotas|zones|devices|users|userqueue|flat|ipvs|pmtu|coexist|status|hwevents)[.]"
@@ -68,10 +69,10 @@ SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)\w*(?<!_v6)$|records[.](text|
           r"pmtu[.](pppoe$|behind_vlan_v4|locked)|coexist[.](containers$|beside_flowtable_v4|generic)|status[.]notes|" \
           r"doors_target[.](target_selects_iptables|target_elsewhere_ip6tables_nft|rule_removed|select_auto)|" \
           r"hwevents[.](route|roam_v4|unload|card)"
-LATER = "lives$|lives_mtk|counters_delayed|toggled$|shared_table|empty"
-PAIRS = rf"(?!(nat|attach|hwnat|namespace|newest|window)[.])\w+[.].*_v6|hwrules.same_(eth|pvid|vlan_on|bridge_on)|hwfaults[.](?!{LATER})"
-OLDEST = rf"^(?!{FIXED}|hwfaults[.]({LATER})|ppe(_entries|direct)?[.].*mt7(622|986))"
-NEWEST = rf"^(?!exact|driver|{SAMPLED}|{PAIRS}|ppe.*mt7(62|986))|^({SAMPLES})"
+LATER = "lives|aged|silent|counters_delayed|toggled$|shared_table|empty"
+PAIRS = rf"(?!(nat|attach|hwnat|namespace|newest|window)[.])\w+[.].*_v6|hwrules.same_(eth|vlan_qinq|bridge_pppoe|trunk)|hwfaults[.](?!{LATER})"
+OLDEST = rf"^(?!{FIXED}|hwfaults[.]({LATER})|hwrules.same_(pvid|vlan_on|bridge_on)|ppe(_entries|direct)?[.].*mt7(622|986))"
+NEWEST = rf"^(?!exact|driver|links.redials|{SAMPLED}|{PAIRS}|ppe.*mt7(62|986))|^({SAMPLES})"
 MIDDLE = r"^(nat|end|attach|newest|races|namespace|hwnat|hwrules.(same_eth|engine|mtk)|hwfaults.(toggled$|shared_limit)|ppe\w*|cut|window|" \
          rf"events[.](route|rule|neigh|device))(?!.*_v6|.*mt7(62|988))|^(?!flat|coexist|hwevents[.](?!unload)|pmtu|hostacl[.]live)({SAMPLES})"
 # The hostile ring is many times as slow: the engine and conntrack, where memory, locks or lifetimes are at stake, and what of
