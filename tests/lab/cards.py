@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Cards that forward by rules (natnic.ko): links whose cables end at them, what they have counted and been told."""
 import os
+import socket
 import time
 
 import links
-from natlab import AT_END, Failure, Udp, check, ctl, equal, insmod, ip, rmmod, rule, run, stats, wait
+from natlab import AT_END, Failure, PATIENCE, Udp, check, ctl, equal, insmod, ip, ns, rmmod, rule, run, stats, wait
 
 CARDS = "/proc/natnic"
 
@@ -82,6 +83,17 @@ def engine(driver="generic", wanted="hwnat=1"):
 
 def hwnat():
     return stats("r", "natflow_hwnat")
+
+
+def sockets(family, proto):
+    """A server's socket and a client's, neither bound."""
+    kind = socket.SOCK_DGRAM if proto == "udp" else socket.SOCK_STREAM
+    out = []
+    for where in "sc":
+        with ns(where):
+            out.append(socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, kind))
+        out[-1].settimeout(PATIENCE)
+    return out
 
 
 def udp(number, family=4, **more):

@@ -11,18 +11,15 @@ import cards
 import links
 import urls
 from access import INFO, USER, ZONE, clock, lines
+from cards import hwnat
 from links import eth
-from natlab import (AT_END, PATIENCE, Capture, bare, both, check, ctl, drain, equal, insmod, ip, mac, modprobe, netns_del, ns, published, refuses,
+from natlab import (AT_END, PATIENCE, Capture, bare, both, check, ctl, drain, equal, insmod, ip, mac, modprobe, netns_del, published, refuses,
                     rmmod, rule, run, start, stats, sysctl, wait)
 
 BURST = 20              # round trips: 15 of them fall into one of natflow's half seconds
 VETH = links.Link.wire     # a cable without cards
 NFT = "table inet ft {\nflowtable f {\nhook ingress priority 0\ndevices = { %s, %s }\nflags offload\n}\n}\n"
 SOON = 3                # seconds for what is told in atomic context, or by nobody
-
-
-def hwnat():
-    return stats("r", "natflow_hwnat")
 
 
 def load():
@@ -47,15 +44,8 @@ class Flow:
 
     def __init__(self, lan, wan, family, proto="udp", port=0, known=True):
         self.family, self.proto, self.lan, self.wan = family, proto, lan, wan
-        kind = socket.SOCK_DGRAM if proto == "udp" else socket.SOCK_STREAM
-        af = socket.AF_INET if family == 4 else socket.AF_INET6
-        with ns("s"):
-            self.server = socket.socket(af, kind)
-        with ns("c"):
-            self.client = socket.socket(af, kind)
+        self.server, self.client = cards.sockets(family, proto)
         self.server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        for sock in (self.server, self.client):
-            sock.settimeout(PATIENCE)
         self.server.bind((wan.address(family, 2), port))
         self.port = self.server.getsockname()[1]
         if proto == "tcp":
@@ -115,7 +105,7 @@ def in_hardware(*flows):
 
 def by_cards():
     """Frames that cards have forwarded without the CPU."""
-    return sum(hw for hw, _cpu in cards.counted().values())
+    return cards.forwarded()[0]
 
 
 def is_out(what):

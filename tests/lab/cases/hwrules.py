@@ -57,15 +57,9 @@ class Flow:
                 target = "DNAT --to-destination" if chain == "PREROUTING" else "SNAT --to-source"
                 port = f"--dport {self.said}" if chain == "PREROUTING" else ""
                 rule(family, f"-A {chain} -p {proto} {port} {where} -j {target} {host_port(family, *to)}", table="nat")
-        kind = socket.SOCK_DGRAM if proto == "udp" else socket.SOCK_STREAM
-        af = socket.AF_INET if family == 4 else socket.AF_INET6
-        with ns("s"):
-            self.server = socket.socket(af, kind)
-        with ns("c"):
-            self.client = socket.socket(af, kind)
+        self.server, self.client = cards.sockets(family, proto)
         for sock, end in ((self.server, self.server_end), (self.client, self.client_end)):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.settimeout(PATIENCE)
             sock.bind(end)
         if proto == "tcp":
             self.server.listen()
