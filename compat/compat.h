@@ -182,4 +182,28 @@
 #define natflow_compat_path_is_tunnel(path) ((path)->type == DEV_PATH_TUN)
 #endif
 
+/* 7.3 asks whether packets that wait are to be dropped. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+#define natflow_compat_deactivate(dev) dev_deactivate(dev)
+#define natflow_compat_set_pkt_segs(skb, n) ((void)(skb))
+#else
+#define natflow_compat_deactivate(dev) dev_deactivate(dev, true)
+#define natflow_compat_set_pkt_segs(skb, n) (qdisc_skb_cb(skb)->pkt_segs = (n))
+#endif
+
+/* 6.15 gave some drivers' devices a lock of their own, which their queues are changed under. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#define natflow_compat_lock_device(dev) ((void)(dev))
+#define natflow_compat_unlock_device(dev) ((void)(dev))
+#else
+#include <net/netdev_lock.h>
+#define natflow_compat_lock_device(dev) netdev_lock_ops(dev)
+#define natflow_compat_unlock_device(dev) netdev_unlock_ops(dev)
+#endif
+
+/* 6.5 moved segmentation to a header of its own. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#include <net/gso.h>
+#endif
+
 #endif /* _NATFLOW_COMPAT_H */
