@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whose packet is it that a device is about to send? Asked once for a record of a flow,
+ * so it may cost what a lookup of a connection costs.
+ *
+ * Towards users (zone LAN) the frame's destination is the user. Towards the Internet the
+ * user is the address that sent the packet before NAT changed it, as conntrack knows. Its
+ * MAC stands for it where the neighbour table has it: then IPv4 and IPv6 of a client are
+ * one user.
+ */
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+#include <net/arp.h>
+#include <net/dsfield.h>
+#include <net/ip.h>
+#include <net/ndisc.h>
+#include <net/netfilter/nf_conntrack.h>
+#include <net/netfilter/nf_conntrack_core.h>
+#include <net/netfilter/nf_conntrack_zones.h>
+#include "../core/flow/flow.h"
+#include "../core/flow/object.h"
+#include "../policy/zone.h"
+#include "who.h"
+
+/* The address that a packet has come from. */
+struct origin {
+	union nf_inet_addr addr;
+	u8 family;		/* NFPROTO_* */
+	int ifindex;		/* of the L3 device that received it, 0: not known */
+};
+
+static u8 family_of(const struct sk_buff *skb)
+{
+	switch (skb_protocol(skb, true)) {
+	case htons(ETH_P_IP):
+		return NFPROTO_IPV4;
+	case htons(ETH_P_IPV6):
+		return NFPROTO_IPV6;
+	default:
+		return NFPROTO_UNSPEC;
+	}
+}
+
+static void client_set(struct natflow_client *client, const void *addr, u8 len)
+{
+	memset(client, 0, sizeof(*client));
+	memcpy(client->addr, addr, len);
+	client->kind = len;
+}
+
+/* What the packet itself says; false: its header is not at hand. */
+static bool read_source(const struct sk_buff *skb, struct origin *from)
+{
+	union {
+		struct iphdr v4;
+		struct ipv6hdr v6;
+	} buf;
+	const void *h;
+
+	memset(from, 0, sizeof(*from));
+	from->family = family_of(skb);
+	from->ifindex = skb->skb_iif;
+	if (from->family == NFPROTO_IPV4) {
+		h = skb_header_pointer(skb, skb_network_offset(skb), sizeof(buf.v4), &buf);
+		if (h)
+			from->addr.ip = ((const struct iphdr *)h)->saddr;
+		return h;
+	}
+	if (from->family != NFPROTO_IPV6)
+		return false;
+	h = skb_header_pointer(skb, skb_network_offset(skb), sizeof(buf.v6), &buf);
+	if (h)
+		from->addr.in6 = ((const struct ipv6hdr *)h)->saddr;
+	return h;
+}
+
+/* Before source NAT; the packet's direction @dir of @ct. */
+static void ask_conntrack(struct natflow_net *nn, const struct nf_conn *ct, unsigned int dir,
+			  struct origin *from)
+{
+	const struct natflow_flow *flow = natflow_flow_by_ct(nn, ct);
+
+	from->addr = ct->tuplehash[dir].tuple.src.u3;
+	if (flow && natflow_flow_learned(flow, dir))
+		from->ifindex = READ_ONCE(flow->l3[dir]);
+}
+
+/*
+ * A fast packet has no conntrack attached: the reply's tuple is this packet's, inverted.
+ * @arrives: tc ingress has redirected the packet to this device. Then it was not changed,
+ * and the user is who its connection's other direction comes from.
+ */
+static void find_conntrack(struct natflow_net *nn, const struct sk_buff *skb, bool arrives,
+			   struct origin *from)
+{
+	struct nf_conntrack_tuple tuple, reply;
+	struct nf_conntrack_tuple_hash *h;
+
+	if (!nf_ct_get_tuplepr(skb, skb_network_offset(skb), from->family, nn->net, &tuple) ||
+	    !nf_ct_invert_tuple(&reply, &tuple))
+		return;
+	h = nf_conntrack_find_get(nn->net, &nf_ct_zone_dflt, arrives ? &tuple : &reply);
+	if (!h)
+		return;
+	ask_conntrack(nn, nf_ct_tuplehash_to_ctrack(h), !NF_CT_DIRECTION(h), from);
+	nf_ct_put(nf_ct_tuplehash_to_ctrack(h));
+}
+
+static bool find_mac(struct net *net, const struct origin *from, u8 *mac)
+{
+	struct net_device *dev = dev_get_by_index_rcu(net, from->ifindex);
+	struct neighbour *n;
+
+	if (!dev || dev->type != ARPHRD_ETHER)
+		return false;
+	n = from->family == NFPROTO_IPV4 ? __ipv4_neigh_lookup_noref(dev, from->addr.ip) :
+					   __ipv6_neigh_lookup_noref(dev, &from->addr.in6);
+	if (!n || !(READ_ONCE(n->nud_state) & NUD_VALID))
+		return false;
+	neigh_ha_snapshot(mac, n, dev);
+	return true;
+}
+
+/**
+ * natflow_who() - the user a packet is from, or for
+ * @skb: packet at its L2 header, about to leave by @dev
+ * @dev: device
+ * @client: set; kind 0 if it is nobody's
+ *
+ * Context: RCU read side, BH disabled.
+ */
+void natflow_who(const struct sk_buff *skb, const struct net_device *dev,
+		 struct natflow_client *client)
+{
+	struct natflow_net *nn = natflow_net(dev_net(dev));
+	enum ip_conntrack_info ctinfo;
+	const struct nf_conn *ct;
+	struct origin from;
+	u8 mac[ETH_ALEN];
+
+	memset(client, 0, sizeof(*client));
+	if (natflow_zone_of(nn, dev).lan && dev->type == ARPHRD_ETHER) {
+		if (!is_multicast_ether_addr(eth_hdr(skb)->h_dest))
+			client_set(client, eth_hdr(skb)->h_dest, ETH_ALEN);
+		return;
+	}
+	if (!read_source(skb, &from))
+		return;
+	ct = nf_ct_get(skb, &ctinfo);
+	if (ct)
+		ask_conntrack(nn, ct, CTINFO2DIR(ctinfo), &from);
+	else
+		find_conntrack(nn, skb, skb_is_redirected(skb) && skb->from_ingress, &from);
+	if (find_mac(nn->net, &from, mac))
+		client_set(client, mac, ETH_ALEN);
+	else
+		client_set(client, &from.addr, from.family == NFPROTO_IPV4 ? 4 : 16);
+}
+
+/**
+ * natflow_tin_of() - a packet's importance, by its DSCP
+ * @skb: packet
+ *
+ * Context: BH disabled.
+ */
+enum natflow_tin natflow_tin_of(struct sk_buff *skb)
+{
+	int dsfield = skb_get_dsfield(skb);
+
+	if (dsfield < 0)
+		return NATFLOW_TIN_BEST;
+	switch (dsfield >> 2) {
+	case 1: case 8:				/* LE, CS1 */
+		return NATFLOW_TIN_BULK;
+	case 16: case 24: case 32:		/* CS2, CS3, CS4 */
+	case 18: case 20: case 22:		/* AF21 to AF23 */
+	case 26: case 28: case 30:		/* AF31 to AF33 */
+	case 34: case 36: case 38:		/* AF41 to AF43 */
+		return NATFLOW_TIN_VIDEO;
+	case 40: case 44: case 46:		/* CS5, VA, EF */
+	case 48: case 56:			/* CS6, CS7 */
+		return NATFLOW_TIN_VOICE;
+	default:
+		return NATFLOW_TIN_BEST;
+	}
+}
