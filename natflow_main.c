@@ -37,6 +37,8 @@
 #include "policy/event.h"
 #include "policy/sets.h"
 #include "policy/zone.h"
+#include "shape/link.h"
+#include "shape/qdisc.h"
 
 unsigned int natflow_net_id __read_mostly;
 
@@ -101,6 +103,7 @@ static const struct room rooms[] = {
 	  .down[FREE] = natflow_user_net_exit },
 	{ .init = natflow_access_net_init, .down[STOP] = natflow_access_net_stop,
 	  .down[FREE] = natflow_access_net_exit },
+	{ .down[CLOSE] = natflow_link_net_stop },
 	{ .down[CLOSE] = natflow_hooks_exit },		/* waits for packets in the hooks */
 	{ .init = natflow_door_net_init, .down[CLOSE] = natflow_door_net_exit },
 	{ .init = natflow_proc_net_init, .down[CLOSE] = natflow_proc_net_exit },
@@ -223,9 +226,15 @@ static int __init natflow_init(void)
 	err = natflow_zone_init();
 	if (err)
 		goto err_events;
-	err = natflow_proc_init();
+	err = natflow_qdisc_init();
 	if (err)
 		goto err_zone;
+	err = natflow_link_init();
+	if (err)
+		goto err_qdisc;
+	err = natflow_proc_init();
+	if (err)
+		goto err_link;
 	err = natflow_ctl_init();
 	if (err)
 		goto err_proc;
@@ -244,6 +253,10 @@ err_ctl:
 	natflow_ctl_exit();
 err_proc:
 	natflow_proc_exit();
+err_link:
+	natflow_link_exit();
+err_qdisc:
+	natflow_qdisc_exit();
 err_zone:
 	natflow_zone_exit();
 err_events:
@@ -268,6 +281,8 @@ static void __exit natflow_exit(void)
 	natflow_queue_exit();
 	natflow_ctl_exit();
 	natflow_proc_exit();
+	natflow_link_exit();
+	natflow_qdisc_exit();
 	natflow_zone_exit();
 	natflow_events_exit();
 	unregister_pernet_subsys(&net_ops);

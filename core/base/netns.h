@@ -22,6 +22,7 @@
 
 struct mem_cgroup;
 struct natflow_access;
+struct natflow_links;
 struct natflow_table;
 struct natflow_userlog;
 struct natflow_zones;
@@ -160,6 +161,7 @@ struct natflow_net {
 	void *room[NATFLOW_SLOTS];		/* features' own state; each has its accessor */
 	struct natflow_access *access;	/* who may use the line: natflow_access.c */
 	struct natflow_userlog *userlog;	/* events of users: policy/userlog.c */
+	struct natflow_links *links;	/* RTNL and the door's lock; NULL: none */
 	struct natflow_zones *zones;	/* NULL until the first line or question: policy/zone.c */
 
 	struct natflow_log *log;
