@@ -24,6 +24,7 @@ static struct natflow_device * const devices[] = {
 	&natflow_zone_device,
 	&natflow_userinfo_device,
 	&natflow_user_device,
+	&natflow_qos_device,
 };
 
 struct ctl_file {

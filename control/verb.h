@@ -88,7 +88,7 @@ struct natflow_device {
 };
 
 extern struct natflow_device natflow_ctl_device, natflow_hostacl_device, natflow_zone_device,
-			     natflow_userinfo_device;
+			     natflow_userinfo_device, natflow_qos_device;
 extern struct natflow_device natflow_user_device;
 
 /* The objects of the tables' verbs. */
@@ -98,6 +98,7 @@ extern const struct natflow_verb
 	NATFLOW_HOSTACL_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_NAME)
 	NATFLOW_ZONE_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_NAME)
 	NATFLOW_USERINFO_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_NAME)
+	NATFLOW_QOS_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_NAME)
 	NATFLOW_AUTH_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_NAME)
 	natflow_verb_commit;
 

@@ -109,6 +109,12 @@
 	VERB(begin)									\
 	VERB(commit)
 
+#define NATFLOW_QOS_TABLE(SETTING, VERB)							\
+	VERB(qos_clear)									\
+	VERB(link)									\
+	VERB(begin)									\
+	VERB(commit)
+
 #define NATFLOW_USERINFO_TABLE(SETTING, VERB)						\
 	VERB(kick)									\
 	VERB(kickall)									\
