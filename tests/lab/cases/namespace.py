@@ -162,6 +162,15 @@ def case_idle():
     check(0 < dear - cheap <= 16384 - FILES, f"{dear - cheap} bytes, {cheap} without natflow")
 
 
+def tenant_takes():
+    """Bytes that 12 namespaces with names and a rule announce, that are gone, and that their group pays for."""
+    with Tenant(12) as tenant:
+        equal(tenant.do("true"), 0, "announced by idle namespaces")
+        was, paid = settled(), charged()
+        announced = tenant.do("iptables-legacy -w -A FORWARD -j FLOWOFFLOAD; echo 1 >/proc/sys/urllogger_store/enable")
+        return announced, settled() - was, charged() - paid
+
+
 @bare
 def case_tenant():
     """Names and a rule in namespaces of an unprivileged user: what is announced is what is gone, and the user pays."""
@@ -170,14 +179,14 @@ def case_tenant():
     modprobe("iptable_filter")
     unload()
     load()
-    with Tenant(12) as tenant:
-        equal(tenant.do("true"), 0, "announced by idle namespaces")
-        was, paid = settled(), charged()
-        announced = tenant.do("iptables-legacy -w -A FORWARD -j FLOWOFFLOAD; echo 1 >/proc/sys/urllogger_store/enable")
-        taken, pays = settled() - was, charged() - paid
-        check(announced > 12 << 21, f"{announced} bytes announced")
-        check(abs(taken - announced) < announced / 20, f"{taken} bytes are gone, {announced} announced")
-        check(pays > 0.95 * taken, f"{pays} of {taken} bytes charged")
+    # The machine's free memory belongs to all: a fault of natflow's is there each time, others' coming and going is not.
+    for last in (False, False, True):
+        announced, taken, pays = tenant_takes()
+        if last or abs(taken - announced) < announced / 20:
+            break
+    check(announced > 12 << 21, f"{announced} bytes announced")
+    check(abs(taken - announced) < announced / 20, f"{taken} bytes are gone, {announced} announced")
+    check(pays > 0.95 * taken, f"{pays} of {taken} bytes charged")
 
 
 def case_no_table():
