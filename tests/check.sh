@@ -3,7 +3,7 @@
 # check.sh: everything that needs no running kernel. TAP.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-tests/lab/setup.sh tools check kernel:6.1 kernel:6.12 kernel:newest kernel:debug kernel:6.1-core \
+tests/lab/setup.sh tools check kernel:6.1 kernel:6.12 kernel:newest kernel:debug kernel:6.1-s390x-core \
 	headers:mipsel headers:s390x >&2 || exit 1
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/natflow
 SOURCE=$CACHE/k/debug/source
@@ -91,7 +91,7 @@ uapi_alone() {
 
 
 
-for k in 6.1 6.12 newest 6.1-core 6.1-mipsel 6.1-s390x debug; do point "builds -Werror W=1 for $k" build "$k"; done
+for k in 6.1 6.12 newest 6.1-mipsel 6.1-s390x-core debug; do point "builds -Werror W=1 for $k" build "$k"; done
 point "sparse" sparse_clean
 point "checkpatch" checkpatch
 point "kernel-doc" kernel_doc

@@ -359,7 +359,7 @@ for what in "$@"; do
 		guest "${what%-arm64}" arm64 aarch64-linux-gnu qemu-system-arm ;;
 	kernel:6.1-armhf) guest 6.1 armhf arm-linux-gnueabihf qemu-system-arm armmp ;;
 	kernel:6.1-rt) kernel 6.1 amd64 rt-amd64 ;;
-	kernel:6.1-s390x) guest 6.1 s390x s390x-linux-gnu qemu-system-misc ;;
+	kernel:6.1-s390x*) guest 6.1 s390x s390x-linux-gnu qemu-system-misc && ln -sfn 6.1-s390x "$CACHE/k/6.1-s390x-core" ;;
 	kernel:6.1-core) kernel 6.1 && ln -sfn 6.1 "$CACHE/k/6.1-core" ;;	# for natflow without names
 	selftests:*) selftests "${what#selftests:}" ;;
 	mediatek:*) mediatek "${what#mediatek:}" ;;

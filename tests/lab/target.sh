@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2034
 # target.sh, sourced: what depends on the architecture of kernel $K, by its name.
-case $K in
+case ${K%-core} in
 *-arm64)
 	DEB_ARCH=arm64 KERNEL_ARCH=arm64 TRIPLET=aarch64-linux-gnu
 	QEMU="qemu-system-aarch64 -M virt" CPU=${CPU:-cortex-a72} CONSOLE=ttyAMA0
