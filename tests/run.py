@@ -89,8 +89,8 @@ BIG_ENDIAN = "6.1-s390x"
 FOREIGN = ("6.1-arm64", BIG_ENDIAN)
 # Softirqs that can be preempted, words of 32 bits: the engine.
 OTHER = ("6.1-rt", "6.1-armhf")
-# The distribution's own driver of MediaTek's frame engine, on an engine in memory. In make test it stands for arm64.
-REAL = ("6.12-arm64",)
+# The distribution's own driver of MediaTek's frame engine, on an engine in memory. In make test the first stands for arm64.
+REAL = ("6.12-arm64", "newest-arm64")
 # Within two minutes of CPU: each kind of question once.
 REAL_SHORT = r"[.](probe|hwnat|stops|devices|heard|stranger|oracle_v4|vlan|dsa)$"
 ENGINE = r"^(nat[.]|attach[.]life|skb|end[.])"
@@ -105,8 +105,8 @@ def labs(pattern, *kernels, **more):
     return [Lab(kernel, pattern or ".", **{"cost": 4 if kernel in ("debug", "kcsan") else 1, **more}) for kernel in kernels]
 
 
-def real(*kernels, pattern=""):
-    return labs(pattern, *kernels, ring="real", words=("/lab/real",), vm=f"{LAB}/real/vm.sh")
+def real(*kernels, pattern="", soc="mt7622"):
+    return labs(pattern, *kernels, ring=f"real-{soc}", words=("/lab/real",), vm=f"{LAB}/real/vm.sh", append=f"soc={soc}")
 
 
 def endurance():
@@ -144,7 +144,7 @@ def test():
     return host("unit", "runner", "check", "patches", "browser", "install", "bench") + host("fuzz", T="10") + \
         labs(OLDEST, "6.1", judged=True) + labs(MIDDLE, "6.12", judged=True) + labs(NEWEST, "newest", judged=True) + \
         labs(HOSTILE, "debug") + labs("^(nat.(masquerade|snat_and_dnat)|attach.(life|veto))", SMALL) + \
-        real(*REAL, pattern=REAL_SHORT)
+        real(REAL[0], pattern=REAL_SHORT)
 
 
 def test_all():
@@ -152,12 +152,12 @@ def test_all():
         host("patches", T="all") + host("fuzz", T="300") + \
         labs("", *STOCK, "debug", "kcsan") + driver() + labs(ENGINE, *OTHER) + labs("^(nat|conntrack|end|skb|refuse|learn|doors)", *FOREIGN) + \
         labs("^(nat|conntrack|end|skb|refuse|learn|doors_target|attach.(life|veto)|flat)", CORE) + selftests(*STOCK) + \
-        repeated(*STOCK, "debug", "kcsan") + real(*REAL) + endurance()
+        repeated(*STOCK, "debug", "kcsan") + real(*REAL) + real(REAL[0], soc="mt7621") + endurance()
 
 
 def test_lab():
     if setting("K") in REAL:
-        return real(setting("K"), pattern=setting("CASE"))
+        return real(setting("K"), pattern=setting("CASE"), soc=setting("SOC", "mt7622"))
     return labs(setting("CASE"), setting("K", "6.1"), append=f"seed={setting('SEED', '1')}")
 
 

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# vm.sh KERNEL IMAGE LAB-COMMAND[,ARG...]: tests/lab/vm.sh with a frame engine in the device tree. SOC: mt7622, with
-# counters of flows, or mt7621, without. The third CPU is the hardware: nobody else runs there.
+# vm.sh KERNEL IMAGE LAB-COMMAND[,ARG...]: tests/lab/vm.sh with a frame engine in the device tree. The kernel's parameter soc=
+# says which: mt7622, with counters of flows, or mt7621, without. The third CPU is the hardware: nobody else runs there.
 set -euo pipefail
-HERE=$(dirname "$0") K=$1 SOC=${SOC:-mt7622}
+HERE=$(dirname "$0") K=$1 SOC=mt7622
+[[ ${APPEND:-} != *soc=* ]] || SOC=${APPEND##*soc=} SOC=${SOC%% *}
 . "$HERE/../target.sh"
 export SMP=3 MEM=${MEM:-1536} CPU APPEND="isolcpus=2 ${APPEND:-}"
 DTB=${2%.cpio.gz}-$SOC.dtb
