@@ -5,7 +5,7 @@ import socket
 import time
 
 import links
-from natlab import AT_END, Failure, PATIENCE, Udp, check, ctl, equal, insmod, ip, ns, rmmod, rule, run, stats, wait
+from natlab import AT_END, Failure, PATIENCE, Udp, check, ctl, equal, insmod, ip, ns, rmmod, rule, run, start, stats, wait
 
 CARDS = "/proc/natnic"
 
@@ -83,6 +83,17 @@ def engine(driver="generic", wanted="hwnat=1"):
 
 def hwnat():
     return stats("r", "natflow_hwnat")
+
+
+def hold(what):
+    """Who does that next waits, with RTNL, until say("go"). Then who reads CARDS waits, too."""
+    AT_END.append(lambda: say("go"))
+    say(f"hold {what}") if what != "rtnl" else start(None, ["sh", "-c", f"echo hold rtnl >{CARDS}"])
+
+
+def held():
+    with open("/sys/module/natnic/parameters/held") as f:
+        return f.read() == "Y\n"
 
 
 def sockets(family, proto):

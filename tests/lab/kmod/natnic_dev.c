@@ -14,6 +14,9 @@
  *   echo "places 4"		REPLACE of a fifth rule answers -ENOSPC; 0: no limit
  *   echo "rate 100"		packets a second at which mtk's hardware binds a flow: 30
  *   echo "swallow nic0 1"	what arrives at nic0 and is forwarded is counted and lost
+ *   echo "hold rtnl"		returns, and gives RTNL back, after "go"
+ *   echo "hold features"	who turns hw-tc-offload off waits for "go" behind the change,
+ *				before anybody is told of it; /sys/module/natnic/parameters/held
  *   echo clear			forget calls
  *   echo forget		forget rules: nf_flow_table leaves its own behind, see unbind()
  *
@@ -22,10 +25,12 @@
  * mlx5: what a representor takes, one block per card, counters up to a second old.
  * netdevsim: BIND succeeds and adds no callback.
  */
+#include <linux/completion.h>
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
 #include <linux/hashtable.h>
 #include <linux/module.h>
+#include <linux/notifier.h>
 #include <linux/proc_fs.h>
 #include <linux/rtnetlink.h>
 #include <linux/seq_file.h>
@@ -72,6 +77,19 @@ static struct call call[CALLS_MAX];
 static unsigned int calls;
 static struct { unsigned int left; int err; } fail[KINDS];
 static unsigned int random_one_in;
+
+static bool held, hold_features;	/* RTNL, but for a look at @held */
+module_param(held, bool, 0444);
+static DECLARE_COMPLETION(go);
+
+/* Context: RTNL held. */
+static void hold(void)
+{
+	reinit_completion(&go);
+	WRITE_ONCE(held, true);
+	wait_for_completion_killable(&go);
+	WRITE_ONCE(held, false);
+}
 
 struct port *natnic_port_find(const struct net_device *dev)
 {
@@ -432,6 +450,18 @@ static void set_swallow(const char *name, bool on)
 			port[i].swallows = on;
 }
 
+static bool start_hold(const char *what)
+{
+	bool rtnl = !strncmp(what, "rtnl", 4), features = !strncmp(what, "features", 8);
+
+	rtnl_lock();
+	hold_features |= features;
+	if (rtnl)
+		hold();
+	rtnl_unlock();
+	return rtnl || features;
+}
+
 static ssize_t proc_write(struct file *file, const char __user *buf, size_t size, loff_t *pos)
 {
 	char line[64] = {}, word[16];
@@ -441,6 +471,12 @@ static ssize_t proc_write(struct file *file, const char __user *buf, size_t size
 
 	if (copy_from_user(line, buf, min(size, sizeof(line) - 1)))
 		return -EFAULT;
+	if (!strncmp(line, "go", 2)) {
+		complete(&go);
+		return size;
+	}
+	if (!strncmp(line, "hold ", 5))
+		return start_hold(line + 5) ? size : -EINVAL;
 	spin_lock_bh(&lock);
 	if (!strncmp(line, "clear", 5))
 		calls = 0;
@@ -470,6 +506,21 @@ static const struct proc_ops proc_ops = {
 	.proc_write = proc_write,
 };
 
+static int features_event(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+
+	if (event == NETDEV_FEAT_CHANGE && hold_features && natnic_port_find(dev) &&
+	    !tc_can_offload(dev)) {
+		hold_features = false;
+		hold();
+	}
+	return NOTIFY_DONE;
+}
+
+/* Before any other. */
+static struct notifier_block features_nb = { .notifier_call = features_event, .priority = INT_MAX };
+
 static struct net_device *make(const char *name, const struct net_device_ops *ops, struct port *p)
 {
 	struct net_device *dev = alloc_netdev(sizeof(p), name, NET_NAME_ENUM, ether_setup);
@@ -497,6 +548,7 @@ static void natnic_exit(void)
 	int i;
 
 	remove_proc_entry("natnic", NULL);
+	unregister_netdevice_notifier(&features_nb);
 	for (i = 0; i < ports; i++) {
 		if (port[i].wire)
 			unregister_netdev(port[i].wire);
@@ -523,6 +575,7 @@ static int __init natnic_init(void)
 		return -EINVAL;
 	if (!proc_create("natnic", 0600, NULL, &proc_ops))
 		return -ENOMEM;
+	register_netdevice_notifier(&features_nb);
 	for (i = 0; i < ports; i++) {
 		port[i].nic = make("nic%d", &nic_ops, &port[i]);
 		if (port[i].nic)
