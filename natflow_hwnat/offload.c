@@ -206,8 +206,13 @@ static struct natflow_hwnat_offload *next_doubted(struct natflow_hwnat_room *roo
 	return o;
 }
 
-/* Would the flow's entries be made as they are? */
-static bool is_current(const struct natflow_hwnat_offload *o)
+/**
+ * natflow_hwnat_is_current() - would the flow's entries be made as they are?
+ * @o: object, described
+ *
+ * Context: process.
+ */
+bool natflow_hwnat_is_current(const struct natflow_hwnat_offload *o)
 {
 	struct natflow_hwnat_side side[2];
 	struct natflow_hw_flow now;
@@ -238,7 +243,7 @@ void natflow_hwnat_drain(struct natflow_hwnat_room *room)
 	do {
 		delete_removing(room);
 		o = next_doubted(room, last);
-		if (o && !is_current(o)) {
+		if (o && !natflow_hwnat_is_current(o)) {
 			spin_lock_irq(&room->lock);
 			natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
 			spin_unlock_irq(&room->lock);

@@ -134,9 +134,7 @@ static void poll_one(struct natflow_hwnat_offload *o)
 {
 	const unsigned long before = o->polled, passed = jiffies - before;
 	enum natflow_hwnat_reason reason;
-	struct natflow_hw_flow now;
-	bool ok = natflow_hw_describe(o->flow, &now) && !memcmp(&now, &o->d, sizeof(now));
-	bool known = true;
+	bool ok = natflow_hwnat_is_current(o), known = true;
 	unsigned int d;
 
 	/* What was counted until now is the flow's, whatever becomes of it. */

@@ -133,6 +133,7 @@ static inline struct natflow_hwnat_room *natflow_hwnat_room(const struct natflow
 extern const struct natflow_attach natflow_hwnat_attach;
 void natflow_hwnat_install(struct work_struct *work);
 void natflow_hwnat_withdraw(struct natflow_hwnat_offload *o, enum natflow_hwnat_reason reason);
+bool natflow_hwnat_is_current(const struct natflow_hwnat_offload *o);
 void natflow_hwnat_bound(struct natflow_hwnat_offload *o);
 void natflow_hwnat_withdraw_all(struct natflow_hwnat_room *room);
 void natflow_hwnat_drain(struct natflow_hwnat_room *room);
