@@ -51,6 +51,7 @@ static int __net_init net_init(struct net *net)
 	INIT_LIST_HEAD(&room->live);
 	INIT_LIST_HEAD(&room->doubted);
 	INIT_LIST_HEAD(&room->removing);
+	INIT_LIST_HEAD(&room->kept);
 	INIT_LIST_HEAD(&room->ports);
 	hash_init(room->leaves);
 	INIT_WORK(&room->install, natflow_hwnat_install);

@@ -10,7 +10,7 @@
  *      │ packets were seen in hardware (at once, unless the driver binds by rate)
  *   BOUND                                                  list "live" or "doubted"
  *      │ any of: end(), egress_changed(), doubt(), a refusal, idleness, the exit
- *   REMOVING ── nothing is counted on it any more          list "removing"
+ *   REMOVING ── nothing is counted on it any more          list "removing" or "kept"
  *      │ drain(): its entries are deleted
  *   DEAD ── the flow may be offered again; freed after a grace period
  *
@@ -30,6 +30,7 @@
  */
 #include <linux/hash.h>
 #include <linux/slab.h>
+#include <net/pkt_cls.h>
 #include "path.h"
 #include "room.h"
 
@@ -84,8 +85,13 @@ void natflow_hwnat_bound(struct natflow_hwnat_offload *o)
 		set_state(o, NATFLOW_HWNAT_BOUND);
 }
 
-static void delete_entries(struct natflow_hwnat_offload *o)
+/*
+ * Return: false if the driver refuses while hw-tc-offload is off. The change is not told
+ * yet: port.c deletes what is left with it, before the command returns.
+ */
+static bool delete_entries(struct natflow_hwnat_offload *o)
 {
+	bool deleted = true;
 	unsigned int d;
 
 	natflow_hwnat_count(o);
@@ -96,11 +102,16 @@ static void delete_entries(struct natflow_hwnat_offload *o)
 			continue;
 		if (port->backend->del(port, (unsigned long)&o->entry[d])) {
 			o->room->errors++;
+			if (!tc_can_offload(port->dev)) {
+				deleted = false;
+				continue;
+			}
 			o->room->undeleted++;
 		}
 		port->flows--;
 		o->entry[d].port = NULL;
 	}
+	return deleted;
 }
 
 /* The flow may be offered again: at once, or if it was refused, after a while. */
@@ -141,8 +152,13 @@ static void delete_removing(struct natflow_hwnat_room *room)
 		spin_unlock_irq(&room->lock);
 		if (!o)
 			break;
-		delete_entries(o);
-		bury(o);
+		if (delete_entries(o)) {
+			bury(o);
+		} else {
+			spin_lock_irq(&room->lock);
+			list_move_tail(&o->list, &room->kept);
+			spin_unlock_irq(&room->lock);
+		}
 		cond_resched();
 	}
 }
@@ -434,10 +450,8 @@ static enum natflow_hwnat_reason enter_hardware(struct natflow_hwnat_offload *o)
 		natflow_hw_unseen(o->flow);
 	reason = add_entries(o, port);
 	/* The driver has fewer places than hwnat_limit=. */
-	if (reason == NATFLOW_HWNAT_FULL && natflow_hwnat_place_make(o)) {
-		delete_entries(o);
+	if (reason == NATFLOW_HWNAT_FULL && natflow_hwnat_place_make(o) && delete_entries(o))
 		reason = add_entries(o, port);
-	}
 	return reason;
 }
 

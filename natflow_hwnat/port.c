@@ -134,14 +134,24 @@ static void clear_list(struct list_head *list, const struct natflow_hwnat_port *
 			natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
 }
 
-/* Withdraw what still has entries by a port. */
+/*
+ * Withdraw what still has entries by a port, and take again what its driver refused. mtk and
+ * airoha refuse DESTROY, too, without hw-tc-offload (mtk_eth_setup_tc_block_cb()): it comes
+ * back until all is deleted. Context: RTNL, which guards it, and drivers held.
+ */
 static void clear_port(struct natflow_hwnat_room *room, const struct natflow_hwnat_port *port)
 {
+	const netdev_features_t off = ~port->dev->features & NETIF_F_HW_TC;
+
+	ASSERT_RTNL();
+	port->dev->features |= off;
 	spin_lock_irq(&room->lock);
 	clear_list(&room->live, port);
 	clear_list(&room->doubted, port);
+	list_splice_tail_init(&room->kept, &room->removing);
 	spin_unlock_irq(&room->lock);
 	natflow_hwnat_drain(room);
+	port->dev->features &= ~off;
 }
 
 /**
@@ -183,11 +193,7 @@ static int netdev_event(struct notifier_block *nb, unsigned long event, void *pt
 
 static struct notifier_block netdev_nb = { .notifier_call = netdev_event };
 
-/*
- * ethtool -K DEV hw-tc-offload off. mtk and airoha refuse DESTROY, too, without the feature
- * (mtk_ppe_offload.c:mtk_eth_setup_tc_block_cb()), and their hardware goes on: it comes back
- * until all is deleted. Context: RTNL, which guards it.
- */
+/* ethtool -K DEV hw-tc-offload off: hardware would go on. */
 static int feature_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
@@ -198,11 +204,8 @@ static int feature_event(struct notifier_block *nb, unsigned long event, void *p
 		return NOTIFY_DONE;
 	mutex_lock(&room->drivers);
 	port = natflow_hwnat_port_find(room, dev->ifindex);
-	if (port && !port->limits->dry_run) {
-		dev->features |= NETIF_F_HW_TC;
+	if (port && !port->limits->dry_run)
 		clear_port(room, port);
-		dev->features &= ~NETIF_F_HW_TC;
-	}
 	mutex_unlock(&room->drivers);
 	return NOTIFY_DONE;
 }

@@ -60,6 +60,7 @@ struct natflow_hwnat_room {
 	/* Lists, states and counts. Innermost; interrupts are off. */
 	spinlock_t lock;
 	struct list_head offered, installing, live, doubted, removing;
+	struct list_head kept;		/* being removed, when the driver takes it */
 	u32 events;			/* after each, all that is live is doubted */
 	int gone[NATFLOW_HWNAT_GONE];	/* ifindexes of the last events about a device */
 	u32 gones;

@@ -7,7 +7,7 @@ import time
 import cards
 from cards import bursting, engine, finish, forwarded, hardware, hopefully, hwnat, in_hardware, off, passes, refused, udp
 from meter import users
-from natlab import LONG, Tcp, Udp, bare, check, conntrack, ctl, equal, published, run, sysctl, udp_socket
+from natlab import LONG, Tcp, Udp, bare, check, conntrack, ctl, equal, published, run, start, sysctl, udp_socket, wait
 
 
 def again():
@@ -132,6 +132,24 @@ def toggled(driver):
 
 case_toggled = bare(lambda: toggled("generic"))
 case_toggled_mtk = bare(lambda: toggled("mtk"))
+
+
+@bare
+def case_toggled_meanwhile():
+    """A flow ends after hw-tc-offload was turned off, and before anybody was told: the driver refuses DESTROY, until the command returns."""
+    lan, _wan = engine()
+    flow = udp(1)
+    hardware(flow)
+    cards.hold("features")
+    toggle = start("r", f"ethtool -K {lan.g} hw-tc-offload off")
+    wait(cards.held, "the feature is off, and nobody was told")
+    ctl("flush")
+    cards.say("go")
+    equal((toggle.wait(), cards.rule_count(), hwnat()["undeleted"]), (0, 0, 0), "status, rules, undeleted when the command has returned")
+    run("r", f"ethtool -K {lan.g} hw-tc-offload on")
+    again()
+    hardware(flow)
+    finish()
 
 
 def begun_by_server(number):
