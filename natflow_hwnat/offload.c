@@ -20,10 +20,12 @@
  * those that are not forwarded like that any more: each asks for its own routes and
  * devices. All calls of the back end, and so all other steps, are made under the mutex
  * natflow_hwnat_room.drivers. Who sets REMOVING while the worker installs leaves the
- * object to the worker. An object that was installed during an event is doubted. The
- * worker drains before it releases the mutex. Hence who takes the mutex after an event,
- * and drains, leaves no wrong entry of that event: settle() does so before a command
- * returns. The worker does so after events in atomic context.
+ * object to the worker. If there was an event since the worker took the object, the worker
+ * looks at it again under the mutex. An object that was installed during an event is
+ * doubted. The worker drains before it releases the mutex. Hence who takes the mutex after
+ * an event, and drains, leaves no wrong entry of that event, and none is made later:
+ * settle() does so before a command returns. The worker does so after events in atomic
+ * context.
  *
  * Lock order: RTNL or a device's file, drivers, lock. The worker takes RTNL to bind a
  * port, before the mutex.
@@ -455,8 +457,25 @@ static enum natflow_hwnat_reason enter_hardware(struct natflow_hwnat_offload *o)
 	return reason;
 }
 
-static bool is_installing(struct natflow_hwnat_offload *o)
+/*
+ * Is what the worker found still so? An event that comes later is answered by conclude().
+ * Context: drivers held.
+ */
+static bool is_wanted(struct natflow_hwnat_offload *o)
 {
+	struct natflow_hwnat_room *room = o->room;
+	bool hit, seen;
+
+	spin_lock_irq(&room->lock);
+	hit = is_hit(o);
+	seen = o->events == room->events;
+	stamp(o);
+	spin_unlock_irq(&room->lock);
+	if (hit || !(seen || natflow_hwnat_is_current(o))) {
+		spin_lock_irq(&room->lock);
+		natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
+		spin_unlock_irq(&room->lock);
+	}
 	return READ_ONCE(o->state) == NATFLOW_HWNAT_INSTALLING;
 }
 
@@ -491,7 +510,7 @@ static void install(struct natflow_hwnat_offload *o)
 	if (describe(o))
 		reason = check_flow(o) ?: find_paths(o);
 	mutex_lock(&room->drivers);
-	if (!reason && is_installing(o))
+	if (!reason && is_wanted(o))
 		reason = enter_hardware(o);
 	conclude(o, reason);
 	mutex_unlock(&room->drivers);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Drivers that refuse, fail, forget and lose, under natflow_hwnat.ko: software goes on, the reason counts, nothing is left."""
+import contextlib
 import errno
+import glob
 import re
 import time
 
@@ -148,6 +150,31 @@ def case_toggled_meanwhile():
     equal((toggle.wait(), cards.rule_count(), hwnat()["undeleted"]), (0, 0, 0), "status, rules, undeleted when the command has returned")
     run("r", f"ethtool -K {lan.g} hw-tc-offload on")
     again()
+    hardware(flow)
+    finish()
+
+
+def binds_a_port():
+    """natflow_hwnat's worker waits for RTNL."""
+    for stack in glob.glob("/proc/[0-9]*/stack"):
+        with contextlib.suppress(OSError), open(stack) as f:
+            if "natflow_hwnat_port_bind" in f.read():
+                return True
+    return False
+
+
+@bare
+def case_overtaken():
+    """An event while the worker has described a flow, and waits to bind its port: when the command has returned, no entry is made."""
+    engine()
+    flow = udp(1)
+    cards.hold("rtnl")
+    wait(cards.held, "RTNL is held")
+    bursting([flow], binds_a_port, "the worker wants to bind a port")
+    ctl("update_magic")
+    cards.say("go")
+    hopefully(lambda: not hwnat()["flows"], "the offer is answered")
+    equal({call[0] for call in cards.calls()}, {"bind"}, "calls of the driver")
     hardware(flow)
     finish()
 
