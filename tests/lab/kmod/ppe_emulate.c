@@ -75,14 +75,12 @@ static u32 *look(struct ppe_emulate *e, u32 index)
 	return shadow;
 }
 
-/* The driver's write wins if it wrote meanwhile; the cache has ours. */
-static void set_ib1(struct ppe_emulate *e, u32 index, u32 ib1)
+/* The driver's write wins if it wrote since @old was read; the cache has ours. */
+static void set_ib1(struct ppe_emulate *e, u32 index, u32 old, u32 ib1)
 {
-	u32 *seen = look(e, index), old = READ_ONCE(*seen);
-
 	cmpxchg(entry_of(e, index), old, ib1);
 	if (e->cached)
-		*seen = ib1;
+		*look(e, index) = ib1;
 }
 
 static u32 hash(const struct ppe_emulate *e, const struct parsed *p)
@@ -229,14 +227,14 @@ static void build(struct ppe_emulate *e, const struct parsed *p, u16 index)
 static enum ppe_reason hit_unbound(struct ppe_emulate *e, u16 index)
 {
 	struct ppe_rate *rate = &e->rate[index];
-	u32 ib1 = READ_ONCE(*look(e, index));
+	u32 ib1 = READ_ONCE(*look(e, index)), new = ib1 & ~(UNB_TIME | UNB_PACKETS);
 	u32 packets = min_t(u32, FIELD_GET(UNB_PACKETS, ib1) + 1, 0xffff);
 
 	if (rate->tick != *e->clock)
 		*rate = (struct ppe_rate){ .tick = *e->clock };
 	rate->packets++;
-	ib1 &= ~(UNB_TIME | UNB_PACKETS);
-	set_ib1(e, index, ib1 | FIELD_PREP(UNB_PACKETS, packets) | (*e->clock & UNB_TIME));
+	new |= FIELD_PREP(UNB_PACKETS, packets) | (*e->clock & UNB_TIME);
+	set_ib1(e, index, ib1, new);
 	return rate->packets >= (reg(e, PPE_BIND_RATE) & 0xffff) ? PPE_HIT_RATE : PPE_HIT_UNBOUND;
 }
 
@@ -268,7 +266,7 @@ static enum ppe_reason check(struct ppe_emulate *e, const u8 *frame, const struc
 	u32 ib1 = READ_ONCE(*look(e, index)), mtu;
 
 	if (flags & 0x05) {		/* FIN, RST */
-		set_ib1(e, index, (ib1 & ~STATE) | FIELD_PREP(STATE, PPE_FIN));
+		set_ib1(e, index, ib1, (ib1 & ~STATE) | FIELD_PREP(STATE, PPE_FIN));
 		return PPE_HIT_FIN;
 	}
 	if (FIELD_GET(STATE, ib1) == PPE_FIN)
@@ -391,7 +389,7 @@ static unsigned int hit_bound(struct ppe_emulate *e, const u8 *frame, unsigned i
 	result->reason = check(e, frame, p, &r, result->index);
 	if (result->reason)
 		return 0;
-	set_ib1(e, result->index, (word[0] & ~mask) | (*e->clock & mask));
+	set_ib1(e, result->index, word[0], (word[0] & ~mask) | (*e->clock & mask));
 	result->port = e->version == 1 ? FIELD_GET(GENMASK(7, 5), word[r.ib2]) :
 					 FIELD_GET(GENMASK(12, 9), word[r.ib2]);
 	if (r.layers > 2) {
@@ -493,7 +491,7 @@ void ppe_emulate_tick(struct ppe_emulate *e)
 		limit = age_limit(e, ib1);
 		if (!limit || ((*e->clock - ib1) & mask) < limit)
 			continue;
-		set_ib1(e, i, ib1 & ~STATE);
+		set_ib1(e, i, ib1, ib1 & ~STATE);
 		e->aged++;
 	}
 	spin_unlock_bh(&e->lock);
