@@ -12,6 +12,7 @@
 #include <linux/if_vlan.h>
 #include <net/arp.h>
 #include <net/dsfield.h>
+#include <net/inet_ecn.h>
 #include <net/ip.h>
 #include <net/ndisc.h>
 #include <net/netfilter/nf_conntrack.h>
