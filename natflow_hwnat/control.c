@@ -50,8 +50,8 @@ static int show(struct seq_file *m, void *v)
 
 	mutex_lock(&room->drivers);
 	seq_printf(m, "back_end %s\n", natflow_hwnat_backend->name);
-	seq_printf(m, "hwnat %u\n", room->config.hwnat);
-	seq_printf(m, "hwnat_limit %u\n", room->config.limit);
+	seq_printf(m, "hwnat %u\n", READ_ONCE(room->config.hwnat));
+	seq_printf(m, "hwnat_limit %u\n", READ_ONCE(room->config.limit));
 	show_promise(m, room);
 	spin_lock_irq(&room->lock);
 	seq_printf(m, "flows %u\n", room->total);
