@@ -106,10 +106,16 @@ def slots(*packet):
     return bucket(*packet, 2, 16384)
 
 
-def apart():
+def seen(family):
+    """The client, the server, and who the client is to the server."""
+    return (CLIENT, SERVER, NAT) if family == 4 else (ADDR["c", 6], ADDR["s", 6], ADDR["c", 6])
+
+
+def apart(family=4):
     """TCP's ports; UDP has the next. Each direction has a bucket of its own: in one, they would make entries stay (P11)."""
+    client, server, nat = seen(family)
     for port in range(40000, 41000):
-        ways = [slots(*way) for p in (port, port + 1) for way in ((CLIENT, p, SERVER, p), (SERVER, p, NAT, p))]
+        ways = [slots(*way) for p in (port, port + 1) for way in ((client, p, server, p), (server, p, nat, p))]
         if len({way[0] for way in ways}) == 4:
             return port
     raise AssertionError

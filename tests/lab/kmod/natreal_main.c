@@ -310,6 +310,8 @@ static int counters_show(struct seq_file *m, void *unused)
 	mutex_lock(&moving);
 	for (i = PPE_UNBOUND; fe.running && i <= PPE_FIN; i++)
 		seq_printf(m, "%s %u\n", states[i], ppe_emulate_count(&fe.ppe, i));
+	if (fe.running)
+		seq_printf(m, "uncounted %llu\n", fe.ppe.uncounted);
 	mutex_unlock(&moving);
 	return 0;
 }

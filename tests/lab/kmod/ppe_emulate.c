@@ -365,6 +365,8 @@ static void count(struct ppe_emulate *e, const struct rewrite *r, const u32 *wor
 	if ((reg(e, PPE_MIB_CFG) & BIT(0)) && (ib2 & (e->version == 1 ? BIT(10) : BIT(15)))) {
 		e->mib[index].packets++;
 		e->mib[index].bytes += len;
+	} else {
+		e->uncounted++;
 	}
 	if (e->groups && e->version == 1) {
 		u64 bytes;

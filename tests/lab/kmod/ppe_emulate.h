@@ -84,6 +84,7 @@ struct ppe_emulate {
 	struct ppe_rate { u32 tick, packets; } *rate;	/* of unbound entries */
 	struct ppe_count *mib;
 	u64 hits, misses, lost, aged;
+	u64 uncounted;		/* hits of entries that do not want to be counted, or none is */
 };
 
 int ppe_emulate_init(struct ppe_emulate *e);
