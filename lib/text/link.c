@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The line "link dev=NAME,tx=RATE[,overhead=BYTES|PRESET][,mpu=BYTES]". */
+/* The line "link dev=NAME[,tx=RATE][,rx=RATE][,overhead=BYTES|PRESET][,mpu=BYTES]". */
 #include "link.h"
 
 #define RATE_MIN	8000	/* bit/s */
@@ -18,7 +18,7 @@ static const struct preset {
 	{ "atm", 2 + 6 + 14 + 10 + 8, 0, true },
 };
 
-static const struct { const char *word; u64 factor; } units[] = {
+static const struct { const char *word; u32 factor; } units[] = {
 	{ "kbit", 1000 }, { "mbit", 1000 * 1000 }, { "gbit", 1000 * 1000 * 1000 },
 };
 
@@ -40,7 +40,7 @@ static int read_rate(char *text, u64 *rate)
 	if (kstrtou32(text, 10, &n))
 		return -ERANGE;
 	text[digits] = c;
-	*rate = n * units[i].factor;
+	*rate = (u64)n * units[i].factor;
 	return *rate < RATE_MIN || *rate > NATFLOW_LINK_RATE_MAX ? -ERANGE : 0;
 }
 
@@ -81,6 +81,8 @@ static int read_field(char *field, struct natflow_link *link)
 	}
 	if (!strncmp(field, "tx=", 3))
 		return link->tx ? -EINVAL : read_rate(value, &link->tx);
+	if (!strncmp(field, "rx=", 3))
+		return link->rx ? -EINVAL : read_rate(value, &link->rx);
 	if (!strncmp(field, "overhead=", 9))
 		return link->has_overhead ? -EINVAL : read_overhead(value, link);
 	if (strncmp(field, "mpu=", 4))
@@ -93,7 +95,7 @@ static int read_field(char *field, struct natflow_link *link)
 }
 
 /**
- * natflow_link_parse() - dev=NAME,tx=RATE[,overhead=...][,mpu=...]
+ * natflow_link_parse() - dev=NAME[,tx=RATE][,rx=RATE][,overhead=...][,mpu=...]
  * @value: argument
  * @verb: verb
  * @cmd: gets a struct natflow_link
@@ -116,18 +118,22 @@ int natflow_link_parse(char *value, const struct natflow_verb *verb, struct natf
 			return natflow_command_fail(cmd, field, verb->expected, err);
 		field = next;
 	} while (field);
-	return *link->dev && link->tx ? 0 :
+	return *link->dev && (link->tx || link->rx) ? 0 :
 	       natflow_command_fail(cmd, value, verb->expected, -EINVAL);
 }
 
-static size_t print_rate(u64 rate, char *text, size_t size)
+static size_t print_rate(const char *word, u64 rate, char *text, size_t size)
 {
-	int i = ARRAY_SIZE(units) - 1;
+	int i = ARRAY_SIZE(units);
+	u64 n;
+	u32 rest;
 
-	while (i && (rate < units[i].factor || rate / units[i].factor * units[i].factor != rate))
-		i--;
-	return snprintf(text, size, "%llu%s", (unsigned long long)(rate / units[i].factor),
-			units[i].word);
+	if (!rate)
+		return 0;
+	do {
+		n = div_u64_rem(rate, units[--i].factor, &rest);
+	} while (i && rest);
+	return snprintf(text, size, ",%s=%llu%s", word, (unsigned long long)n, units[i].word);
 }
 
 /**
@@ -139,10 +145,11 @@ static size_t print_rate(u64 rate, char *text, size_t size)
  */
 const char *natflow_link_text(const struct natflow_link *link, char *text)
 {
-	size_t len = snprintf(text, NATFLOW_LINK_TEXT_MAX, "link dev=%s,tx=", link->dev);
+	size_t len = snprintf(text, NATFLOW_LINK_TEXT_MAX, "link dev=%s", link->dev);
 	unsigned int i;
 
-	len += print_rate(link->tx, text + len, NATFLOW_LINK_TEXT_MAX - len);
+	len += print_rate("tx", link->tx, text + len, NATFLOW_LINK_TEXT_MAX - len);
+	len += print_rate("rx", link->rx, text + len, NATFLOW_LINK_TEXT_MAX - len);
 	for (i = 0; i < ARRAY_SIZE(presets); i++)
 		if (link->has_overhead && presets[i].overhead == link->overhead &&
 		    presets[i].atm == link->atm)

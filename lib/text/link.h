@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The line "link dev=NAME,tx=RATE": how fast a device's link is. */
+/* The line "link dev=NAME,tx=RATE,rx=RATE": how fast a device's link is. */
 #ifndef _NATFLOW_LIB_TEXT_LINK_H
 #define _NATFLOW_LIB_TEXT_LINK_H
 
 #include "grammar.h"
 
-#define NATFLOW_LINK_TEXT_MAX	96	/* a line as text, with its NUL */
+#define NATFLOW_LINK_TEXT_MAX	112	/* a line as text, with its NUL */
 #define NATFLOW_LINK_RATE_MAX	(100ULL * 1000 * 1000 * 1000)	/* bit/s */
 #define NATFLOW_LINK_BYTES_MAX	255	/* of overhead and mpu */
 
 struct natflow_link {
 	char dev[NATFLOW_NAME_MAX];
-	u64 tx;			/* bit/s, at least 8000; 0: no limit */
+	u64 tx, rx;		/* bit/s, at least 8000; 0: no limit */
 	/*
 	 * Bytes on the link beside those of IP, and the least that a packet takes with
 	 * them. Without @has_overhead a packet takes the bytes that the device is given.
