@@ -14,6 +14,7 @@
 #define CANDIDATES	16	/* flows of the fattest user that are compared */
 /* A user's sparse flows go before others' turns until it owes so many quanta. */
 #define DEBT		4
+#define LOOKS		64	/* at sparse flows, for one packet */
 
 static const u8 weight[NATFLOW_TINS] = {
 	[NATFLOW_TIN_BULK] = 1, [NATFLOW_TIN_BEST] = 4, [NATFLOW_TIN_VIDEO] = 8,
@@ -91,6 +92,17 @@ int natflow_drr_init(struct natflow_drr *q, struct Qdisc *sch)
 			list_add_tail(&q->users[i].list, &q->free_users);
 	}
 	return 0;
+}
+
+/**
+ * natflow_drr_set_target() - how long packets may wait before CoDel acts
+ * @q: queue
+ * @target: ns; 5 ms at least
+ */
+void natflow_drr_set_target(struct natflow_drr *q, u64 target)
+{
+	q->codel.target = max_t(u64, target >> CODEL_SHIFT, MS2TIME(5));
+	q->codel.interval = max_t(u64, 2 * q->codel.target, MS2TIME(100));
 }
 
 /**
@@ -191,6 +203,8 @@ static struct natflow_drr_user *add_user(struct natflow_drr *q,
  * @q: queue
  * @hash: of the flow's addresses and ports
  *
+ * A record without packets answers for a second: the flow's user and importance change.
+ *
  * Return: NULL if it has none.
  */
 struct natflow_drr_flow *natflow_drr_find(struct natflow_drr *q, u32 hash)
@@ -199,7 +213,10 @@ struct natflow_drr_flow *natflow_drr_find(struct natflow_drr *q, u32 hash)
 
 	hlist_for_each_entry(flow, flow_bucket(q, hash), node)
 		if (flow->hash == hash)
-			return flow;
+			break;
+	if (!flow || flow->place != NATFLOW_PLACE_IDLE || (u32)jiffies - flow->asked < HZ)
+		return flow;
+	forget_flow(q, flow);
 	return NULL;
 }
 
@@ -219,8 +236,9 @@ struct natflow_drr_flow *natflow_drr_join(struct natflow_drr *q, u32 hash,
 	struct natflow_drr_user *user = client->kind ? known_user(q, client) : nobody(q);
 	struct natflow_drr_flow *flow;
 
+	/* Packets of a user for whom there was no record may wait with nobody's. */
 	if (!user)
-		user = add_user(q, client);
+		user = nobody(q)->rest.bytes ? nobody(q) : add_user(q, client);
 	/* Packets of this flow may wait there. */
 	flow = user->rest.bytes ? NULL : spare_flow(q);
 	if (!flow)
@@ -228,6 +246,7 @@ struct natflow_drr_flow *natflow_drr_join(struct natflow_drr *q, u32 hash,
 	flow->user = user;
 	flow->hash = hash;
 	flow->tin = tin;
+	flow->asked = jiffies;
 	flow->place = NATFLOW_PLACE_IDLE;
 	codel_vars_init(&flow->codel);
 	list_move_tail(&flow->list, &q->idle);
@@ -344,7 +363,6 @@ static struct sk_buff *codel_pop(struct codel_vars *vars, void *ctx)
 	return pop(q, container_of(vars, struct natflow_drr_flow, codel));
 }
 
-/* Packets that CoDel drops were told to the parents as waiting, see natflow_drr_next(). */
 static void codel_drop(struct sk_buff *skb, void *ctx)
 {
 	struct natflow_drr *q = ctx;
@@ -372,12 +390,14 @@ static struct sk_buff *next_sparse(struct natflow_drr *q)
 {
 	struct natflow_drr_flow *flow;
 	struct sk_buff *skb;
+	unsigned int n;
 
-	while ((flow = list_first_entry_or_null(&q->sparse, struct natflow_drr_flow, list))) {
-		bool may = flow->deficit > 0 &&
-			   flow->user->deficit > -(s32)(DEBT * q->quantum);
-
-		skb = may ? take(q, flow) : NULL;
+	for (n = 0; n < LOOKS; n++) {
+		flow = list_first_entry_or_null(&q->sparse, struct natflow_drr_flow, list);
+		if (!flow)
+			break;
+		skb = flow->deficit > 0 && flow->user->deficit > -(s32)(DEBT * q->quantum) ?
+		      take(q, flow) : NULL;
 		if (skb)
 			return skb;
 		/* An empty one, too: else it would be sparse again at once. */
@@ -463,32 +483,19 @@ static struct sk_buff *next_busy(struct natflow_drr *q)
 	return NULL;
 }
 
-/*
- * Parents counted those packets, too. One that hears that its child is empty takes it out
- * of its turns, which it must not do while the child's packet is in its hands.
- */
-static void tell_dropped(struct natflow_drr *q)
-{
-	q->sch->q.qlen++;
-	qdisc_tree_reduce_backlog(q->sch, q->codel_stats.drop_count, q->codel_stats.drop_len);
-	q->sch->q.qlen--;
-	q->codel_stats.drop_count = 0;
-	q->codel_stats.drop_len = 0;
-}
-
 /**
  * natflow_drr_next() - the packet that leaves next
  * @q: queue
  *
- * Return: NULL if nothing waits. Packets that waited too long were dropped; the parents
- * are told.
+ * Return: NULL if nothing waits. Packets that waited too long were dropped.
  */
 struct sk_buff *natflow_drr_next(struct natflow_drr *q)
 {
-	struct sk_buff *skb = next_sparse(q) ?: next_busy(q);
+	struct sk_buff *skb;
 
-	if (q->codel_stats.drop_count)
-		tell_dropped(q);
+	do {
+		skb = next_sparse(q) ?: next_busy(q);
+	} while (!skb && !list_empty(&q->sparse));
 	return skb;
 }
 
@@ -531,7 +538,8 @@ struct sk_buff *natflow_drr_any(struct natflow_drr *q)
 	if (skb)
 		return skb;
 	/* Nothing waits: the turns end, too. */
-	next_sparse(q);
+	while (!list_empty(&q->sparse))
+		next_sparse(q);
 	next_busy(q);
 	return NULL;
 }

@@ -63,6 +63,7 @@ struct natflow_drr_flow {
 	struct natflow_drr_user *user;	/* NULL: free */
 	struct sk_buff *head, *tail;
 	u32 hash;
+	u32 asked;			/* jiffies: its user and tin were found */
 	s32 deficit;			/* bytes */
 	u32 bytes;			/* that wait, on the wire */
 	u8 tin, place;
@@ -101,6 +102,7 @@ struct natflow_drr {
 	struct natflow_drr_user *users;	/* the last one is nobody's and everybody's */
 };
 
+void natflow_drr_set_target(struct natflow_drr *q, u64 target);
 int natflow_drr_init(struct natflow_drr *q, struct Qdisc *sch);
 void natflow_drr_free(struct natflow_drr *q);
 struct natflow_drr_flow *natflow_drr_find(struct natflow_drr *q, u32 hash);
