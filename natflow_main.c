@@ -103,7 +103,7 @@ static const struct room rooms[] = {
 	  .down[FREE] = natflow_user_net_exit },
 	{ .init = natflow_access_net_init, .down[STOP] = natflow_access_net_stop,
 	  .down[FREE] = natflow_access_net_exit },
-	{ .down[CLOSE] = natflow_link_net_stop },
+	{ .init = natflow_link_net_init, .down[CLOSE] = natflow_link_net_stop },
 	{ .down[CLOSE] = natflow_hooks_exit },		/* waits for packets in the hooks */
 	{ .init = natflow_door_net_init, .down[CLOSE] = natflow_door_net_exit },
 	{ .init = natflow_proc_net_init, .down[CLOSE] = natflow_proc_net_exit },

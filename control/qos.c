@@ -63,7 +63,8 @@ static int prepare_link(struct natflow_net *nn, void *draft, struct natflow_comm
 {
 	int err = natflow_links_add(draft, NATFLOW_ARGS(cmd, const struct natflow_link));
 
-	return err ? natflow_command_refuse(cmd, "at most 16 links", "clear", err) : 0;
+	return err ? natflow_command_refuse(cmd, "at most 16 links, 4 of them with rx=", "clear",
+					    err) : 0;
 }
 
 static void show_links(struct natflow_net *nn, struct seq_file *m)
@@ -85,11 +86,11 @@ static const struct natflow_verb_ops link_ops = {
 
 const struct natflow_verb natflow_verb_link = {
 	.word = "link",
-	.values = " dev=NAME,tx=RATE[,overhead=BYTES|PRESET][,mpu=BYTES]",
-	.help = "the device sends at most RATE, users and flows in turn",
+	.values = " dev=NAME[,tx=RATE][,rx=RATE][,overhead=BYTES|PRESET][,mpu=BYTES]",
+	.help = "what it sends (tx) and what comes by it (rx) is held, users in turn",
 	.parse = natflow_link_parse,
-	.expected = "dev=NAME,tx=RATE with a rate like 40mbit, overhead=0 to 255 or ethernet, ethernet-vlan, pppoe-vlan, docsis, atm, mpu=0 to 255",
-	.example = "link dev=wan,tx=40mbit,overhead=ethernet",
+	.expected = "dev=NAME and tx=RATE or rx=RATE, with a rate like 40mbit, overhead=0 to 255 or ethernet, ethernet-vlan, pppoe-vlan, docsis, atm, mpu=0 to 255",
+	.example = "link dev=wan,tx=40mbit,rx=200mbit,overhead=ethernet",
 	.ops = &link_ops,
 };
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Links: see link.h. All under RTNL. */
+#include <linux/if_arp.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include "../core/base/log.h"
 #include "../core/base/netns.h"
-#include "../core/doubt.h"
+#include "../policy/zone.h"
 #include "link.h"
 
 /**
@@ -28,66 +29,77 @@ const struct natflow_links *natflow_links(const struct natflow_net *nn)
  */
 int natflow_links_add(struct natflow_links *links, const struct natflow_link *link)
 {
-	unsigned int i;
+	unsigned int i, at = links->count, rx = 0;
 
-	for (i = 0; i < links->count; i++)
+	for (i = 0; i < links->count; i++) {
 		if (!strcmp(links->link[i].dev, link->dev))
-			break;
-	if (i == NATFLOW_LINKS_MAX)
+			at = i;
+		else if (links->link[i].rx)
+			rx++;
+	}
+	if (at == NATFLOW_LINKS_MAX || (link->rx && rx == NATFLOW_RX_MAX))
 		return -ENOSPC;
-	links->link[i] = *link;
-	links->count = max(links->count, i + 1);
+	links->link[at] = *link;
+	links->count = max(links->count, at + 1);
 	return 0;
-}
-
-static const struct natflow_link *find(const struct natflow_links *links, const char *dev)
-{
-	unsigned int i;
-
-	for (i = 0; links && i < links->count; i++)
-		if (!strcmp(links->link[i].dev, dev))
-			return &links->link[i];
-	return NULL;
 }
 
 /**
  * natflow_link_of() - a device's line
+ * @nn: its namespace
  * @dev: device
- * @link: set if there is one
  *
- * Context: RTNL. Return: is there one?
+ * Context: RTNL. Return: NULL if there is none.
  */
-bool natflow_link_of(const struct net_device *dev, struct natflow_link *link)
+const struct natflow_link *natflow_link_of(const struct natflow_net *nn,
+					   const struct net_device *dev)
 {
-	const struct natflow_net *nn = natflow_net(dev_net(dev));
-	const struct natflow_link *found = nn ? find(nn->links, dev->name) : NULL;
+	unsigned int i;
 
 	ASSERT_RTNL();
-	if (found)
-		*link = *found;
-	return found;
+	for (i = 0; nn->links && i < nn->links->count; i++)
+		if (!strcmp(nn->links->link[i].dev, dev->name))
+			return &nn->links->link[i];
+	return NULL;
 }
 
-/* The device gets its line's rate, and the qdisc if it has none that somebody chose. */
-static void apply(struct natflow_net *nn, struct net_device *dev)
+/* Does a line want the qdisc on the device? */
+static bool is_wanted(struct natflow_net *nn, struct net_device *dev)
 {
-	const struct natflow_link *link = find(nn->links, dev->name);
-	int err;
+	const struct natflow_link *own = natflow_link_of(nn, dev);
+	bool rx = false, lan;
+	unsigned int i;
 
-	if (natflow_qdisc_is_on(dev)) {
-		natflow_qdisc_set_link(dev, link);
-		return;
-	}
-	if (!link)
-		return;
-	err = natflow_qdisc_attach(dev);
-	if (!err)	/* what tc's message would do */
-		natflow_doubt(nn, NATFLOW_DOUBT_PATHS, NATFLOW_CAUSE_DEVICE, dev);
-	if (err == -EBUSY)
+	if (own)
+		return own->tx;
+	for (i = 0; nn->links && i < nn->links->count; i++)
+		rx |= nn->links->link[i].rx &&
+		      __dev_get_by_name(nn->net, nn->links->link[i].dev);
+	if (!rx || !(dev->flags & IFF_UP) || dev->type != ARPHRD_ETHER ||
+	    netdev_has_any_upper_dev(dev))
+		return false;
+	rcu_read_lock();
+	lan = natflow_zone_of(nn, dev).lan;
+	rcu_read_unlock();
+	return lan;
+}
+
+/* @say: to the log, if the device has a qdisc that somebody chose. */
+static void apply(struct natflow_net *nn, struct net_device *dev, bool say)
+{
+	int err = 0;
+
+	if (!is_wanted(nn, dev))
+		natflow_qdisc_detach(dev, false);
+	else if (!natflow_qdisc_is_on(dev))
+		err = natflow_qdisc_attach(dev);
+	if (!err && natflow_qdisc_is_on(dev))
+		err = natflow_qdisc_configure(dev);
+	if (err == -EBUSY && say)
 		natflow_log(nn, NATFLOW_LOG_WARN,
 			    "link: %s has a qdisc of its own, which stays: tc qdisc replace dev %s root natflow",
 			    dev->name, dev->name);
-	else if (err)
+	else if (err && err != -EBUSY)
 		natflow_log(nn, NATFLOW_LOG_ERROR, "link: %s has no qdisc: error %d", dev->name,
 			    err);
 }
@@ -97,7 +109,7 @@ static void apply(struct natflow_net *nn, struct net_device *dev)
  * @nn: namespace
  * @links: taken over; NULL: none
  *
- * The qdiscs of devices whose line is gone, and that natflow attached, go too.
+ * Qdiscs that natflow attached, and that no line wants any more, go.
  *
  * Context: process, the door's lock held.
  */
@@ -109,42 +121,62 @@ void natflow_links_set(struct natflow_net *nn, struct natflow_links *links)
 	rtnl_lock();
 	old = nn->links;
 	nn->links = links;
-	for_each_netdev(nn->net, dev) {
-		apply(nn, dev);
-		if (find(old, dev->name) && !find(links, dev->name))
-			natflow_qdisc_detach(dev);
-	}
+	for_each_netdev(nn->net, dev)
+		apply(nn, dev, true);
 	rtnl_unlock();
 	kfree(old);
 }
 
+static void links_work(struct work_struct *work)
+{
+	struct natflow_net *nn = container_of(work, struct natflow_net, links_work);
+	struct net_device *dev;
+
+	rtnl_lock();
+	if (nn->links)
+		for_each_netdev(nn->net, dev)
+			apply(nn, dev, false);
+	rtnl_unlock();
+}
+
+/* Some drivers' devices are locked in their events, as a change of their qdisc needs. */
 static int device_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
-	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
-	struct natflow_net *nn = natflow_net(dev_net(dev));
+	struct natflow_net *nn = natflow_net(dev_net(netdev_notifier_info_to_dev(ptr)));
 
-	/* At UP the kernel has given a device without a qdisc its default one. */
-	if ((event == NETDEV_UP || event == NETDEV_CHANGENAME) && nn && nn->links)
-		apply(nn, dev);
+	switch (event) {
+	case NETDEV_UP:
+	case NETDEV_CHANGENAME:
+	case NETDEV_CHANGEUPPER:
+		if (nn && nn->links)
+			schedule_work(&nn->links_work);
+	}
 	return NOTIFY_DONE;
 }
 
 static struct notifier_block device_notifier = { .notifier_call = device_event };
 
+int natflow_link_net_init(struct natflow_net *nn)
+{
+	INIT_WORK(&nn->links_work, links_work);
+	return 0;
+}
+
 /**
  * natflow_link_net_stop() - a namespace's lines go, and all qdiscs "natflow" in it
  * @nn: namespace
  *
- * No packet asks for @nn any more.
+ * No file reaches @nn any more.
  */
 void natflow_link_net_stop(struct natflow_net *nn)
 {
 	struct net_device *dev;
 
 	natflow_links_set(nn, NULL);
+	cancel_work_sync(&nn->links_work);
 	rtnl_lock();
 	for_each_netdev(nn->net, dev)
-		natflow_qdisc_detach(dev);
+		natflow_qdisc_detach(dev, true);
 	rtnl_unlock();
 }
 

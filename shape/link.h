@@ -2,8 +2,9 @@
 /*
  * Links: the devices that have a rate, and the qdisc "natflow" on them.
  *
- * A line stays when its device goes. The qdisc is attached to the device, now or when it
- * comes, unless it has one that somebody chose: then the line waits, and says so.
+ * A line stays when its device goes. With tx= the qdisc is attached to the device, now or
+ * when it comes; with rx= to the devices of zone LAN that are nobody's port and carry no
+ * other device. One that has a qdisc that somebody chose keeps it, and the log says so.
  */
 #ifndef _NATFLOW_SHAPE_LINK_H
 #define _NATFLOW_SHAPE_LINK_H
@@ -24,7 +25,9 @@ struct natflow_links {
 const struct natflow_links *natflow_links(const struct natflow_net *nn);
 int natflow_links_add(struct natflow_links *links, const struct natflow_link *link);
 void natflow_links_set(struct natflow_net *nn, struct natflow_links *links);
-bool natflow_link_of(const struct net_device *dev, struct natflow_link *link);
+const struct natflow_link *natflow_link_of(const struct natflow_net *nn,
+					   const struct net_device *dev);
+int natflow_link_net_init(struct natflow_net *nn);
 void natflow_link_net_stop(struct natflow_net *nn);
 int natflow_link_init(void);
 void natflow_link_exit(void);
@@ -32,7 +35,7 @@ void natflow_link_exit(void);
 /* qdisc.c */
 bool natflow_qdisc_is_on(const struct net_device *dev);
 int natflow_qdisc_attach(struct net_device *dev);
-void natflow_qdisc_detach(struct net_device *dev);
-void natflow_qdisc_set_link(struct net_device *dev, const struct natflow_link *link);
+void natflow_qdisc_detach(struct net_device *dev, bool others);
+int natflow_qdisc_configure(struct net_device *dev);
 
 #endif /* _NATFLOW_SHAPE_LINK_H */

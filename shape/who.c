@@ -122,40 +122,53 @@ static bool find_mac(struct net *net, const struct origin *from, u8 *mac)
 	return true;
 }
 
+/* Where the packet came from, before NAT; false: it is not of IP. */
+static bool find_origin(struct natflow_net *nn, const struct sk_buff *skb, struct origin *from)
+{
+	enum ip_conntrack_info ctinfo;
+	const struct nf_conn *ct = nf_ct_get(skb, &ctinfo);
+
+	if (!read_source(skb, from))
+		return false;
+	if (ct)
+		ask_conntrack(nn, ct, CTINFO2DIR(ctinfo), from);
+	else
+		find_conntrack(nn, skb, skb_is_redirected(skb) && skb->from_ingress, from);
+	return true;
+}
+
 /**
  * natflow_who() - the user a packet is from, or for
  * @skb: packet at its L2 header, about to leave by @dev
  * @dev: device
- * @client: set; kind 0 if it is nobody's
+ * @origin: find the device that it came by, too, where the user is known without
+ * @who: set
  *
  * Context: RCU read side, BH disabled.
  */
-void natflow_who(const struct sk_buff *skb, const struct net_device *dev,
-		 struct natflow_client *client)
+void natflow_who(const struct sk_buff *skb, const struct net_device *dev, bool origin,
+		 struct natflow_who *who)
 {
 	struct natflow_net *nn = natflow_net(dev_net(dev));
-	enum ip_conntrack_info ctinfo;
-	const struct nf_conn *ct;
 	struct origin from;
 	u8 mac[ETH_ALEN];
+	bool lan;
 
-	memset(client, 0, sizeof(*client));
-	if (natflow_zone_of(nn, dev).lan && dev->type == ARPHRD_ETHER) {
-		if (!is_multicast_ether_addr(eth_hdr(skb)->h_dest))
-			client_set(client, eth_hdr(skb)->h_dest, ETH_ALEN);
+	memset(who, 0, sizeof(*who));
+	if (!nn)	/* natflow leaves the namespace */
 		return;
-	}
-	if (!read_source(skb, &from))
+	lan = natflow_zone_of(nn, dev).lan && dev->type == ARPHRD_ETHER;
+	if (lan && !is_multicast_ether_addr(eth_hdr(skb)->h_dest))
+		client_set(&who->client, eth_hdr(skb)->h_dest, ETH_ALEN);
+	if ((lan && !origin) || !find_origin(nn, skb, &from))
 		return;
-	ct = nf_ct_get(skb, &ctinfo);
-	if (ct)
-		ask_conntrack(nn, ct, CTINFO2DIR(ctinfo), &from);
-	else
-		find_conntrack(nn, skb, skb_is_redirected(skb) && skb->from_ingress, &from);
+	who->ifindex = from.ifindex;
+	if (lan)
+		return;
 	if (find_mac(nn->net, &from, mac))
-		client_set(client, mac, ETH_ALEN);
+		client_set(&who->client, mac, ETH_ALEN);
 	else
-		client_set(client, &from.addr, from.family == NFPROTO_IPV4 ? 4 : 16);
+		client_set(&who->client, &from.addr, from.family == NFPROTO_IPV4 ? 4 : 16);
 }
 
 /**

@@ -5,8 +5,13 @@
 
 #include "drr.h"
 
-void natflow_who(const struct sk_buff *skb, const struct net_device *dev,
-		 struct natflow_client *client);
+struct natflow_who {
+	struct natflow_client client;	/* the packet's user; kind 0: nobody's */
+	int ifindex;		/* of the L3 device that received it; 0: none, or not asked */
+};
+
+void natflow_who(const struct sk_buff *skb, const struct net_device *dev, bool origin,
+		 struct natflow_who *who);
 enum natflow_tin natflow_tin_of(struct sk_buff *skb);
 
 #endif /* _NATFLOW_SHAPE_WHO_H */

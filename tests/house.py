@@ -206,7 +206,7 @@ def bounds():
                 yield f"{THREATS}: {word}= is {settings.get(word)} in the code, not {value}"
     sizes_of_formats = set(re.findall(r"`([\w/.:]+)`", text(THREATS).split("Not bounds", 1)[1].split("\n## ", 1)[0]))
     for file in sources():
-        if file.startswith(("core/", "names/", "natflow_hwnat/", "policy/")):
+        if file.startswith(("core/", "names/", "natflow_hwnat/", "policy/", "shape/")):
             for name, _ in re.findall(BOUND, text(file), re.M):
                 if (file, name) not in shown and not {name, f"{file}:{name}"} & sizes_of_formats:
                     yield f"{file}: {name} is not in {THREATS}"

@@ -115,6 +115,8 @@ struct natflow_legacy {
 	bool closed;			/* set at exit; these three under rules.c's lock */
 };
 
+#define NATFLOW_RX_MAX	4	/* links with rx= */
+
 struct natflow_net {
 	struct net *net;
 	struct natflow_config config;
@@ -162,6 +164,8 @@ struct natflow_net {
 	struct natflow_access *access;	/* who may use the line: natflow_access.c */
 	struct natflow_userlog *userlog;	/* events of users: policy/userlog.c */
 	struct natflow_links *links;	/* RTNL and the door's lock; NULL: none */
+	struct work_struct links_work;	/* devices get what @links say */
+	atomic64_t rx_clock[NATFLOW_RX_MAX];	/* of links with rx=, in their order */
 	struct natflow_zones *zones;	/* NULL until the first line or question: policy/zone.c */
 
 	struct natflow_log *log;

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 
-from natlab import ADDR, Udp, check, ctl, equal, learned, log, modprobe, netns_add, ns, read, refuses, rule, run, second_link, select, stats, sysctl, udp_socket, wait
+from natlab import ADDR, Udp, check, ctl, equal, ip, learned, log, modprobe, netns_add, ns, read, refuses, rule, run, second_link, select, stats, sysctl, udp_socket, wait
 
 QOS = "/dev/natflow_qos_ctl"
 
@@ -47,7 +47,11 @@ def case_lines():
     check(["link dev=r1,tx=40mbit,overhead=ethernet", "link dev=later,tx=1gbit"] == [l for l in read(QOS).splitlines() if l.startswith("link")], read(QOS))
     run("r", "ip link add later type dummy")
     run("r", "ip link set later up")
-    equal(root("later")["kind"], "natflow", "root of a device that came later")
+    wait(lambda: root("later")["kind"] == "natflow", "the qdisc of a device that came later")
+    ip("r", "link set later down\nlink set later name other\nlink set other up")
+    wait(lambda: root("other")["kind"] != "natflow", "a device that no line names any more")
+    ip("r", "link set other down\nlink set other name later\nlink set later up")
+    wait(lambda: root("later")["kind"] == "natflow", "and its name is back")
     modprobe("sch_prio")
     run("r", "tc qdisc replace dev r0 root prio")
     ctl("link dev=r0,tx=8kbit", device=QOS)
@@ -55,26 +59,27 @@ def case_lines():
     check("r0 has a qdisc of its own" in log()[-1], log()[-1])
     ctl("clear", device=QOS)
     equal((root("r1")["kind"], root("r0")["kind"]), (default, "prio"), "roots behind clear")
-    for line, err in (("link dev=r1", errno.EINVAL), ("link dev=r1,tx=40", errno.EINVAL), ("link dev=r1,tx=0mbit", errno.ERANGE),
+    for line, err in (("link dev=r1", errno.EINVAL), ("link dev=r1,rx=1kbit", errno.ERANGE), ("\n".join(f"link dev=d{i},rx=1mbit" for i in range(5)), errno.ENOSPC), ("link dev=r1,tx=40", errno.EINVAL), ("link dev=r1,tx=0mbit", errno.ERANGE),
                       ("link tx=1mbit", errno.EINVAL), ("link dev=r1,tx=1mbit,mpu=256", errno.ERANGE)):
         refuses(lambda: ctl(line, device=QOS), err)
     equal(root("r1")["kind"], default, "root behind refused lines")
 
 
+PACE = 0.002	# s between two rounds of a sender
+
+
 @contextlib.contextmanager
-def flooding(port, size=300, **clients):
-    """So many flows of each client; together all clients send alike, as fast as they can."""
-    socks = {name: [udp_socket(name) for _ in range(count)] for name, count in clients.items()}
-    for sock in sum(socks.values(), []):
-        sock.connect((ADDR["s", 4], port))
+def flooding(turns):
+    """Of each turn one socket sends, then of each turn the next one, for ever: lists of (socket, data)."""
     stop = threading.Event()
 
     def send():
-        turns = {name: itertools.cycle(some) for name, some in socks.items()}
-        while not stop.is_set():
-            for name, turn in turns.items():
+        rounds = [itertools.cycle(turn) for turn in turns]
+        while not stop.wait(PACE):
+            for turn in rounds:
+                sock, data = next(turn)
                 with contextlib.suppress(OSError):
-                    next(turn).send(name.encode() * size)
+                    sock.send(data)
     thread = threading.Thread(target=send)
     thread.start()
     try:
@@ -82,8 +87,15 @@ def flooding(port, size=300, **clients):
     finally:
         stop.set()
         thread.join()
-        for sock in sum(socks.values(), []):
-            sock.close()
+
+
+def senders(name, count, to, tos=0, size=300):
+    """So many flows of a client, whose data begins with its name."""
+    socks = [udp_socket(name) for _ in range(count)]
+    for sock in socks:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
+        sock.connect((ADDR["s", 4], to.getsockname()[1]))
+    return [(sock, name.encode() * size) for sock in socks]
 
 
 def two_clients():
@@ -93,6 +105,7 @@ def two_clients():
     for family, gate in ((4, "10.0.3.1"), (6, "fd00:3::1")):
         run("d", f"ip -{family} route add default via {gate}")
     select()
+    ctl("wan_zone 1=r1", device="/dev/natflow_zone_ctl")
     rule(4, "-A POSTROUTING -o r1 -j MASQUERADE", table="nat")
     return udp_socket("s")
 
@@ -111,23 +124,160 @@ def case_users():
     """Two clients behind NAT, one with 32 flows and one with one: each gets half of the link."""
     server = two_clients()
     ctl("link dev=r1,tx=400kbit", device=QOS)
-    port = server.getsockname()[1]
-    with flooding(port, c=32, d=1):
-        seen = shares(server, 100, 400)
+    with flooding([senders("c", 32, server), senders("d", 1, server)]):
+        seen = shares(server, 100, 200)
     # A quantum, which is five datagrams.
     check(abs(seen[b"c"] - seen[b"d"]) <= 10, f"{seen}")
-    print(f"# {seen} {root('r1')}", flush=True)
+
+
+def case_tins():
+    """Of one client, DSCP LE gets less than what has none: 1 of 5 where both wait."""
+    server = two_clients()
+    ctl("link dev=r1,tx=400kbit", device=QOS)
+    with flooding([senders("c", 1, server, tos=1 << 2), senders("c", 1, server, tos=0, size=299)]):
+        sizes = [len(server.recv(2000)) for _ in range(300)][100:]
+    check(20 <= sizes.count(300) <= 60, f"{sizes.count(300)} of 200")
+
+
+def arrivals(server, count):
+    """When each datagram came, in ns."""
+    times = []
+    for _ in range(count):
+        server.recv(2000)
+        times.append(time.monotonic_ns())
+    return times
+
+
+def pace(times):
+    """ns a datagram: a late one is late by itself, so of both ends the earliest ones count, each against its number."""
+    part = len(times) // 4
+    step = (times[-1] - times[0]) / (len(times) - 1)
+    for _ in range(20):
+        first = min(range(part), key=lambda i: times[i] - i * step)
+        last = min(range(len(times) - part, len(times)), key=lambda i: times[i] - i * step)
+        step = (times[last] - times[first]) / (last - first)
+    return step
 
 
 def case_rate():
-    """The bytes that leave in a time are those of the line's rate."""
+    """The bytes that leave in a time are those of the line's rate, with the link's overhead."""
     server = two_clients()
-    ctl("link dev=r1,tx=400kbit", device=QOS)
-    port = server.getsockname()[1]
-    with flooding(port, c=4):
-        shares(server, 100, 0)
-        begun, before = time.monotonic(), root("r1")["bytes"]
-        shares(server, 0, 400)
-        passed, sent = time.monotonic() - begun, root("r1")["bytes"] - before
-    print(f"# {sent * 8 / passed:.0f} bit/s", flush=True)
-    check(abs(sent * 8 / passed / 4e5 - 1) < 0.02, f"{sent * 8 / passed}")
+    for line, size, bits in (("tx=400kbit", 300 + 42, 4e5), ("tx=400kbit,overhead=100", 300 + 28 + 100, 4e5), ("tx=64kbit", 342, 64e3)):
+        ctl(f"link dev=r1,{line}", device=QOS)
+        with flooding([senders("c", 4, server)]):
+            arrivals(server, 20)
+            rate = size * 8e9 / pace(arrivals(server, 200 if bits > 1e5 else 40))
+        print(f"# {line}: {rate:.0f} bit/s", flush=True)
+        check(abs(rate / bits - 1) < 0.02, f"{line}: {rate:.0f} bit/s")
+
+
+def case_download():
+    """rx= holds what comes by its link for all users together, in turn, on whichever device; and nothing else."""
+    server = two_clients()
+    ip("s", "route add 10.0.3.0/24 via 10.0.2.1")
+    ctl("link dev=r1,rx=400kbit", device=QOS)
+    gates = ("r0", "r2")
+    for dev in gates:
+        equal(root(dev)["kind"], "natflow", dev)
+    check(root("r1")["kind"] != "natflow", "the link's own device has nothing to hold")
+    ends = {name: udp_socket(name) for name in "cd"}
+    turns = []
+    for name, end in ends.items():
+        out = udp_socket("s")
+        out.connect((ADDR[name, 4] if name == "c" else "10.0.3.2", end.getsockname()[1]))
+        turns.append([(out, name.encode() * 300)])
+    with flooding(turns):
+        arrivals(ends["c"], 20)
+        times = arrivals(ends["c"], 150)
+        arrivals(ends["d"], 100)
+    rate = 342 * 8e9 / pace(times)
+    print(f"# {rate:.0f} bit/s for one of two users", flush=True)
+    check(abs(rate / 2e5 - 1) < 0.03, f"{rate:.0f} bit/s")
+    # What c sends to d does not come by the link.
+    near = udp_socket("c")
+    near.connect(("10.0.3.2", ends["d"].getsockname()[1]))
+    wait(lambda: root(gates[1])["backlog"] == 0, "the queue is empty")
+    before = root(gates[1])["overlimits"]
+    for _ in range(100):
+        near.send(b"n" * 300)
+    heard = 0
+    while heard < 100:
+        heard += ends["d"].recv(2000)[:1] == b"n"
+    equal(root(gates[1])["overlimits"], before, "packets that had to wait")
+
+
+def case_order():
+    """A flow's packets keep their order while rates change, the qdisc is replaced, and the flow becomes fast."""
+    select()
+    flow = Udp()
+    flow.send()
+    flow.reply()
+    for first in range(0, 400, 100):
+        ctl("link dev=r1,tx=200kbit", device=QOS)
+        for i in range(first, first + 100):
+            flow.client.send(b"%d" % i)
+            if i % 10 == 0:
+                ctl(f"link dev=r1,tx={100 + i}kbit", device=QOS)
+        equal([int(flow.server.recv(100)) for _ in range(100)], list(range(first, first + 100)), "numbers in their order")
+        flow.reply()
+    check(stats()["hits"] > 200, f"{stats()['hits']} hits")
+
+
+def full(server):
+    """A queue of r1 in which packets wait; they need minutes."""
+    ctl("link dev=r1,tx=8kbit", device=QOS)
+    turns = senders("c", 8, server)
+    for _ in range(20):
+        for sock, data in turns:
+            sock.send(data)
+    wait(lambda: root("r1")["qlen"] > 100, "packets wait")
+
+
+def case_faults():
+    """A full queue: replaced, its device down and up, the device deleted. The namespace is deleted with one, behind the case."""
+    server = two_clients()
+    full(server)
+    run("r", "tc qdisc replace dev r1 root pfifo")
+    equal((root("r1")["kind"], root("r1")["qlen"]), ("pfifo", 0), "the new root")
+    run("r", "tc qdisc del dev r1 root")
+    full(server)
+    run("r", "ip link set r1 down")
+    run("r", "ip link set r1 up")
+    equal((root("r1")["kind"], root("r1")["qlen"]), ("natflow", 0), "root behind down and up")
+    run("r", "ip link add other type veth peer name end")
+    run("r", "ip link set other up")
+    run("r", "ip addr add 10.0.9.1/24 dev other")
+    run("r", "ip neigh add 10.0.9.2 lladdr 02:00:00:00:00:09 dev other")
+    run("r", "ip link set end up")
+    ctl("link dev=other,tx=8kbit", device=QOS)
+    away = udp_socket("r")
+    away.connect(("10.0.9.2", 9))
+    for _ in range(50):
+        away.send(b"x" * 500)
+    wait(lambda: root("other")["qlen"] > 20, "the router's own packets wait")
+    run("r", "ip link del other")
+    away.close()
+    full(server)
+
+
+def case_memory():
+    """Packets wait up to the bound, and the one with most waiting loses: another's are all sent."""
+    server = two_clients()
+    ctl("link dev=r1,tx=8kbit", device=QOS)
+    loud, quiet = senders("c", 4, server, size=1400), senders("d", 1, server, size=30)
+    for _ in range(5):
+        quiet[0][0].send(quiet[0][1])
+    sent = 0
+    while not root("r1")["drops"]:
+        for _ in range(500):
+            for sock, data in loud:
+                sock.send(data)
+                sent += 1
+        check(sent < 60000, f"{root('r1')} behind {sent} datagrams")
+    have = root("r1")
+    print(f"# {sent} sent, {have}", flush=True)
+    check(have["backlog"] <= 16 << 20, f"{have['backlog']} bytes wait")
+    ctl("link dev=r1,tx=100mbit", device=QOS)
+    heard = 0
+    while heard < 5:
+        heard += server.recv(2000)[:1] == b"d"
