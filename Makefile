@@ -106,7 +106,7 @@ test:
 test-all:
 	@tests/run.py test-all
 
-check test-unit test-patches test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest test-driver test-exact endurance mutants bench:
+check test-unit test-patches test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest test-driver test-exact endurance mutants bench shaping:
 	@T=$(T) K=$(K) CASE="$(CASE)" RUNS=$(RUNS) SEED=$(SEED) tests/run.py $@
 
 help:
@@ -131,6 +131,7 @@ help:
 	@echo 'make test-selftest   the kernel'\''s nft_flowtable.sh on natflow; K= RUNS=20 SEED=number'
 	@echo 'make mutants         natflow broken in known ways: a case notices each'
 	@echo 'make bench           instructions per packet'
+	@echo 'make shaping         delays and shares of a full link, beside cake, and their plot'
 
 .PHONY: all modules check-config install uninstall clean demo shell test test-all check \
-	test-unit test-patches test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest test-driver test-exact endurance mutants bench help
+	test-unit test-patches test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest test-driver test-exact endurance mutants bench shaping help

@@ -47,6 +47,8 @@ HOST = {
     # Names that tshark shows in other people's captures, and ours.
     "names": (NAMES, 120, ()),
     "bench": (f"{LAB}/bench.sh", 300, ("6.1",)),
+    # A full link with natflow's qdisc, others' and none; the plot of Documentation/shaping.md.
+    "shaping": (f"{LAB}/shaping.sh", 300, ("6.1",)),
     # What the parsers cost at worst, on this machine.
     "parsers": (f"{BENCH_NAMES}; build/unit/bench_names", 60, ()),
     "mutants": ("tests/mutants.py", 3600, ("6.1",)),
@@ -148,7 +150,7 @@ def test():
 
 
 def test_all():
-    return host("unit", "runner", "check", "browser", "visit", "install", "demo", "names", "mutants", "bench", "parsers") + \
+    return host("unit", "runner", "check", "browser", "visit", "install", "demo", "names", "mutants", "bench", "shaping", "parsers") + \
         host("patches", T="all") + host("fuzz", T="300") + \
         labs("", *STOCK, "debug", "kcsan") + driver() + labs(ENGINE, *OTHER) + labs("^(nat|conntrack|end|skb|refuse|learn|doors)", *FOREIGN) + \
         labs("^(nat|conntrack|end|skb|refuse|learn|doors_target|attach.(life|veto)|flat)", CORE) + selftests(*STOCK) + \
@@ -180,6 +182,7 @@ ENTRIES = {
     "test-install": lambda: host("install"),
     "test-names": lambda: host("names"),
     "bench": lambda: host("bench", "parsers"),
+    "shaping": lambda: host("shaping"),
     "links": lambda: labs("^links.matrix", *STOCK, append="long") + host("bench"),
 }
 

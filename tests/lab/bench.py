@@ -15,6 +15,7 @@ import time
 
 sys.path.insert(0, "/lab")
 import benchlinks  # noqa: E402
+import benchshape  # noqa: E402
 import benchsqm  # noqa: E402
 import benchusers  # noqa: E402
 from natlab import (Delta, IPT, check, ctl, equal, flows as flows_of, frame, ip, ip_packet, netns_add,  # noqa: E402
@@ -351,6 +352,7 @@ def main():
             more(floor)
         if not brief:
             benchsqm.measure(path, floor)
+            benchshape.measure(path, floor)
     print("LAB-DONE", flush=True)
 
 

@@ -5,10 +5,10 @@ import json
 import re
 import sys
 
-ROWS = 162
+ROWS = 168
 BUDGET = {("nat-udp-v4", "natflow"): 1020, ("memory-v4", "natflow"): 480}
 UNIT = {"memory": "bytes/flow", "nat": "instructions/packet", "named": "instructions/packet", "decided": "instructions/packet",
-        "question": "instructions/packet", "link": "instructions/packet", "sqm": "instructions/packet", "tcp": "instructions/kB",
+        "question": "instructions/packet", "link": "instructions/packet", "sqm": "instructions/packet", "shape": "instructions/packet", "tcp": "instructions/kB",
         "birth": "instructions/flow", "quic": "instructions/packet",
         "off": "instructions/packet", "users": "instructions/packet", "access": "instructions/packet",
         "stack": "instructions/packet", "user": "instructions/packet", "usermemory": "bytes/user", "userlist": "instructions",
@@ -55,6 +55,15 @@ def behind_sqm(value):
         stack, table, ours = (value.get((case, way, 16), NONE) for way in ("stack", "nf_flow_table", "natflow"))
         yield f"{case}: {ours} <= 0.7 * the stack's {stack}", ours <= 0.7 * stack < NONE / 2
         yield f"{case}: {ours} <= nf_flow_table's {table}", ours <= table < NONE
+
+
+def shaped(value):
+    table, stack, cake, none, idle, rate = (value.get((f"shape-{queue}-v4", way, 16), NONE) for queue, way in (
+        ("cake", "nf_flow_table"), ("cake", "stack"), ("cake", "natflow"), ("none", "natflow"), ("idle", "natflow"), ("rate", "natflow")))
+    yield f"a rate: {rate} <= 0.5 * the stack's {stack} with cake", rate <= 0.5 * stack < NONE / 2
+    yield f"a rate: {rate} <= nf_flow_table's {table} with cake", rate <= table < NONE
+    yield f"a rate: {rate} <= natflow's {cake} with cake", rate <= cake < NONE
+    yield f"a qdisc without a rate: {idle} <= {none} without a qdisc + 250", idle <= none + 250 < NONE
 
 
 def probes(value):
@@ -121,7 +130,7 @@ def main():
     with open("build/bench.json", "w", encoding="utf-8") as f:
         json.dump(rows, f, indent=1)
     value = {(r["case"], r["path"], r["flows"]): r["value"] for r in rows}
-    checks = [c for judge in (budgets, beside_others, behind_sqm, probes, names, hellos, users) for c in judge(value)]
+    checks = [c for judge in (budgets, beside_others, behind_sqm, shaped, probes, names, hellos, users) for c in judge(value)]
     checks.append((f"all {ROWS} cases measured", len(rows) == ROWS))
     print(f"1..{len(checks)}")
     for r in rows:
