@@ -192,7 +192,9 @@ def case_download():
         drain(ends["d"])
         times, whose = [], []
         while len(times) < 200:
-            for sock in waiting.select(ends.values(), (), ())[0]:
+            ready = waiting.select(list(ends.values()), (), (), 30)[0]
+            check(ready, f"nothing came behind {len(times)}")
+            for sock in ready:
                 whose.append(sock.recv(2000)[:1])
                 times.append(time.monotonic_ns())
     rate, share = 342 * 8e9 / pace(times), whose.count(b"c")
@@ -202,6 +204,7 @@ def case_download():
     # What c sends to d does not come by the link.
     near = udp_socket("c")
     near.connect(("10.0.3.2", ends["d"].getsockname()[1]))
+    ctl("link dev=r1,rx=100mbit", device=QOS)
     wait(lambda: root(gates[1])["backlog"] == 0, "the queue is empty")
     drain(ends["d"])
     before = root(gates[1])["overlimits"]
