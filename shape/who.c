@@ -6,13 +6,11 @@
  * Towards users (zone LAN) the frame's destination is the user. Towards the Internet the
  * user is the address that sent the packet before NAT changed it, as conntrack knows. Its
  * MAC stands for it where the neighbour table has it: then IPv4 and IPv6 of a client are
- * one user.
+ * one user. On an ifb to which tc ingress redirected the packet it is the same, backwards.
  */
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
 #include <net/arp.h>
-#include <net/dsfield.h>
-#include <net/inet_ecn.h>
 #include <net/ip.h>
 #include <net/ndisc.h>
 #include <net/netfilter/nf_conntrack.h>
@@ -123,7 +121,8 @@ static bool find_mac(struct net *net, const struct origin *from, u8 *mac)
 }
 
 /* Where the packet came from, before NAT; false: it is not of IP. */
-static bool find_origin(struct natflow_net *nn, const struct sk_buff *skb, struct origin *from)
+static bool find_origin(struct natflow_net *nn, const struct sk_buff *skb, bool arrives,
+			struct origin *from)
 {
 	enum ip_conntrack_info ctinfo;
 	const struct nf_conn *ct = nf_ct_get(skb, &ctinfo);
@@ -133,7 +132,7 @@ static bool find_origin(struct natflow_net *nn, const struct sk_buff *skb, struc
 	if (ct)
 		ask_conntrack(nn, ct, CTINFO2DIR(ctinfo), from);
 	else
-		find_conntrack(nn, skb, skb_is_redirected(skb) && skb->from_ingress, from);
+		find_conntrack(nn, skb, arrives, from);
 	return true;
 }
 
@@ -152,17 +151,18 @@ void natflow_who(const struct sk_buff *skb, const struct net_device *dev, bool o
 	struct natflow_net *nn = natflow_net(dev_net(dev));
 	struct origin from;
 	u8 mac[ETH_ALEN];
-	bool lan;
+	bool lan, arrives = skb_is_redirected(skb) && skb->from_ingress;
 
 	memset(who, 0, sizeof(*who));
 	if (!nn)	/* natflow leaves the namespace */
 		return;
-	lan = natflow_zone_of(nn, dev).lan && dev->type == ARPHRD_ETHER;
+	lan = !arrives && natflow_zone_of(nn, dev).lan && dev->type == ARPHRD_ETHER;
 	if (lan && !is_multicast_ether_addr(eth_hdr(skb)->h_dest))
 		client_set(&who->client, eth_hdr(skb)->h_dest, ETH_ALEN);
-	if ((lan && !origin) || !find_origin(nn, skb, &from))
+	if ((lan && !origin) || !find_origin(nn, skb, arrives, &from))
 		return;
-	who->ifindex = from.ifindex;
+	if (!arrives)
+		who->ifindex = from.ifindex;
 	if (lan)
 		return;
 	if (find_mac(nn->net, &from, mac))
@@ -177,13 +177,17 @@ void natflow_who(const struct sk_buff *skb, const struct net_device *dev, bool o
  *
  * Context: BH disabled.
  */
-enum natflow_tin natflow_tin_of(struct sk_buff *skb)
+enum natflow_tin natflow_tin_of(const struct sk_buff *skb)
 {
-	int dsfield = skb_get_dsfield(skb);
+	const u8 family = family_of(skb);
+	const u8 *h;
+	u8 buf[2];
 
-	if (dsfield < 0)
+	h = skb_header_pointer(skb, skb_network_offset(skb), sizeof(buf), buf);
+	if (!h || family == NFPROTO_UNSPEC)
 		return NATFLOW_TIN_BEST;
-	switch (dsfield >> 2) {
+	/* IPv6 has the field four bits further right. */
+	switch (family == NFPROTO_IPV4 ? h[1] >> 2 : (h[0] & 0xf) << 2 | h[1] >> 6) {
 	case 1: case 8:				/* LE, CS1 */
 		return NATFLOW_TIN_BULK;
 	case 16: case 24: case 32:		/* CS2, CS3, CS4 */

@@ -12,6 +12,6 @@ struct natflow_who {
 
 void natflow_who(const struct sk_buff *skb, const struct net_device *dev, bool origin,
 		 struct natflow_who *who);
-enum natflow_tin natflow_tin_of(struct sk_buff *skb);
+enum natflow_tin natflow_tin_of(const struct sk_buff *skb);
 
 #endif /* _NATFLOW_SHAPE_WHO_H */
