@@ -51,7 +51,7 @@ def svg(delays):
 def claims(f):
     ours, cake = f["natflow", "call-p99-us"], f["cake", "call-p99-us"]
     yield f"a call's delay, p99: {ours:.0f} us <= 5 ms", ours <= 5000
-    # A frame takes 606 us: which one is on the link when a packet comes is chance.
+    # A frame takes 606 us: what is on the link when a packet comes is chance.
     yield f"a call's delay, p99: {ours:.0f} us <= cake's {cake:.0f} us + a frame's 606", ours <= cake + 606
     yield f"the call lost {f['natflow', 'call-lost']:.0f} packets", f["natflow", "call-lost"] == 0
     for what in ("1-flow-beside-64", "v4-and-v6-beside-v4"):
