@@ -85,7 +85,7 @@ MIDDLE = r"^(nat|end|attach|newest|races|namespace|hwnat|hwrules.(same_eth|engin
 # the names juggles memory. All with test-all.
 HOSTILE = r"^(nat[.](?!snat_port|hairpin)|refuse[.](lengths_v4|conntrack_gone)|attach[.](life|detach)|" \
           r"events[.](route_replace|device_deleted)_v4|ipsec[.](dec|pol.*later)|conntrack[.](?!unseen|.*_v6)|memory|" \
-          r"links[.]dsa_vlan|headers[.]qinq_v4|hwfaults[.]churn|hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets|shape[.](tc|faults)|driver)"
+          r"links[.]dsa_vlan|headers[.]qinq_v4|hwfaults[.]churn|hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets|shape[.](tc|order)|driver)"
 # Another architecture, another byte order: that packets are rewritten right.
 BIG_ENDIAN = "6.1-s390x"
 FOREIGN = ("6.1-arm64", BIG_ENDIAN)
