@@ -68,6 +68,11 @@ typedef __s64 s64;
 #define IP_MF 0x2000
 #define IP_OFFSET 0x1fff
 
+static inline u64 div64_u64(u64 n, u64 by)
+{
+	return n / by;
+}
+
 static inline u64 div_u64_rem(u64 n, u32 by, u32 *rest)
 {
 	*rest = n % by;
