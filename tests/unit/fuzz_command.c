@@ -10,6 +10,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct natflow_filter *filter = NATFLOW_ARGS(&cmd, struct natflow_filter);
 	struct natflow_list_args *list = NATFLOW_ARGS(&cmd, struct natflow_list_args);
 	struct natflow_zone_args *zone = NATFLOW_ARGS(&cmd, struct natflow_zone_args);
+	struct natflow_limit_args *limit = NATFLOW_ARGS(&cmd, struct natflow_limit_args);
+	char shown[NATFLOW_LINE_MAX];
 	size_t i;
 
 	for (i = 0; i < size; i++) {
@@ -29,6 +31,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			abort();
 		if (!err && (cmd.verb == &natflow_verb_lan_zone || cmd.verb == &natflow_verb_wan_zone) &&
 		    (zone->line.id > NATFLOW_ZONE_ID_MAX || !memchr(zone->line.name, 0, sizeof(zone->line.name))))
+			abort();
+		if (!err && cmd.verb == &natflow_verb_limit &&
+		    ((!limit->rx && !limit->tx) || natflow_limit_print(limit, shown, sizeof(shown)) >= NATFLOW_LINE_MAX))
 			abort();
 	}
 	return 0;

@@ -3,6 +3,7 @@
 #include "../../lib/text/auth.h"
 #include "../../lib/text/filter.h"
 #include "../../lib/text/known.h"
+#include "../../lib/text/limit.h"
 #include "../../lib/text/original.h"
 #include "../../lib/text/policy.h"
 #include "../../lib/text/rule.h"
@@ -64,6 +65,8 @@ TEST_VERB(grant, "grant", natflow_grant_parse);
 TEST_VERB(restore, "restore", natflow_restore_parse);
 TEST_VERB(auth_disabled, "disabled=", natflow_number_parse);
 TEST_VERB(auth_update, "update_magic", natflow_nothing_parse);
+TEST_VERB(limit, "add", natflow_limit_parse);
+TEST_VERB(token, "set-token-ctrl", natflow_token_parse);
 
 #define CTL_ROW(id, ...) &ctl_settings[NATFLOW_SETTING_##id],
 #define ACL_ROW(id, ...) &acl_settings[NATFLOW_SETTING_##id],
@@ -73,9 +76,12 @@ static const struct natflow_verb * const acl_verbs[] = { NATFLOW_HOSTACL_TABLE(A
 static const struct natflow_verb * const zone_verbs[] = { NATFLOW_ZONE_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_ROW) NULL };
 static const struct natflow_verb * const auth_verbs[] = { NATFLOW_AUTH_TABLE(AUTH_ROW, NATFLOW_VERB_ROW) NULL };
 
+static const struct natflow_verb * const limit_verbs[] = { &natflow_verb_limit, &natflow_verb_token, NULL };
+
 static const struct natflow_grammar grammars[] = {
 	{ ctl_verbs, NULL, natflow_original_words, "select=all" },
 	{ acl_verbs, NULL, NULL, "add acl=0,2,example.com" },
 	{ zone_verbs, NULL, NULL, "lan_zone 0=br-lan" },
 	{ auth_verbs, NULL, NULL, "auth id=0,szone=0,type=web,sipgrp=guests" },
+	{ limit_verbs, NULL, NULL, "add user=192.168.1.7,rxbytes=1000000" },
 };
