@@ -41,6 +41,11 @@ struct natflow_pcpu {
 	u64_stats_t reached;	/* packets of answered connections at a FLOWOFFLOAD rule */
 	u64_stats_t confirmed;	/* packets whose flow asked its route and stayed fast */
 	u64_stats_t reason[NATFLOW_REASON_MAX + 1];
+	/* The monotonic clock when jiffies last moved here; see core/limit.c. */
+	u64 now;
+	unsigned long now_of;
+	/* A packet whose fields a limit has changed; may be gone, only compared. */
+	const struct sk_buff *marked_of;
 	/* A packet that a rule selected in vain; may be gone, only compared; see core/learn.c. */
 	const struct sk_buff *refused_of;
 	/* The route clock when a packet last went up the stack here; see core/base/clock.h. */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Rates: buckets, and which of them the packets of a flow are charged to. A packet is
+ * charged to all of its buckets or to none. lib/bucket.h has the arithmetic.
+ */
+#ifndef _NATFLOW_CORE_LIMIT_H
+#define _NATFLOW_CORE_LIMIT_H
+
+#include <linux/atomic.h>
+#include <linux/refcount.h>
+#include <linux/skbuff.h>
+#include <linux/spinlock.h>
+#include "../lib/bucket.h"
+#include "base/netns.h"
+
+enum natflow_limit_dir {
+	NATFLOW_LIMIT_RX,		/* what the user receives */
+	NATFLOW_LIMIT_TX,
+	NATFLOW_LIMIT_DIRS
+};
+
+#define NATFLOW_LIMITS_MAX	3	/* buckets of a flow's direction: a rule's, and both ends' */
+
+/* Replaced as a whole when it changes. */
+struct natflow_law {
+	struct natflow_rate rate;
+	struct rcu_head rcu;
+};
+
+struct natflow_meter {
+	atomic64_t next;		/* ns of the monotonic clock: the virtual queue ends then */
+	struct natflow_law __rcu *law;	/* NULL: no limit, and always so */
+	struct natflow_codel codel;	/* @lock */
+	bool attentive;			/* @codel must see the next packet */
+	spinlock_t lock;
+};
+
+/* The buckets of one rule or user. */
+struct natflow_meters {
+	struct natflow_meter dir[NATFLOW_LIMIT_DIRS];
+	refcount_t ref;
+	struct rcu_head rcu;
+};
+
+/* What the packets of a flow are charged to, by direction. Constant. */
+struct natflow_limit {
+	u8 count[2];
+	struct natflow_meter *meter[2][NATFLOW_LIMITS_MAX];
+	u8 owners;
+	struct natflow_meters *owner[NATFLOW_LIMITS_MAX];	/* one reference each */
+};
+
+/* What happens to a packet. */
+enum natflow_limit_verdict {
+	NATFLOW_LIMIT_PASS,
+	NATFLOW_LIMIT_MARKED,		/* it passes, and says congestion */
+	NATFLOW_LIMIT_EARLY,		/* dropped by CoDel's law */
+	NATFLOW_LIMIT_OVER,		/* dropped: the burst is used up */
+};
+
+struct natflow_meters *natflow_meters_alloc(u64 rx, u64 tx, u32 burst);
+struct natflow_law *natflow_law_alloc(u64 rate, u32 burst);
+void natflow_meter_change(struct natflow_meter *bucket, struct natflow_law *law);
+void natflow_meters_put(struct natflow_meters *buckets);
+
+void natflow_limit_add(struct natflow_limit *limit, struct natflow_meters *buckets,
+		       unsigned int user_end);
+void natflow_limit_release(struct natflow_limit *limit);
+enum natflow_limit_verdict natflow_limit_charge(struct natflow_net *nn,
+						const struct natflow_limit *limit,
+						unsigned int dir, struct sk_buff *skb, u32 bytes);
+
+#endif /* _NATFLOW_CORE_LIMIT_H */
