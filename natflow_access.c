@@ -69,12 +69,6 @@ static void look_at(struct natflow_access *access, struct end *e, const struct s
 	e->status = natflow_access_judge_stranger(access, &e->key, mac, dev->name, &e->rule);
 }
 
-static void count(struct natflow_user *user, struct natflow_wire wire)
-{
-	atomic64_add(wire.packets, &user->dropped.packets);
-	atomic64_add(wire.bytes, &user->dropped.bytes);
-}
-
 /* Out of line: rare. Return: true if the packet of a refused user does not pass as it is. */
 static noinline bool refuse(struct natflow_access *access, struct sk_buff *skb, u8 family,
 			    const struct end *e, const struct end *other, bool sent,
@@ -85,13 +79,16 @@ static noinline bool refuse(struct natflow_access *access, struct sk_buff *skb, 
 		.mac = e->mac,
 		.inside = other->inside && !natflow_access_refuses(other->status),
 	};
+	struct natflow_wire wire;
 
 	natflow_portal_read(&p, skb, family);
 	if (natflow_portal_passes(access, &p))
 		return false;
-	if (e->user)
-		count(e->user, sent ? natflow_wire_arrived(skb, family) :
-				      natflow_wire_leaving(skb, family));
+	if (e->user) {
+		wire = sent ? natflow_wire_arrived(skb, family) :
+			      natflow_wire_leaving(skb, family);
+		natflow_users_dropped(e->user, wire.packets, wire.bytes);
+	}
 	*verdict = natflow_portal_refuse(access, &p);
 	return true;
 }

@@ -343,6 +343,16 @@ static void fold(struct natflow_net *nn, struct natflow_flow *flow, unsigned int
 				    f->wire_bytes);
 }
 
+static void dropped(struct natflow_net *nn, struct natflow_flow *flow, unsigned int d, u64 packets,
+		    u64 bytes)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		if (flow->user[i])
+			natflow_users_dropped(flow->user[i], packets, bytes);
+}
+
 static bool urgent(struct natflow_net *nn, struct natflow_flow *flow)
 {
 	return natflow_quota_near(flow->user[0]) || natflow_quota_near(flow->user[1]);
@@ -377,6 +387,7 @@ static enum natflow_reason recheck(struct natflow_net *nn, struct natflow_flow *
 
 static const struct natflow_attach attachment = {
 	.bind = bind, .end = end, .fold = fold, .urgent = urgent, .gone = gone, .recheck = recheck,
+	.dropped = dropped,
 };
 
 static bool is_of(struct natflow_flow *flow, const void *user)

@@ -146,6 +146,13 @@ void natflow_users_spoke(struct natflow_user *user);
 void natflow_users_count(struct natflow_users *users, struct natflow_user *user,
 			 enum natflow_user_far far, enum natflow_user_dir dir, u64 packets,
 			 u64 bytes);
+/* Packets that natflow's rules dropped, in either direction. Context: any. */
+static inline void natflow_users_dropped(struct natflow_user *user, u64 packets, u64 bytes)
+{
+	atomic64_add(packets, &user->dropped.packets);
+	atomic64_add(bytes, &user->dropped.bytes);
+}
+
 void natflow_user_begin_rates(struct natflow_user *user);
 void natflow_user_measure(const struct natflow_users *users, struct natflow_user *user);
 const u8 *natflow_user_mac(const struct natflow_user *user);

@@ -152,6 +152,29 @@ void natflow_attach_fold(struct natflow_net *nn, struct natflow_flow *flow, u64 
 }
 
 /**
+ * natflow_attach_dropped() - a packet of a flow was dropped over its rate
+ * @nn: namespace
+ * @flow: the flow
+ * @dir: direction, IP_CT_DIR_*
+ * @packets: on the wire
+ * @bytes: of L3
+ *
+ * Context: RCU read side, BH disabled.
+ */
+void natflow_attach_dropped(struct natflow_net *nn, struct natflow_flow *flow, unsigned int dir,
+			    u64 packets, u64 bytes)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < NATFLOW_SLOTS; slot++) {
+		const struct natflow_attach *ops = ops_of(nn, slot);
+
+		if (ops && ops->dropped)
+			ops->dropped(nn, flow, dir, packets, bytes);
+	}
+}
+
+/**
  * natflow_attach_end() - a published flow was unlinked
  * @nn: namespace
  * @flow: the flow

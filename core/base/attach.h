@@ -16,6 +16,8 @@ bool natflow_attach_urgent(struct natflow_net *nn, struct natflow_flow *flow);
 void natflow_attach_bind(struct natflow_net *nn, struct natflow_flow *flow, u64 number);
 void natflow_attach_fold(struct natflow_net *nn, struct natflow_flow *flow, u64 number,
 			 unsigned int dir, const struct natflow_folded *f);
+void natflow_attach_dropped(struct natflow_net *nn, struct natflow_flow *flow, unsigned int dir,
+			    u64 packets, u64 bytes);
 void natflow_attach_end(struct natflow_net *nn, struct natflow_flow *flow, u64 number,
 			enum natflow_reason reason);
 void natflow_attach_gone(struct natflow_net *nn, struct natflow_flow *flow, u64 number);

@@ -107,6 +107,13 @@ struct natflow_attach {
 	void (*fold)(struct natflow_net *nn, struct natflow_flow *flow, unsigned int dir,
 		     const struct natflow_folded *f);
 	/*
+	 * natflow dropped a packet of the flow over its rate, @packets on the wire.
+	 * It is not folded.
+	 * Locks: none.
+	 */
+	void (*dropped)(struct natflow_net *nn, struct natflow_flow *flow, unsigned int dir,
+			u64 packets, u64 bytes);
+	/*
 	 * Each 50 ms while natflow_net.flows.urgent is set, for each active flow: must
 	 * its hits be folded now?
 	 * Locks: none.
