@@ -206,6 +206,10 @@ static enum natflow_reason check_route(struct ctx *c)
 
 	if (c->deferred)
 		return NATFLOW_LEARN_DEFERRED;
+	if (this_cpu_read(c->nn->pcpu->marked_of) == c->skb) {
+		this_cpu_write(c->nn->pcpu->marked_of, NULL);
+		return NATFLOW_LEARN_MARKED;
+	}
 	if (secpath_exists(c->skb))
 		return NATFLOW_LEARN_SECPATH;
 	if (dst_xfrm(dst))

@@ -15,7 +15,7 @@ static const char * const reason_text[] = { NATFLOW_REASONS(REASON_TEXT) };
  * natflow_reason_group() - the group a reason belongs to
  * @reason: any value but NATFLOW_OK
  *
- * Return: "refuse", "learn", "end" or "name".
+ * Return: "refuse", "learn", "end", "name" or "drop".
  */
 const char *natflow_reason_group(enum natflow_reason reason)
 {

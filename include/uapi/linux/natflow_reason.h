@@ -10,6 +10,7 @@
  *   refuse  the ingress hook sent a packet up the stack, untouched
  *   learn   the stack sent a packet of a selected flow, and natflow did not learn from it
  *   end     a flow was removed; the stack forwards its packets
+ *   drop    a limit dropped a packet, or marked it
  *   name    the result of the inspection for a name, once a flow or DNS message
  */
 #ifndef _UAPI_LINUX_NATFLOW_REASON_H
@@ -98,6 +99,7 @@
 	X(learn, LEARN_REWRITTEN, "rewritten", "rules rewrite TTL, TOS or flow label; the direction stays with the stack") \
 	X(learn, LEARN_VARIES, "varies", "rules set different marks or priorities on equal packets; the direction stays with the stack") \
 	X(learn, LEARN_UNSELECTED, "unselected", "it could be fast, but no rule and no setting selected it") \
+	X(learn, LEARN_MARKED, "marked", "a limit marked it: it left with another ECN codepoint than others do") \
 	X(end, END_CT_GONE, "conntrack-gone", "the conntrack was deleted or has expired") \
 	X(end, END_TCP, "tcp-flags", "conntrack accepted a FIN or RST, or the start of a new connection") \
 	X(end, END_EVICTED, "evicted", "idle, and a new flow needed its place") \
@@ -114,6 +116,7 @@
 	X(end, END_ACCESS, "access", "its user may not use the line any more") \
 	X(end, END_DISPUTED, "address-disputed", "another MAC sent with the address of its user") \
 	X(end, END_POLICY, "policy", "a policy blocks its user, or sends it to the portal") \
+	X(end, END_LIMIT, "limit", "another rule of natflow_qos_ctl is for it") \
 	X(name, NAME_KNOWN, "named", "the client sent a name") \
 	X(name, NAME_NONE, "no-name", "the protocol or the client sends no name") \
 	X(name, NAME_BUDGET, "budget", "no name within the allowed packets, bytes and seconds") \
@@ -125,7 +128,10 @@
 	X(name, NAME_ADDRESS, "special-address", "a DNS answer has an address that is private, reserved or the gateway's own") \
 	X(name, NAME_QUESTIONS, "questions-full", "the client has too many open DNS questions: the answer will be stray") \
 	X(name, NAME_TARGETS, "targets", "a DNS answer leads to too many names: the rest was not judged") \
-	X(name, NAME_SHARE, "share", "no place or memory is left of the client's share, or an unanswered flow gave way to another")
+	X(name, NAME_SHARE, "share", "no place or memory is left of the client's share, or an unanswered flow gave way to another") \
+	X(drop, DROP_OVER, "over", "its rule or user has used up the rate and the burst") \
+	X(drop, DROP_EARLY, "early", "its rule or user sends more than the rate for a while: a sign for the sender") \
+	X(drop, DROP_MARKED, "marked", "the same sign, and not dropped: congestion was marked in its header")
 
 enum natflow_reason {
 	NATFLOW_OK = 0,
