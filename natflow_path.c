@@ -15,6 +15,7 @@
 #include "core/base/ct.h"
 #include "core/base/segment.h"
 #include "core/doubt.h"
+#include "core/limit.h"
 #include "core/topo/egress.h"
 #include "core/flow/flow.h"
 #include "core/base/note.h"
@@ -339,6 +340,29 @@ static __always_inline enum natflow_reason rewrite(struct ctx *c, const u8 famil
 	return NATFLOW_OK;
 }
 
+/* Charge a packet to the buckets of its flow. Return: false if it was dropped. */
+static noinline bool limit(struct natflow_flow *flow, unsigned int d, struct sk_buff *skb,
+			   u64 extra)
+{
+	static const u8 counted[] = {
+		[NATFLOW_LIMIT_MARKED] = NATFLOW_DROP_MARKED,
+		[NATFLOW_LIMIT_EARLY] = NATFLOW_DROP_EARLY,
+		[NATFLOW_LIMIT_OVER] = NATFLOW_DROP_OVER,
+	};
+	const u32 bytes = skb->len + (extra & (BIT_ULL(40) - 1));
+	const enum natflow_limit_verdict v = natflow_limit_charge(flow->nn, flow->limit, d, skb,
+								  bytes);
+
+	if (likely(v == NATFLOW_LIMIT_PASS))
+		return true;
+	natflow_stats_reason(flow->nn->pcpu, counted[v]);
+	if (v == NATFLOW_LIMIT_MARKED)
+		return true;
+	natflow_attach_dropped(flow->nn, flow, d, 1 + (extra >> 40), bytes);
+	kfree_skb(skb);
+	return false;
+}
+
 static __always_inline void count(struct ctx *c, const u8 family)
 {
 	unsigned int len = c->skb->len;
@@ -380,6 +404,10 @@ static __always_inline enum natflow_verdict forward(struct ctx *c, const u8 fami
 		c->reason = rewrite(c, family);
 	if (unlikely(c->reason))
 		return NATFLOW_REFUSE;
+	if (unlikely(READ_ONCE(c->dir->limited)) &&
+	    !limit(natflow_dir_flow(c->dir, family), c->dir->flags & NATFLOW_DIR_REPLY, c->skb,
+		   c->extra))
+		return NATFLOW_GO;
 	count(c, family);
 	natflow_xmit(c->skb, c->egress);
 	return NATFLOW_GO;

@@ -22,7 +22,8 @@ struct natflow_dir {
 	u64 look __aligned(8);		/* of the stack's last packet, | NATFLOW_DIR_COLD ... */
 	u32 clock;			/* route clock it was learned at */
 	u16 tick;			/* natflow_tick_now() of its last look at the cold part */
-	u16 flags;			/* NATFLOW_DIR_REPLY, NATFLOW_DIR_V6 never change */
+	u8 flags;			/* NATFLOW_DIR_REPLY, NATFLOW_DIR_V6; never change */
+	u8 limited;			/* natflow_flow.limit has buckets; set once, by bind() */
 };
 
 /*

@@ -83,6 +83,7 @@ struct natflow_flow {
 	atomic64_t extra[2];
 	void *user[2];			/* of NATFLOW_SLOT_USER, see struct natflow_attach */
 	struct natflow_hw_mark hw;	/* of NATFLOW_SLOT_HW */
+	struct natflow_limit *limit;	/* of NATFLOW_SLOT_QOS, from bind() to gone() */
 	/* TCP only. Right before the directions, whose packets use it. */
 	struct natflow_window window ____cacheline_aligned;
 } ____cacheline_aligned;
