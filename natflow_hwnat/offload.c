@@ -346,6 +346,8 @@ static enum natflow_hwnat_reason check_flow(const struct natflow_hwnat_offload *
 		return NATFLOW_HWNAT_PROTOCOL;
 	if (d->zone)
 		return NATFLOW_HWNAT_ZONE;
+	if (d->limited)
+		return NATFLOW_HWNAT_RATE;
 	return d->watched ? NATFLOW_HWNAT_WATCHED : NATFLOW_HWNAT_OK;
 }
 

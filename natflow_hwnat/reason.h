@@ -10,7 +10,7 @@
 	X(SLOW, "slow")			/* below the rate */ \
 	X(PROTOCOL, "protocol")		/* neither TCP nor UDP */ \
 	X(ZONE, "zone")			/* a conntrack zone: hardware keys have none */ \
-	X(WATCHED, "watched")		/* a name is open, or a bucket is finite */ \
+	X(WATCHED, "watched")		/* a name is open, or a quota is nearly used up */ \
 	X(NO_FT, "no-ft")		/* the driver of a port has no TC_SETUP_FT */ \
 	X(HW_TC_OFF, "hw-tc-off")	/* ethtool -K DEV hw-tc-offload off */ \
 	X(BUSY, "busy")			/* another module has bound the device */ \
@@ -32,7 +32,8 @@
 	X(MEMORY, "memory") \
 	X(STALE, "stale")		/* the stack learns it anew from its next packet */ \
 	X(NO_PPE, "no-ppe")		/* backend=ppe: no GMAC whose driver has P13 and P14 */ \
-	X(MTU, "mtu")			/* the route's is smaller than the port's */
+	X(MTU, "mtu")			/* the route's is smaller than the port's */ \
+	X(RATE, "rate")			/* a rule or its user limits it */
 
 #define NATFLOW_HWNAT_REASON_ENUM(name, key) NATFLOW_HWNAT_##name,
 enum natflow_hwnat_reason {
