@@ -350,9 +350,10 @@ static noinline bool limit(struct natflow_flow *flow, unsigned int d, struct sk_
 		[NATFLOW_LIMIT_OVER] = NATFLOW_DROP_OVER,
 	};
 	const u32 bytes = skb->len + (extra & (BIT_ULL(40) - 1));
-	const enum natflow_limit_verdict v = natflow_limit_charge(flow->nn, flow->limit, d, skb,
-								  bytes);
+	enum natflow_limit_verdict v;
 
+	smp_rmb();	/* natflow_dir.limited before @limit; pairs with the release in bind() */
+	v = natflow_limit_charge(flow->nn, READ_ONCE(flow->limit), d, skb, bytes);
 	if (likely(v == NATFLOW_LIMIT_PASS))
 		return true;
 	natflow_stats_reason(flow->nn->pcpu, counted[v]);

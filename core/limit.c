@@ -26,7 +26,7 @@ struct natflow_law *natflow_law_alloc(u64 rate, u32 burst)
 	struct natflow_law *law = kzalloc(sizeof(*law), GFP_KERNEL_ACCOUNT);
 
 	if (law)
-		natflow_rate_set(&law->rate, rate, burst);
+		natflow_pace_set(&law->rate, rate, burst);
 	return law;
 }
 
@@ -84,7 +84,7 @@ void natflow_meter_change(struct natflow_meter *bucket, struct natflow_law *law)
 	next = atomic64_read(&bucket->next);
 	do {
 		queue = max_t(s64, next - now, 0);
-		queue = natflow_rate_again(queue, &old->rate, &law->rate);
+		queue = natflow_pace_again(queue, &old->rate, &law->rate);
 	} while (!atomic64_try_cmpxchg(&bucket->next, &next, now + queue));
 	kfree_rcu(old, rcu);
 }
@@ -200,9 +200,9 @@ charge_queue(const struct natflow_limit *limit, unsigned int dir, struct sk_buff
 
 	for (; at < limit->count[dir]; at++) {
 		struct natflow_meter *b = limit->meter[dir][at];
-		const struct natflow_rate *rate = &rcu_dereference(b->law)->rate;
+		const struct natflow_pace *rate = &rcu_dereference(b->law)->rate;
 
-		cost[at] = natflow_rate_cost(rate, bytes);
+		cost[at] = natflow_pace_cost(rate, bytes);
 		signal |= signals(b, now, rate->target);
 		if (!charge_one(b, now, rate->depth, cost[at])) {
 			take_back(limit, dir, cost, at);
@@ -239,10 +239,10 @@ enum natflow_limit_verdict natflow_limit_charge(struct natflow_net *nn,
 
 	for (i = 0; i < count; i++) {
 		struct natflow_meter *b = limit->meter[dir][i];
-		const struct natflow_rate *rate = &rcu_dereference(b->law)->rate;
+		const struct natflow_pace *rate = &rcu_dereference(b->law)->rate;
 		s64 next = atomic64_read(&b->next);
 
-		cost[i] = natflow_rate_cost(rate, bytes);
+		cost[i] = natflow_pace_cost(rate, bytes);
 		do {
 			if (unlikely(next - now > (s64)rate->target || READ_ONCE(b->attentive)))
 				return charge_queue(limit, dir, skb, bytes, cost, i);

@@ -19,11 +19,11 @@ enum natflow_limit_dir {
 	NATFLOW_LIMIT_DIRS
 };
 
-#define NATFLOW_LIMITS_MAX	3	/* buckets of a flow's direction: a rule's, and both ends' */
+#define NATFLOW_LIMITS_MAX	3	/* buckets of a direction: a rule's, and both ends' */
 
 /* Replaced as a whole when it changes. */
 struct natflow_law {
-	struct natflow_rate rate;
+	struct natflow_pace rate;
 	struct rcu_head rcu;
 };
 

@@ -19,7 +19,7 @@
 #define NATFLOW_RATE_INTERVAL	(100 * 1000000ULL)	/* of CoDel */
 
 /* A rate: a byte takes @mult / 2^@shift nanoseconds. */
-struct natflow_rate {
+struct natflow_pace {
 	u64 bytes;		/* a second */
 	u64 depth, target;	/* of the virtual queue */
 	u32 burst;		/* bytes, as it was asked for; 0: by default */
@@ -28,18 +28,18 @@ struct natflow_rate {
 };
 
 /* Time of @bytes at a rate. */
-static __always_inline u64 natflow_rate_cost(const struct natflow_rate *rate, u32 bytes)
+static __always_inline u64 natflow_pace_cost(const struct natflow_pace *rate, u32 bytes)
 {
 	return (u64)bytes * rate->mult >> rate->shift;
 }
 
 /**
- * natflow_rate_set() - precompute a rate
+ * natflow_pace_set() - precompute a rate
  * @rate: the result; its error is below 1 in 4 million
  * @bytes: a second, 1 to NATFLOW_RATE_MAX
  * @burst: bytes, 0: 100 ms or two super-packets, whichever is more
  */
-static inline void natflow_rate_set(struct natflow_rate *rate, u64 bytes, u32 burst)
+static inline void natflow_pace_set(struct natflow_pace *rate, u64 bytes, u32 burst)
 {
 	u8 shift = 32;
 	u64 mult;
@@ -52,24 +52,24 @@ static inline void natflow_rate_set(struct natflow_rate *rate, u64 bytes, u32 bu
 	rate->burst = burst;
 	rate->shift = shift;
 	rate->mult = mult;
-	rate->depth = natflow_rate_cost(rate, burst ?: 2 * NATFLOW_RATE_SUPER);
+	rate->depth = natflow_pace_cost(rate, burst ?: 2 * NATFLOW_RATE_SUPER);
 	if (!burst && rate->depth < NATFLOW_RATE_BURST)
 		rate->depth = NATFLOW_RATE_BURST;
-	rate->target = natflow_rate_cost(rate, NATFLOW_RATE_FULL);
+	rate->target = natflow_pace_cost(rate, NATFLOW_RATE_FULL);
 	if (rate->target < NATFLOW_RATE_TARGET)
 		rate->target = NATFLOW_RATE_TARGET;
 }
 
 /**
- * natflow_rate_again() - the virtual queue when the rate changes: the same bytes
+ * natflow_pace_again() - the virtual queue when the rate changes: the same bytes
  * @queue: at the old rate
  * @from: old rate
  * @to: new rate
  *
  * Return: the queue at the new rate, not deeper than its burst.
  */
-static inline u64 natflow_rate_again(u64 queue, const struct natflow_rate *from,
-				     const struct natflow_rate *to)
+static inline u64 natflow_pace_again(u64 queue, const struct natflow_pace *from,
+				     const struct natflow_pace *to)
 {
 	/* In microseconds there is room for the product: a queue of a day has 2^37 of them. */
 	u64 most = div64_u64(to->depth, 1000), n = div64_u64(queue, 1000);

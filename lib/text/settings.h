@@ -112,6 +112,9 @@
 #define NATFLOW_QOS_TABLE(SETTING, VERB)							\
 	VERB(qos_clear)									\
 	VERB(link)									\
+	SETTING(tc_classid_mode, number, 0, 1, 0, NULL, "0|1", "0 or 1", "1",		\
+		"1: rules only mark packets for tc fw, 2n-1 down and 2n up")		\
+	VERB(limit)									\
 	VERB(begin)									\
 	VERB(commit)
 
@@ -119,6 +122,7 @@
 	VERB(kick)									\
 	VERB(kickall)									\
 	VERB(set_status)								\
+	VERB(token)									\
 	VERB(name)
 
 #define NATFLOW_AUTH_TABLE(SETTING, VERB)						\
@@ -180,6 +184,10 @@ enum natflow_ctl_setting {
 
 enum natflow_hostacl_setting {
 	NATFLOW_HOSTACL_TABLE(NATFLOW_SETTING_ID, NATFLOW_NO_VERB)
+};
+
+enum natflow_qos_setting {
+	NATFLOW_QOS_TABLE(NATFLOW_SETTING_ID, NATFLOW_NO_VERB)
 };
 
 enum natflow_auth_setting {

@@ -106,39 +106,39 @@ static void test_matches(void **state)
 /* A second of any rate costs a second, to one part in a million. */
 static void test_rate_exact(void **state)
 {
-	struct natflow_rate rate;
+	struct natflow_pace rate;
 	u64 bytes;
 
 	for (bytes = 1; bytes <= NATFLOW_RATE_MAX; bytes = bytes * 3 + 1) {
 		u32 n = bytes < 4000000000U ? bytes : 4000000000U;
 		u64 want = (u64)((double)n * 1e9 / bytes), cost;
 
-		natflow_rate_set(&rate, bytes, 0);
-		cost = natflow_rate_cost(&rate, n);
+		natflow_pace_set(&rate, bytes, 0);
+		cost = natflow_pace_cost(&rate, n);
 		assert_true(cost <= want + 1 && want - cost <= want / 1000000 + 1);
 		assert_true(rate.depth >= NATFLOW_RATE_BURST && rate.target >= NATFLOW_RATE_TARGET);
 	}
-	natflow_rate_set(&rate, 1000, 3000);
+	natflow_pace_set(&rate, 1000, 3000);
 	assert_true(rate.depth <= 3000 * MS && rate.depth > 2999 * MS);
-	natflow_rate_set(&rate, 1000 * 1000 * 1000, 0);
+	natflow_pace_set(&rate, 1000 * 1000 * 1000, 0);
 	assert_int_equal(rate.depth, NATFLOW_RATE_BURST);
-	natflow_rate_set(&rate, 1, 0xffffffff);
+	natflow_pace_set(&rate, 1, 0xffffffff);
 	assert_true(rate.depth > 4 * NATFLOW_RATE_SECOND * 1000000000);
 }
 
 static void test_rate_again(void **state)
 {
-	struct natflow_rate slow, fast, slowest;
+	struct natflow_pace slow, fast, slowest;
 
-	natflow_rate_set(&slow, 1000, 100000);
-	natflow_rate_set(&fast, 1000000, 100000);
-	natflow_rate_set(&slowest, 1, 0);
+	natflow_pace_set(&slow, 1000, 100000);
+	natflow_pace_set(&fast, 1000000, 100000);
+	natflow_pace_set(&slowest, 1, 0);
 	/* 50,000 bytes: 50 s, or 50 ms. */
-	assert_int_equal(natflow_rate_again(50 * NATFLOW_RATE_SECOND, &slow, &fast), 50 * MS);
-	assert_int_equal(natflow_rate_again(50 * MS, &fast, &slow), 50 * NATFLOW_RATE_SECOND);
-	assert_int_equal(natflow_rate_again(0, &slow, &fast), 0);
-	assert_true(natflow_rate_again(100000 * NATFLOW_RATE_SECOND, &slowest, &fast) <= fast.depth);
-	assert_int_equal(natflow_rate_again(1000 * NATFLOW_RATE_SECOND, &fast, &slow), slow.depth);
+	assert_int_equal(natflow_pace_again(50 * NATFLOW_RATE_SECOND, &slow, &fast), 50 * MS);
+	assert_int_equal(natflow_pace_again(50 * MS, &fast, &slow), 50 * NATFLOW_RATE_SECOND);
+	assert_int_equal(natflow_pace_again(0, &slow, &fast), 0);
+	assert_true(natflow_pace_again(100000 * NATFLOW_RATE_SECOND, &slowest, &fast) <= fast.depth);
+	assert_int_equal(natflow_pace_again(1000 * NATFLOW_RATE_SECOND, &fast, &slow), slow.depth);
 }
 
 /* Nothing below the target; then one signal after the interval, and more and more of them. */
