@@ -31,6 +31,7 @@
 #include "lib/names/quic.h"
 #include "lib/text/settings.h"
 #include "natflow_access.h"
+#include "natflow_limit.h"
 #include "natflow_path.h"
 #include "natflow_urllogger.h"
 #include "natflow_user.h"
@@ -103,6 +104,8 @@ static const struct room rooms[] = {
 	  .down[FREE] = natflow_user_net_exit },
 	{ .init = natflow_access_net_init, .down[STOP] = natflow_access_net_stop,
 	  .down[FREE] = natflow_access_net_exit },
+	{ .init = natflow_limit_net_init, .down[STOP] = natflow_limit_net_stop,
+	  .down[FREE] = natflow_limit_net_exit },
 	{ .init = natflow_link_net_init, .down[CLOSE] = natflow_link_net_stop },
 	{ .down[CLOSE] = natflow_hooks_exit },		/* waits for packets in the hooks */
 	{ .init = natflow_door_net_init, .down[CLOSE] = natflow_door_net_exit },
