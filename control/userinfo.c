@@ -3,11 +3,14 @@
 #include <linux/err.h>
 #include <linux/netdevice.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include "../lib/text/limit.h"
 #include "../lib/text/original.h"
 #include "../lib/text/put.h"
 #include "../lib/text/settings.h"
 #include "../natflow_access.h"
+#include "../natflow_limit.h"
 #include "../natflow_user.h"
 #include "../policy/access.h"
 #include "ctl.h"
@@ -171,6 +174,59 @@ const struct natflow_verb natflow_verb_set_status = {
 	.expected = "ADDR and 0, 1, 2, 3, 4, 5, 6 or 15",
 	.example = "set-status 192.168.1.7 1",
 	.ops = &status_ops,
+};
+
+static void *make_token(struct natflow_net *nn, unsigned int lines)
+{
+	return kzalloc(sizeof(struct natflow_token_args), GFP_KERNEL_ACCOUNT);
+}
+
+static int prepare_token(struct natflow_net *nn, void *draft, struct natflow_command *cmd)
+{
+	const struct natflow_token_args *args = NATFLOW_ARGS(cmd, const struct natflow_token_args);
+
+	memcpy(draft, args, sizeof(*args));
+	return natflow_user_known(nn, args->family, args->addr) ? 0 :
+	       natflow_command_refuse(cmd, "an address in the list",
+				      "set-token-ctrl 192.168.1.7 1250000 250000", -ENOENT);
+}
+
+/* The one line of a transaction: nothing can fail behind it. */
+static int ready_token(struct natflow_net *nn, void *draft)
+{
+	return natflow_limit_start(nn) ?: natflow_limit_set_user(nn, draft);
+}
+
+static void abort_token(void *draft)
+{
+	kfree(draft);
+}
+
+static void commit_token(struct natflow_net *nn, void *draft)
+{
+	natflow_limit_review(nn);
+	kfree(draft);
+}
+
+static const struct natflow_draft_ops token_draft = {
+	.make = make_token,
+	.ready = ready_token,
+	.commit = commit_token,
+	.abort = abort_token,
+};
+
+static const struct natflow_verb_ops token_ops = {
+	.draft = &token_draft,
+	.prepare = prepare_token,
+};
+
+const struct natflow_verb natflow_verb_token = {
+	.word = "set-token-ctrl",
+	.values = " ADDR RX TX",
+	.parse = natflow_token_parse,
+	.expected = "ADDR and what it may receive and send: bytes a second, 0: no limit",
+	.example = "set-token-ctrl 192.168.1.7 1250000 250000",
+	.ops = &token_ops,
 };
 
 static const struct natflow_verb * const verbs[] = {

@@ -82,6 +82,12 @@ static char *put_name(char *at, const char *name)
 				NATFLOW_KNOWN_NAME_MAX);
 }
 
+static char *put_dropped(char *at, const struct natflow_user *user)
+{
+	at = natflow_put_number(at, " dropped_packets=", atomic64_read(&user->dropped.packets));
+	return natflow_put_number(at, " dropped_bytes=", atomic64_read(&user->dropped.bytes));
+}
+
 static char *put_who(char *at, struct net *net, const struct natflow_user *user)
 {
 	const struct net_device *dev = dev_get_by_index_rcu(net, READ_ONCE(user->ifindex));
@@ -120,6 +126,7 @@ static int users_show(struct seq_file *m, void *v)
 	at = put_who(row, net, user);
 	at = put_traffic(at, user->traffic);
 	at = put_rates(at, natflow_user_table(natflow_net(net)), user);
+	at = put_dropped(at, user);
 	at = put_policy(at, natflow_net(net), user);
 	natflow_row_end(m, row, natflow_put_text(at, "\n"));
 	return 0;
