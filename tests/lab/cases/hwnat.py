@@ -123,6 +123,25 @@ def case_asked():
     burst(flow)
 
 
+def case_rate():
+    """A rule takes its flow out of hardware, and keeps it in software: no-hw: rate; without the rule it comes back."""
+    load()
+    access.begin()
+    flow = installed()
+    ctl("add user=10.0.1.0/24,rxbytes=100000000", device="/dev/natflow_qos_ctl")
+    gone("after a rule")
+    flow.learn()
+
+    def refused():
+        burst(flow)
+        return hwnat()["refused.rate"]
+    wait(refused, "refused.rate")
+    equal((hwnat()["flows"], states()), (0, ["off"]), "the flow")
+    ctl("clear", device="/dev/natflow_qos_ctl")
+    flow.learn()
+    offered(flow)
+
+
 def takes(flow, event, what):
     """The entry is bound before the event, and gone when its command returns."""
     flow.learn()

@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Rates of rules and users: c is a user behind r0, s is outside."""
+import contextlib
+import errno
+import json
+import socket
+import struct
+import time
+
+from meter import users
+from natlab import ADDR, Delta, Tcp, Udp, both, check, ctl, drain, equal, gone, learned, modprobe, netns_add, netns_del, ns, opened, published, refuses, rule, run, select, settings, stats, sysctl, wait
+
+QOS, INFO, ZONE = "/dev/natflow_qos_ctl", "/dev/natflow_userinfo_ctl", "/dev/natflow_zone_ctl"
+LINE = "add user={},user_port=,remote=,remote_port=,proto=,rxbytes={},txbytes={}"
+RATE, SIZE = 250000, 1000
+HEADS = {4: 28, 6: 48}
+
+
+def write(text):
+    ctl(text, device=QOS)
+
+
+def rules():
+    return [line for line in settings(device=QOS) if line.startswith("add ")]
+
+
+def begin():
+    """Zones, users, acceleration, and NAT for IPv4."""
+    ctl("lan_zone 1=r0\nwan_zone 2=r1", device=ZONE)
+    ctl("users=1")
+    select()
+    rule(4, "-A POSTROUTING -o r1 -j MASQUERADE", table="nat")
+
+
+def slowly():
+    """From now on all packets take the stack."""
+    ctl("disabled=1")
+
+
+def limit(user="", rx=RATE, tx=RATE, more=""):
+    write(LINE.format(user, rx, tx) + more)
+
+
+class Flood:
+    """Datagrams of one direction of a flow, more than fit, and how many of them arrive."""
+
+    def __init__(self, flow, up=True, batch=20):
+        self.flow, self.up, self.batch = flow, up, batch
+        self.target = flow.server if up else flow.client
+        self.bytes = 0
+
+    def turn(self):
+        for _ in range(self.batch):
+            with contextlib.suppress(BlockingIOError):
+                if self.up:
+                    self.flow.client.send(bytes(SIZE))
+                else:
+                    self.flow.server.sendto(bytes(SIZE), self.flow.peer)
+        self.target.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.bytes += len(self.target.recv(2 * SIZE)) + HEADS[self.flow.family]
+        self.target.setblocking(True)
+
+    def until(self, done):
+        fill([self], done)
+
+
+def fill(floods, done):
+    """More than fits, without a pause that would let the queue run empty."""
+    wait(lambda: [f.turn() for _ in range(10) for f in floods] and done(), "a flood has its effect")
+
+
+def rate_of(*floods, seconds=0.6):
+    """Bytes a second that arrive of all of them, once a queue is full."""
+    before = stats()["drop.over"]
+    fill(floods, lambda: stats()["drop.over"] > before + 20)
+    for _ in range(5):
+        for flood in floods:
+            flood.turn()
+    for flood in floods:
+        flood.bytes = 0
+    begun = time.monotonic()
+    while time.monotonic() < begun + seconds:
+        for flood in floods:
+            flood.turn()
+    return sum(f.bytes for f in floods) / (time.monotonic() - begun)
+
+
+def is_rate(rate, *floods):
+    got = rate_of(*floods)
+    check(abs(got / rate - 1) < 0.02, f"{got:.0f} bytes a second, want {rate}")
+
+
+def law(family, fast):
+    """Both directions, each by its own rate, to 2 %."""
+    begin()
+    limit(ADDR["c", family], rx=RATE, tx=2 * RATE)
+    flow = learned(Udp(family))
+    if not fast:
+        slowly()
+    d = Delta()
+    is_rate(2 * RATE, Flood(flow))
+    is_rate(RATE, Flood(flow, up=False))
+    check((d["hits"] > 500) == fast, f"{d.changed()}")
+    equal(d["end.limit"], 0, "flows that ended")
+
+
+case_rate_fast_v4, case_rate_fast_v6 = both(lambda family: law(family, True))
+case_rate_slow_v4, case_rate_slow_v6 = both(lambda family: law(family, False))
+
+
+def case_lines():
+    """What reading shows can be written back; a line that is refused changes nothing, nor do those beside it."""
+    lines = [LINE.format("10.0.1.2", 1, 1000000000000), LINE.format("10.0.0.0/8", 5, "") + ",burst=3000,out=police",
+             "add user=kids,user_port=80,remote=fd00::/16,remote_port=443,proto=tcp,rxbytes=,txbytes=9"]
+    write("clear\n" + "\n".join(lines) + "\ntc_classid_mode=1")
+    shown = settings(device=QOS)
+    equal(shown, ["clear", "tc_classid_mode=1", *lines], "what reading shows")
+    write("\n".join(shown))
+    equal(settings(device=QOS), shown, "and shows again")
+    for bad, err in ((LINE.format("10.0.1.2", 0, 1), errno.ERANGE), (LINE.format("10.0.1.2/24", 1, 1), errno.EINVAL),
+                     (LINE.format("", "", ""), errno.EINVAL), (lines[0] + ",out=shape", errno.EOPNOTSUPP),
+                     (lines[0] + ",out=edt", errno.EOPNOTSUPP), (lines[0], errno.EEXIST)):
+        refuses(lambda: write(bad), err)
+        refuses(lambda: write(f"begin\nclear\n{LINE.format('10.0.1.9', 1, 1)}\n{bad if bad != lines[0] else bad + chr(10) + bad}\ncommit"), err)
+        equal(settings(device=QOS), shown, "behind a line that is refused")
+    write("clear\ntc_classid_mode=0")
+    equal(settings(device=QOS), ["clear", "tc_classid_mode=0"], "behind clear")
+
+
+def case_4096_rules():
+    """As many as there may be, the last one is for the flow; one more is refused."""
+    begin()
+    many = [LINE.format(f"10.9.{i // 256}.{i % 256}", 1000 + i, 1000) for i in range(4095)] + [LINE.format("10.0.1.2", RATE, RATE)]
+    for part in (many[:2048], many[2048:]):
+        write("begin\n" + "\n".join(part) + "\ncommit")
+    equal(rules(), many, "rules")
+    refuses(lambda: limit("10.8.0.1"), errno.ENOSPC)
+    flow = learned(Udp())
+    Flood(flow).until(lambda: stats()["drop.over"] > 20)
+    write("clear")
+    equal(rules(), [], "rules behind clear")
+
+
+def case_first_rule():
+    """The first rule that is for a flow decides, whatever is in its words: a prefix, a port, a protocol."""
+    begin()
+    write("\n".join((LINE.format("10.0.1.2", 1000000000, "").replace("proto=", "proto=tcp"),
+                     LINE.format("10.0.1.2", 1000000000, "").replace("remote_port=", "remote_port=9"),
+                     LINE.format("", RATE, "").replace("remote=,", "remote=10.0.2.0/24,"), LINE.format("10.0.0.0/8", 1000, ""))))
+    is_rate(RATE, Flood(learned(Udp()), up=False))
+
+
+def case_user():
+    """set-token-ctrl: all flows of an address, beside a rule; whoever is not there is refused; 0 0 ends it."""
+    begin()
+    refuses(lambda: ctl("set-token-ctrl 10.0.1.77 1 1", device=INFO), errno.ENOENT)
+    flows = [learned(Udp()), learned(Udp())]
+    d = Delta()
+    ctl(f"set-token-ctrl {ADDR['c', 4]} 0 {RATE}", device=INFO)
+    equal((len(published()), d["end.limit"]), (0, 2), "flows that go on without the limit")
+    for flow in flows:
+        learned(flow)
+    is_rate(RATE, *map(Flood, flows))
+    limit(ADDR["c", 4], tx=2 * RATE)
+    for flow in flows:
+        drain(flow.server, flow.client)
+    is_rate(RATE, *map(Flood, flows))
+    ctl(f"set-token-ctrl {ADDR['c', 4]} 0 {4 * RATE}", device=INFO)
+    is_rate(2 * RATE, *map(Flood, flows))
+    ctl(f"set-token-ctrl {ADDR['c', 4]} 0 0", device=INFO)
+    is_rate(2 * RATE, *map(Flood, flows))
+
+
+def case_changed_rule():
+    """A rule that changes its rate reaches a live flow, which stays fast; another rule for it ends it; so does clear."""
+    begin()
+    flow = learned(Udp())
+    d = Delta()
+    limit("10.0.1.0/24")
+    equal(d["end.limit"], 1, "end.limit: the flow had no limit")
+    learned(flow)
+    is_rate(RATE, Flood(flow))
+    before = stats()["hits"]
+    write("begin\nclear\n" + LINE.format("10.0.1.0/24", RATE, 3 * RATE) + "\ncommit")
+    drain(flow.server)
+    is_rate(3 * RATE, Flood(flow))
+    equal((d["end.limit"], len(published())), (1, 1), "the flow goes on")
+    check(stats()["hits"] - before > 300, f"{d.changed()}")
+    limit("10.0.1.2", tx=RATE)
+    equal(d["end.limit"], 1, "a rule behind the one that is for it")
+    write("begin\nclear\n" + LINE.format("10.0.1.2", RATE, RATE) + "\n" + LINE.format("10.0.1.0/24", RATE, 3 * RATE) + "\ncommit")
+    equal(d["end.limit"], 2, "one before it")
+    write("clear")
+    before = stats()["drop.over"] + stats()["drop.early"]
+    drain(flow.server, flow.client)
+    learned(flow)
+    flood = Flood(flow)
+    for _ in range(50):
+        flood.turn()
+    equal(stats()["drop.over"] + stats()["drop.early"] - before, 0, "drops behind clear")
+
+
+def counted(fast):
+    """Each datagram arrives, or is counted as dropped, under its reason and beside what its user has sent."""
+    begin()
+    limit(ADDR["c", 4])
+    flow = learned(Udp())
+    if not fast:
+        slowly()
+    wait(lambda: users()[ADDR["c", 4]]["tx_packets"] == "7", "all that was sent is counted")
+    d, sent, flood = Delta(), 0, Flood(flow)
+    while d["drop.over"] < 50:
+        for _ in range(10):
+            flood.turn()
+            sent += flood.batch
+    arrived = flood.bytes // (SIZE + HEADS[4])
+    equal(arrived + d["drop.over"] + d["drop.early"], sent, f"datagrams, {d.changed()}")
+    row = users()[ADDR["c", 4]]
+    equal([int(row[k]) for k in ("dropped_packets", "dropped_bytes")], [sent - arrived, (sent - arrived) * (SIZE + HEADS[4])],
+          "what natflow says that its user lost")
+    wait(lambda: users()[ADDR["c", 4]]["tx_packets"] == str(7 + arrived), "its user has sent the others")
+    equal(d["hits"], arrived if fast else 0, "hits")
+
+
+def case_counted_fast():
+    counted(True)
+
+
+def case_counted_slow():
+    counted(False)
+
+
+def ect(flow):
+    """Both ends say that they know ECN; the server sees what arrives."""
+    flow.client.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 2)
+    flow.server.setsockopt(socket.IPPROTO_IP, 13, 1)        # IP_RECVTOS
+    return flow
+
+
+def marks(flow, batch=20):
+    """Send some; how many of those that arrive say congestion."""
+    for _ in range(batch):
+        flow.client.send(bytes(SIZE))
+    flow.server.setblocking(False)
+    seen = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            _, control, _, _ = flow.server.recvmsg(2 * SIZE, 64)
+            seen += sum(data[0] & 3 == 3 for _, kind, data in control if kind == socket.IP_TOS)
+    flow.server.setblocking(True)
+    return seen
+
+
+def case_marked():
+    """ECN-capable packets are marked where others are dropped early; a mark on the stack teaches nothing."""
+    begin()
+    limit(ADDR["c", 4], more=",burst=4000000")
+    flow = ect(Udp())
+    learned(flow)
+    d, seen = Delta(), []
+    wait(lambda: seen.append(marks(flow)) or sum(seen) > 2, "marks arrive")
+    equal((d["drop.marked"], d["drop.early"]), (sum(seen), 0), "drop.marked, drop.early")
+    check(d["hits"] > 100, f"{d.changed()}")
+    flow.client.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0)
+    wait(lambda: marks(flow) or d["drop.early"], "others are dropped: drop.early")
+    ctl("delay_pkts=1000000\nflush")
+    flow = ect(Udp())
+    flow.learn()
+    wait(lambda: marks(flow) and d["learn.marked"], "learn.marked")
+    equal(d["learn.rewritten"], 0, "directions that are said to be rewritten")
+
+
+def case_super_packet():
+    """A connection whose super-packets are larger than the burst goes on."""
+    begin()
+    limit(ADDR["c", 4], rx=4000000, tx=4000000, more=",burst=1500")
+    flow = Tcp()
+    data = bytes(range(256)) * 4096
+    Tcp.pass_data(flow.client, flow.server, data)
+    Tcp.pass_data(flow.server, flow.client, data)
+    check(stats()["hits"] > 20, "hits")
+
+
+def passed(dev, mark):
+    """Packets that leave with a mark, as tc counts them."""
+    for f in json.loads(run("r", f"tc -s -j filter show dev {dev} egress")):
+        keys = f.get("options", {})
+        if "actions" in keys and keys.get("mark", {}).get("value") == f"{mark:#x}":
+            return keys["actions"][0]["stats"]["packets"]
+    return 0
+
+
+def case_marks():
+    """tc_classid_mode=1: rules only mark, what users receive with odd numbers; flows are fast, and marked by the fast path, too."""
+    begin()
+    for module in ("sch_ingress", "cls_u32", "act_gact"):
+        modprobe(module)
+    for dev, mark in (("r0", 3), ("r1", 4)):
+        run("r", f"tc qdisc add dev {dev} clsact")
+        run("r", f"tc filter add dev {dev} egress protocol ip u32 match mark {mark} 0xffffffff action pass")
+    write("tc_classid_mode=1\n" + LINE.format("10.9.9.9", 1000, 1000) + "\n" + LINE.format("10.0.1.2", 1000, 1000))
+    flow = Udp()
+    flow.learn()
+    hits = stats()["hits"]
+    for _ in range(100):
+        flow.send()
+        flow.reply()
+    check(stats()["hits"] - hits > 150, f"hits {stats()['hits'] - hits}")
+    for dev in ("r0", "r1"):
+        text = run("r", f"tc -s filter show dev {dev} egress")
+        check("Sent" in text and max(int(l.split()[3]) for l in text.splitlines() if "Sent" in l) >= 102, text)
+    equal(stats()["drop.over"], 0, "drops")
+
+
+def case_often_changed():
+    """A rate that changes a thousand times hands out no burst each time; nothing ends."""
+    begin()
+    limit(ADDR["c", 4])
+    flow = learned(Udp())
+    d, flood = Delta(), Flood(flow)
+    flood.until(lambda: d["drop.over"] > 20)
+    begun, flood.bytes = time.monotonic(), 0
+    for i in range(200):
+        write("begin\nclear\n" + LINE.format("10.0.1.2", RATE, RATE + i % 2) + "\ncommit")
+        flood.turn()
+    most = RATE * (time.monotonic() - begun) * 1.02 + 3 * SIZE
+    check(flood.bytes <= most, f"{flood.bytes} bytes, {most:.0f} at most")
+    equal(d["end.limit"], 0, "flows that ended")
+
+
+def case_namespace():
+    """It goes with rules, limits of users and a live flow; an open device says so."""
+    netns_add("x")
+    ctl("add user=10.0.1.2,rxbytes=1000\nadd user=10.0.1.3,txbytes=1000", "x", QOS)
+    with opened(QOS, 0, "x") as fd, open(fd, closefd=False) as reader:
+        check("10.0.1.3" in reader.read(), "rules of x")
+        equal(rules(), [], "rules of r")
+        netns_del("x")
+        wait(lambda: gone(reader), "ENODEV")
+    begin()
+    limit(ADDR["c", 4])
+    Flood(learned(Udp())).until(lambda: stats()["drop.over"] > 20)
