@@ -7,6 +7,7 @@ from natlab import check, ctl, equal, frame, ip_packet, ns, read, rule, run, sta
 
 USERS = 65536
 ZONES, ACCESS, INFO = "/dev/natflow_zone_ctl", "/dev/natflow_user_ctl", "/dev/natflow_userinfo_ctl"
+QOS = "/dev/natflow_qos_ctl"
 LISTS = {"ctl": INFO, "proc": "/proc/net/natflow_users"}
 PORT = 4000         # without a conntrack: what users cost is measured, not what connections do
 
@@ -35,6 +36,14 @@ def access():
     ctl("begin\nclean\nauth id=1,szone=0,type=auto,sipgrp=all4\ndisabled=0\ncommit", device=ACCESS)
 
 
+def limited():
+    """The client's flows are charged to the bucket of the last of 4,096 rules, whose rate they do not reach."""
+    off()
+    for n in (0, 8):
+        ctl("begin\n" + "\n".join(f"add user=10.9.{n + i // 256}.{i % 256},rxbytes=1" for i in range(2048 - n // 8)) + "\ncommit", device=QOS)
+    ctl("add txbytes=1000000000000,rxbytes=1000000000000", device=QOS)
+
+
 def stack(name, family, floor):
     """A packet of the stack, of a connection that is there; natflow's own hooks are away."""
     bench.generate("in0", family, 1, 128, bench.original(family))
@@ -43,7 +52,7 @@ def stack(name, family, floor):
 
 
 def packets(floor):
-    for name, begin in (("off", off), ("users", count), ("access", access)):
+    for name, begin in (("off", off), ("users", count), ("access", access), ("limit", limited)):
         begin()
         for family in (4, 6):
             bench.measure("natflow", family, 1, floor, name)
@@ -51,6 +60,7 @@ def packets(floor):
         for family in (4, 6):
             stack(name, family, floor)
         ctl("disabled=0")
+    ctl("clear", device=QOS)
     off()
 
 

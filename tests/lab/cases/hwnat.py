@@ -126,7 +126,7 @@ def case_asked():
 def case_rate():
     """A rule takes its flow out of hardware, and keeps it in software: no-hw: rate; without the rule it comes back."""
     load()
-    access.begin()
+    ctl("lan_zone 1=r0\nwan_zone 2=r1", device=access.ZONE)
     flow = installed()
     ctl("add user=10.0.1.0/24,rxbytes=100000000", device="/dev/natflow_qos_ctl")
     gone("after a rule")
