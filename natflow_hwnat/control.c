@@ -17,11 +17,11 @@ static void show_port(struct seq_file *m, const struct natflow_hwnat_port *port)
 		seq_printf(m, " refused=%s\n", words[port->refused]);
 		return;
 	}
-	seq_printf(m, " driver=%s flows=%u encaps=%u pppoe=%d qinq=%d ipv6=%d nat66=%d",
+	seq_printf(m, " driver=%s flows=%u encaps=%u pppoe=%d qinq=%d nat66=%d",
 		   limits->driver, port->flows, limits->encaps, limits->pppoe, limits->qinq,
-		   limits->ipv6, limits->ipv6_nat);
-	seq_printf(m, " bridged=%d counts=%d by-rate=%d sticky=%d\n", limits->bridged,
-		   limits->counts, limits->by_rate, port->sticky);
+		   limits->ipv6_nat);
+	seq_printf(m, " counts=%d by-rate=%d sticky=%d\n", limits->counts, limits->by_rate,
+		   port->sticky);
 }
 
 /* What users may rely on. */

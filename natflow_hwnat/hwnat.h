@@ -33,7 +33,6 @@ struct natflow_hwnat_side {
 	u8 encaps;
 	/* Outermost first. */
 	struct natflow_hwnat_encap encap[NATFLOW_HWNAT_ENCAPS];
-	bool bridged;			/* the bridge forwards, not the IP stack */
 	u8 dsa_proto;			/* enum dsa_tag_protocol, if the port is DSA's */
 	u8 dsa_port;			/* and its number */
 	bool wed;			/* DEV_PATH_MTK_WDMA: a wlan that the PPE reaches */
@@ -98,7 +97,7 @@ struct natflow_hwnat_backend {
 struct natflow_hwnat_limits {
 	const char *driver;		/* as ethtool -i says, or the name in the list */
 	u8 encaps;			/* VLAN tags and PPPoE sessions together */
-	bool pppoe, qinq, ipv6, ipv6_nat, bridged;
+	bool pppoe, qinq, ipv6_nat;
 	bool stag;			/* 802.1ad, not only 802.1Q in 802.1Q */
 	bool hairpin;			/* out of the port that it came in by */
 	bool wed;			/* to a wlan */

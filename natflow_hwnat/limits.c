@@ -14,13 +14,13 @@
  * any before 6.4.
  */
 #define MTK(name, counting) { \
-	.driver = name, .encaps = 2, .pppoe = true, .qinq = true, .ipv6 = true, \
+	.driver = name, .encaps = 2, .pppoe = true, .qinq = true, \
 	.hairpin = true, .wed = true, .conduit_meta = true, .counts = counting, \
 	.by_rate = true, .sticky = true, .dsa_protos = MTK_TAG }
 
 /* What ppe.c writes. A wlan's packets arrive by no GMAC: its flows would have one direction. */
 #define PPE(name, counting) { \
-	.driver = name, .encaps = 2, .pppoe = true, .qinq = true, .ipv6 = true, \
+	.driver = name, .encaps = 2, .pppoe = true, .qinq = true, \
 	.hairpin = true, .counts = counting, .dsa_protos = MTK_TAG }
 
 static const struct natflow_hwnat_limits drivers[] = {
@@ -32,17 +32,17 @@ static const struct natflow_hwnat_limits drivers[] = {
 	/* A wlan of MediaTek's: its rules go to the same table. */
 	MTK("mt79", NATFLOW_COMPAT_MTK_COUNTS),
 	{	/* airoha_ppe.c: IPv6 entries have a port's number in place of its address. */
-		.driver = "airoha_eth", .encaps = 2, .pppoe = true, .qinq = true, .ipv6 = true,
+		.driver = "airoha_eth", .encaps = 2, .pppoe = true, .qinq = true,
 		.hairpin = true, .wed = true, .conduit_meta = true, .own_smac6 = true,
 		.by_rate = true, .dsa_protos = MTK_TAG,
 	},
 	{	/* en_tc.c, representors: all but PPPoE; not back to the port it came from. */
-		.driver = "mlx5e_rep", .encaps = 2, .qinq = true, .stag = true, .ipv6 = true,
-		.ipv6_nat = true, .bridged = true, .counts = true,
+		.driver = "mlx5e_rep", .encaps = 2, .qinq = true, .stag = true,
+		.ipv6_nat = true, .counts = true,
 	},
 	{	/* Any other driver: what nf_flow_table would ask of it. */
 		.driver = "", .encaps = NATFLOW_HWNAT_ENCAPS, .pppoe = true, .qinq = true,
-		.stag = true, .ipv6 = true, .ipv6_nat = true, .hairpin = true, .counts = true,
+		.stag = true, .ipv6_nat = true, .hairpin = true, .counts = true,
 	},
 };
 
@@ -84,8 +84,6 @@ static enum natflow_hwnat_reason check_side(const struct natflow_hwnat_limits *l
 	if (side->dsa_proto > 31 ||
 	    (side->dsa_proto && !(limits->dsa_protos & BIT(side->dsa_proto))))
 		return NATFLOW_HWNAT_DSA_PROTOCOL;
-	if (side->bridged && !limits->bridged)
-		return NATFLOW_HWNAT_BRIDGED;
 	if (side->wed && !limits->wed)
 		return NATFLOW_HWNAT_PATH;
 	return check_encaps(limits, side);
@@ -94,8 +92,6 @@ static enum natflow_hwnat_reason check_side(const struct natflow_hwnat_limits *l
 static enum natflow_hwnat_reason check_ipv6(const struct natflow_hwnat_limits *limits,
 					    const struct natflow_hwnat_way *way)
 {
-	if (!limits->ipv6)
-		return NATFLOW_HWNAT_IPV6;
 	if (!limits->ipv6_nat && natflow_hw_is_nated(&way->flow->dir[way->dir]))
 		return NATFLOW_HWNAT_NAT66;
 	if (limits->own_smac6 && memcmp(way->out->src, way->out->own, ETH_ALEN))

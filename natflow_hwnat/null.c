@@ -4,7 +4,7 @@
 
 static const struct natflow_hwnat_limits limits = {
 	.driver = "null", .encaps = NATFLOW_HWNAT_ENCAPS,
-	.pppoe = true, .qinq = true, .ipv6 = true, .bridged = true, .dry_run = true,
+	.pppoe = true, .qinq = true, .dry_run = true,
 };
 
 static enum natflow_hwnat_reason bind(struct natflow_hwnat_port *port)

@@ -338,12 +338,8 @@ static enum natflow_hwnat_reason check_flow(const struct natflow_hwnat_offload *
 {
 	const struct natflow_hw_flow *d = &o->d;
 
-	if (!READ_ONCE(o->room->config.hwnat))
-		return NATFLOW_HWNAT_OFF;
 	if (!d->asked)
 		return NATFLOW_HWNAT_NOT_ASKED;
-	if (d->proto != IPPROTO_TCP && d->proto != IPPROTO_UDP)
-		return NATFLOW_HWNAT_PROTOCOL;
 	if (d->zone)
 		return NATFLOW_HWNAT_ZONE;
 	if (d->limited)
@@ -566,7 +562,8 @@ static bool enter(struct natflow_hwnat_offload *o)
 	bool ok;
 
 	spin_lock_irqsave(&room->lock, flags);
-	ok = !room->closed && !mark->offload;
+	/* hwnat=0 was written before this lock was taken, or withdraws what is entered here. */
+	ok = !room->closed && READ_ONCE(room->config.hwnat) && !mark->offload;
 	if (ok && room->count[NATFLOW_HWNAT_OFFERED] >=
 		  min(READ_ONCE(room->config.limit), NATFLOW_HWNAT_OFFERS)) {
 		room->refused[NATFLOW_HWNAT_FULL]++;

@@ -140,7 +140,6 @@ static enum natflow_hwnat_reason find(struct net *net, const struct natflow_hw_f
 
 	if (!dev)
 		return NATFLOW_HWNAT_PATH;
-	side->bridged = netif_is_bridge_port(dev);
 	ether_addr_copy(side->dst, dir->next_hop);
 	/* The tables of a VRF are not in any hardware's key. */
 	if (netif_is_l3_slave(dev) || netif_is_l3_master(dev))

@@ -72,7 +72,7 @@ static enum natflow_hwnat_reason bind(struct natflow_hwnat_room *room, int ifind
 
 	ASSERT_RTNL();
 	if (!hearing)
-		return NATFLOW_HWNAT_OFF;
+		return NATFLOW_HWNAT_PATH;
 	port = port_of(room, ifindex) ?: add_port(room, ifindex);
 	if (!port)
 		return NATFLOW_HWNAT_PATH;

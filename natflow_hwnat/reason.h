@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Why a flow is not in hardware: X(NAME, "key in /proc/natflow_hwnat"). Append only. */
+/* Why a flow is not in hardware: X(NAME, "key in /proc/natflow_hwnat"). */
 #ifndef _NATFLOW_HWNAT_REASON_H
 #define _NATFLOW_HWNAT_REASON_H
 
 #define NATFLOW_HWNAT_REASONS(X) \
 	X(OK, "ok") \
-	X(OFF, "off")			/* hwnat=0 */ \
 	X(NOT_ASKED, "not-asked")	/* neither --hw nor hwnat=1 with select=all */ \
 	X(SLOW, "slow")			/* below the rate */ \
 	X(PROTOCOL, "protocol")		/* neither TCP nor UDP */ \
@@ -17,8 +16,6 @@
 	X(PATH, "path")			/* a device that hardware cannot follow */ \
 	X(DSA_PROTOCOL, "dsa-protocol")	/* the driver does not know the switch's tags */ \
 	X(ENCAP, "encap")		/* more or other headers than the driver has */ \
-	X(BRIDGED, "bridged")		/* the driver would decrement TTL of bridged packets */ \
-	X(IPV6, "ipv6") \
 	X(NAT66, "nat66") \
 	X(SOURCE_MAC, "source-mac")	/* the driver would send another source address */ \
 	X(WED_OFF, "wed-off")		/* hwnat_wed_disabled=1 */ \

@@ -161,10 +161,6 @@ static void test_wires(void **state)
 	expect(&q, "dsa-protocol", "dsa-protocol", "dsa-protocol", "dsa-protocol", "a new one");
 
 	q = question(V4);
-	q.in.bridged = true;
-	expect(&q, "bridged", "bridged", "ok", "bridged", "a bridge");
-
-	q = question(V4);
 	q.out.wed = true;
 	expect(&q, "ok", "ok", "path", "path", "Wi-Fi");
 
