@@ -10,9 +10,9 @@ from natlab import AT_END, Failure, PATIENCE, Udp, check, ctl, equal, insmod, ip
 CARDS = "/proc/natnic"
 
 
-def insert(driver="generic", ports=2):
+def insert(driver="generic", ports=2, more=""):
     """Cards, and links.Link that uses them for cables from now on."""
-    run(None, f"insmod /lab/natnic.ko driver={driver} ports={ports}")
+    run(None, f"insmod /lab/natnic.ko driver={driver} ports={ports} {more}")
     AT_END.append(lambda: wait(lambda: rmmod("natnic") or not os.path.exists(CARDS), "natnic unloads"))
     free = iter(range(ports))
 
@@ -65,14 +65,14 @@ def say(line):
         f.write(line + "\n")
 
 
-def engine(driver="generic", wanted="hwnat=1"):
+def engine(driver="generic", wanted="hwnat=1", ports=2, more="", lan=links.eth):
     """Two links by cards, and natflow_hwnat.ko gives them what --hw selects; no NAT."""
     links.gateway()
-    insert(driver)
+    insert(driver, ports, more)
     say("rate 8")       # a machine under load reaches that, too
     insmod("/lab/natflow_hwnat.ko", "backend=flowblk")
     AT_END.append(lambda: rmmod("natflow_hwnat"))
-    pair = links.make(links.eth, "c", 1, 1), links.make(links.eth, "s", 2, 1)
+    pair = links.make(lan, "c", 1, 1), links.make(links.eth, "s", 2, 1)
     rule(4, "-F POSTROUTING", table="nat")
     for family in (4, 6):
         rule(family, "-A FORWARD -j FLOWOFFLOAD --hw")

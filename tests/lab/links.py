@@ -196,9 +196,9 @@ while True:
 """
 
 
-def pump(program, mode, ends):
-    """tun (mode 1) or tap (2) devices whose program is one, which carries packets over."""
-    fds = []
+def pump(program, mode, ends, *fds):
+    """tun (mode 1) or tap (2) devices whose program is one, which carries packets over; @fds are its first ones."""
+    fds = list(fds)
     for where, dev in ends:
         with ns(where):
             fd = os.open("/dev/net/tun", os.O_RDWR)

@@ -8,6 +8,7 @@
  *						ends of their cables
  *   /proc/natnic		"port" per card: frames and bytes forwarded, given up;
  *				"rule" per rule, "call" per call of the driver, "callbacks"
+ *   insmod natnic.ko wlan=1		nic1 is a wlan that MediaTek's PPE reaches by WED
  *   echo "fail replace 3 -28"	the third REPLACE from now on answers -ENOSPC; kinds:
  *				bind, replace, destroy, stats
  *   echo "random 10"		one call in ten answers an errno at random; 0: none
@@ -45,6 +46,8 @@ static char *driver = "generic";
 module_param(driver, charp, 0444);
 static int ports = 2;
 module_param(ports, int, 0444);
+static int wlan = -1;
+module_param(wlan, int, 0444);
 
 int natnic_driver;
 unsigned int natnic_rate = 30;
@@ -379,6 +382,22 @@ static const struct net_device_ops nic_ops = {
 	.ndo_set_mac_address = eth_mac_addr,
 };
 
+/* As mt76's (mac80211.c:mt76_net_fill_forward_path()). */
+static int fill_wlan_path(struct net_device_path_ctx *ctx, struct net_device_path *path)
+{
+	path->type = DEV_PATH_MTK_WDMA;
+	path->dev = ctx->dev;
+	ctx->dev = NULL;
+	return 0;
+}
+
+static const struct net_device_ops wlan_ops = {
+	.ndo_start_xmit = nic_xmit,
+	.ndo_setup_tc = setup_tc,
+	.ndo_set_mac_address = eth_mac_addr,
+	.ndo_fill_forward_path = fill_wlan_path,
+};
+
 static const struct net_device_ops wire_ops = {
 	.ndo_start_xmit = wire_xmit,
 	.ndo_set_mac_address = eth_mac_addr,
@@ -532,7 +551,7 @@ static struct net_device *make(const char *name, const struct net_device_ops *op
 	dev->priv_flags |= IFF_NO_QUEUE | IFF_LIVE_ADDR_CHANGE;
 	dev->max_mtu = 9000;
 	eth_hw_addr_random(dev);
-	if (ops == &nic_ops) {
+	if (ops != &wire_ops) {
 		dev->ethtool_ops = &nic_ethtool_ops;
 		dev->hw_features |= NETIF_F_HW_TC;
 		dev->features |= NETIF_F_HW_TC;
@@ -577,7 +596,7 @@ static int __init natnic_init(void)
 		return -ENOMEM;
 	register_netdevice_notifier(&features_nb);
 	for (i = 0; i < ports; i++) {
-		port[i].nic = make("nic%d", &nic_ops, &port[i]);
+		port[i].nic = make("nic%d", i == wlan ? &wlan_ops : &nic_ops, &port[i]);
 		if (port[i].nic)
 			port[i].wire = make("wire%d", &wire_ops, &port[i]);
 		if (!port[i].wire) {
