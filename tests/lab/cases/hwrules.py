@@ -252,6 +252,7 @@ def case_answers():
     equal(word(f"bind {lan.g}"), ["no-ft"], "BIND says EOPNOTSUPP")
     bind(lan, wan)
     line = flow.described(1)
+    equal(word(line.replace(" 4 17 ", " 4 47 ", 1)), ["protocol", "0", "0"], "GRE, which mtk_ppe_offload.c would store as TCP")
     for err in (-28, -12, -95):
         cards.say(f"fail replace 2 {err}")
         equal(word(line), ["ok", "0", str(err)], "the second REPLACE fails")

@@ -2,7 +2,7 @@
 """backend=ppe: natflow writes the PPE's entries, through what patches P13 and P14 export from mainline's driver."""
 import os
 
-from natlab import ADDR, AT_END, Tcp, bare, check, ctl, equal, insmod, rmmod, rule, stats, wait
+from natlab import ADDR, AT_END, Tcp, bare, check, ctl, equal, insmod, mac, rmmod, rule, stats, sysctl, wait
 from natlab.ppe import NEW, SOCS, Flow, Ppe
 
 RELEASE = os.uname().release
@@ -212,6 +212,33 @@ def gateway(soc):
 
 
 each("gateway", gateway)
+
+
+def duplicate(soc):
+    """Another module's rule has the same flow: `duplicate`, and in software; natflow's own once that rule has gone."""
+    ppe = Ppe(soc, patched=True, between=True)
+    load()
+    sysctl("r", "net.netfilter.nf_conntrack_tcp_be_liberal", 1)        # as whoever offloads makes a connection
+    flow = Tcp()
+    src, dst = flow.client.getsockname(), flow.client.getpeername()
+    theirs = ppe.replace(Flow(*src, *dst, snat=flow.peer, smac=mac("r", "r1"), dmac=mac("s", "s0")))
+
+    def refused():
+        passes(flow, bytes(100000))
+        return hwnat()["refused.duplicate"]
+    wait(refused, "the reason")
+    check(ppe.status()["ppe0.bound"] <= 1 and not hwnat()["flows"], "the reply's entry is not there")
+    passes(flow, BULK)
+    ppe.destroy(theirs)
+    ctl("hwnat=1")
+
+    def bound():
+        passes(flow, bytes(100000))
+        return ppe.status()["ppe0.bound"] == hwnat()["state.bound"] * 2 == 2
+    wait(bound, "both directions are natflow's")
+
+
+each("duplicate", duplicate, ("mt7622",))
 
 
 def unpatched(soc):
