@@ -62,7 +62,7 @@ HOST = {
 # there alone.
 FIXED = "exact|storms|soak|driver|scale|apart.(flood|many)|links.(matrix|redials)|teardown.(loads|unload_under_load)"
 SAMPLED = "(urls|records|evasion|hostacl|dns|doors_(ctl|proc|target)|errors|lists|saved|readings|quic|generated|trust|logs|shares|" \
-          "portal|policies|quotas|qos|zones|devices|users|userqueue|flat|ipvs|pmtu|coexist|status|hwevents)[.]"
+          "portal|policies|quotas|qos|zones|devices|users|userqueue|flat|ipvs|pmtu|coexist|status|hwevents|hwreasons)[.]"
 SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)\w*(?<!_v6)$|records[.](text|merged)|evasion[.](overlap|quic)|hostacl[.](live|reset|list_live)|" \
           r"dns[.](targets|hints)|doors_ctl[.]ctl_(flush|trans)|doors_proc[.](proc|two)|errors[.]words|lists[.](formats|hits)|" \
           r"readings[.](server_first|streams)_v4|quic[.](same|late)|generated[.]unv|trust[.]open|logs[.]hints_v4|" \
@@ -71,7 +71,7 @@ SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)\w*(?<!_v6)$|records[.](text|
           r"flat[.](nft_hooks_vlan$|tc_hooks_bridge|taps_vlan$|offloads_bridge|port_state|stations|vlan_moved)|" \
           r"pmtu[.](pppoe$|behind_vlan_v4|locked)|coexist[.](containers$|beside_flowtable_v4|generic)|status[.]notes|" \
           r"doors_target[.](target_selects_iptables|target_elsewhere_ip6tables_nft|rule_removed|select_auto)|" \
-          r"hwevents[.](route|roam_v4|unload|card)"
+          r"hwevents[.](route|roam_v4|unload|card)|hwreasons.wed$"
 # What lasts, and asks on one kernel what the other would answer alike: the newest has ELSEWHERE, 6.1 has HERE; 6.12 neither.
 ELSEWHERE = r"packets[.](eth|jumbo|vlan|qinq)|userscale|sqm[.]links|hwrules[.](engine_(eth|vlan)|airoha_source)"
 HERE = r"packets[.](bridge|e1000e)|sqm[.](wan|lan)|hwrules[.](engine_pvid|airoha$|mlx5$)"
@@ -80,12 +80,12 @@ PAIRS = rf"(?!(nat|attach|hwnat|namespace|newest|window)[.])\w+[.].*_v6|hwrules.
 OLDEST = rf"^(?!{FIXED}|{ELSEWHERE}|hwfaults[.]({LATER})|hwrules.same_(pvid|vlan_on|bridge_on)|ppe(_entries|direct)?[.].*mt7(622|986))"
 NEWEST = rf"^(?!exact|driver|links.redials|{HERE}|{SAMPLED}|{PAIRS}|ppe.*mt7(62|986))|^({SAMPLES})"
 MIDDLE = r"^(nat|end|attach|newest|races|namespace|hwnat|hwrules.(same_eth|engine|mtk)|hwfaults.(toggled$|shared_limit)|ppe\w*|cut|window|" \
-         rf"events[.](route|rule|neigh|device))(?!.*_v6|.*mt7(62|988))|^(?!flat|coexist|hwevents[.](?!unload)|pmtu|hostacl[.]live)({SAMPLES})"
+         rf"events[.](route|rule|neigh|device))(?!.*_v6|.*mt7(62|988))|^(?!flat|coexist|hwreasons|hwevents[.](?!unload)|pmtu|hostacl[.]live)({SAMPLES})"
 # The hostile ring is many times as slow: the engine and conntrack, where memory, locks or lifetimes are at stake, and what of
 # the names juggles memory. All with test-all.
 HOSTILE = r"^(nat[.](?!snat_port|hairpin)|refuse[.](lengths_v4|conntrack_gone)|attach[.](life|detach)|" \
           r"events[.](route_replace|device_deleted)_v4|ipsec[.](dec|pol.*later)|conntrack[.](?!unseen|.*_v6)|memory|" \
-          r"links[.]dsa_vlan|headers[.]qinq_v4|hwfaults[.]churn|hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets|shape[.](tc|order)|driver)"
+          r"links[.]dsa_vlan|headers[.]qinq_v4|hwfaults[.]churn|hwreasons.dsa$|hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets|shape[.](tc|order)|driver)"
 # Another architecture, another byte order: that packets are rewritten right.
 BIG_ENDIAN = "6.1-s390x"
 FOREIGN = ("6.1-arm64", BIG_ENDIAN)
@@ -113,7 +113,7 @@ def real(*kernels, pattern="", soc="mt7622"):
 
 def endurance():
     """What takes minutes: storms of one each, ten of a household, a million flows."""
-    return labs("^(storms|soak|scale|shares|links.redials|flat.born|hwfaults.churn)", "6.1", ring="endurance", append="long", memory=5120, silence=5400)
+    return labs("^(storms|soak|scale|shares|links.redials|flat.born|hwfaults.churn|hwreasons.slow)", "6.1", ring="endurance", append="long", memory=5120, silence=5400)
 
 
 def repeated(*kernels):

@@ -238,7 +238,7 @@ def duplicate(soc):
     wait(bound, "both directions are natflow's")
 
 
-each("duplicate", duplicate, ("mt7622",))
+each("duplicate", duplicate, ("mt7621",))
 
 
 def unpatched(soc):
