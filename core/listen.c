@@ -13,6 +13,7 @@
  */
 #include <linux/if_bridge.h>
 #include <linux/net.h>
+#include <linux/netconf.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/random.h>
@@ -85,6 +86,23 @@ static unsigned int family_of(const struct nlmsghdr *nlh)
 	       NATFLOW_DOUBT_IP4 : NATFLOW_DOUBT_IP6;
 }
 
+/* Settings of one device that is down concern no flow: its flows went with it. */
+static bool says_settings(const struct natflow_net *nn, const struct nlmsghdr *nlh)
+{
+	struct nlattr *index = nlmsg_find_attr(nlh, sizeof(struct netconfmsg), NETCONFA_IFINDEX);
+	const s32 ifindex = index && nla_len(index) == sizeof(s32) ? nla_get_s32(index) : 0;
+	const struct net_device *dev;
+	bool up;
+
+	if (ifindex <= 0)	/* of all, or of those to come: these are given to others, too */
+		return true;
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(nn->net, ifindex);
+	up = dev && dev->flags & IFF_UP;
+	rcu_read_unlock();
+	return up;
+}
+
 static unsigned int read_route(struct natflow_net *nn, const struct nlmsghdr *nlh)
 {
 	switch (nlh->nlmsg_type) {
@@ -107,7 +125,8 @@ static unsigned int read_route(struct natflow_net *nn, const struct nlmsghdr *nl
 		return 0;
 	case RTM_NEWNETCONF:
 	case RTM_DELNETCONF:
-		natflow_doubt_routes(nn, family_of(nlh), NATFLOW_CAUSE_NETCONF);
+		if (says_settings(nn, nlh))
+			natflow_doubt_routes(nn, family_of(nlh), NATFLOW_CAUSE_NETCONF);
 		return 0;
 	case RTM_NEWNEXTHOP:
 	case RTM_DELNEXTHOP:

@@ -56,7 +56,7 @@ enum natflow_doubt {
 	X(ROUTE, "route", true)			/* IPv6's, and IPv4's while a feature listens */ \
 	X(RULE, "rule", true)			/* the same of policy rules */ \
 	X(NEXTHOP, "nexthop", true) \
-	X(NETCONF, "netconf", false)		/* net.*.conf, while a feature listens */ \
+	X(NETCONF, "netconf", false)		/* net.*.conf of devices that are up, likewise */ \
 	X(ADDRESS, "address", true)		/* IPv6's */ \
 	X(DEVICE, "device", true)		/* up, down, MTU, MAC address */ \
 	X(CARRIER, "carrier", true) \

@@ -357,6 +357,39 @@ def takes_by(flow, family, command, wan):
 case_route = each(route, ports=3)
 
 
+def elsewhere(lan, wan, family):
+    """Devices and neighbours that are no flow's come, change and go: the entry stays."""
+    modprobe("dummy", "bridge", "veth")
+    flow = Flow(lan, wan, family)
+    other = ".".join(wan.address(4, 2).split(".")[:3]) + ".77" if family == 4 else wan.address(6, 2) + "77"
+
+    def event():
+        ip("r", """link add other type dummy
+            link set other up
+            addr add 10.77.0.1/24 dev other
+            addr add fd77::1/64 dev other nodad
+            link add other1 type veth peer name other2
+            link set other1 up
+            link set other2 up
+            link add otherb type bridge
+            link set other1 master otherb
+            link set otherb up""")
+        for n in (1, 2):
+            run("r", f"ip neigh replace {other} lladdr 02:00:00:00:00:0{n} dev {wan.dev} nud permanent")
+        ip("r", f"""neigh del {other} dev {wan.dev}
+            link set other mtu 1400
+            link set other address 02:00:00:00:00:07
+            link set otherb down
+            link set other down
+            link del otherb
+            link del other1
+            link del other""")
+    leaves(flow, event, "other devices and neighbours")
+
+
+case_elsewhere = each(elsewhere)
+
+
 def neighbour(lan, wan, family):
     """A next hop gets another address, and is forgotten: no frame goes to the old address."""
     flow, gate, new = Flow(lan, wan, family), wan.address(family, 2), f"02:00:00:00:00:9{family}"
