@@ -20,7 +20,7 @@ static void show_port(struct seq_file *m, const struct natflow_hwnat_port *port)
 	seq_printf(m, " driver=%s flows=%u encaps=%u pppoe=%d qinq=%d nat66=%d",
 		   limits->driver, port->flows, limits->encaps, limits->pppoe, limits->qinq,
 		   limits->ipv6_nat);
-	seq_printf(m, " counts=%d by-rate=%d sticky=%d\n", limits->counts, limits->by_rate,
+	seq_printf(m, " counts=%d by-rate=%d sticky=%d\n", port->counts, limits->by_rate,
 		   port->sticky);
 }
 
@@ -34,7 +34,7 @@ static void show_promise(struct seq_file *m, struct natflow_hwnat_room *room)
 		if (port->refused)
 			continue;
 		sticky |= port->sticky;
-		approx |= !port->limits->counts;
+		approx |= !port->counts;
 	}
 	seq_printf(m, "approx %d\n", approx);
 	seq_printf(m, "sticky %d\n", sticky);

@@ -50,18 +50,17 @@ static int command(struct natflow_hwnat_port *port, struct flow_block *block,
 }
 
 /*
- * natflow_hwnat/patches/ P12 exports it: mtk_ppe deletes what it says that it deletes.
- * There is nothing to read; symbol_get() finds it in a module and in the kernel.
+ * natflow_hwnat/patches/ P12 exports the first: mtk_ppe deletes what it says that it deletes.
+ * P05c exports the other: 6.1's counts, too. There is nothing to read; symbol_get() finds
+ * them in a module and in the kernel.
  */
-extern const bool mtk_ppe_tracks_entries;
+extern const bool mtk_ppe_tracks_entries, mtk_ppe_tells_counts;
 
-static bool is_patched(void)
-{
-	if (!symbol_get(mtk_ppe_tracks_entries))
-		return false;
-	symbol_put(mtk_ppe_tracks_entries);
-	return true;
-}
+#define EXPORTS(symbol) ({ \
+	const bool *found = symbol_get(symbol); \
+	if (found) \
+		symbol_put(symbol); \
+	found; })
 
 /* As `ethtool -i` finds it. */
 static void find_limits(struct natflow_hwnat_port *port)
@@ -80,7 +79,9 @@ static void find_limits(struct natflow_hwnat_port *port)
 		kind = " mt7623";
 	strlcat(info.driver, kind, sizeof(info.driver));
 	port->limits = natflow_hwnat_limits_find(info.driver);
-	port->sticky = port->limits->sticky && !is_patched();
+	port->sticky = port->limits->sticky && !EXPORTS(mtk_ppe_tracks_entries);
+	port->counts = port->limits->counts || (port->limits->sticky && !*kind &&
+						EXPORTS(mtk_ppe_tells_counts));
 }
 
 static enum natflow_hwnat_reason bind(struct natflow_hwnat_port *port)
@@ -204,7 +205,7 @@ static int stats(struct natflow_hwnat_port *port, unsigned long cookie,
 	stats->packets = told.pkts;
 	stats->bytes = told.bytes;
 	stats->used = told.lastused;
-	stats->counted = port->limits->counts;
+	stats->counted = port->counts;
 	return 0;
 }
 

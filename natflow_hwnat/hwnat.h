@@ -60,6 +60,7 @@ struct natflow_hwnat_port {
 	struct net_device *dev;		/* referenced */
 	const struct natflow_hwnat_backend *backend;
 	const struct natflow_hwnat_limits *limits;	/* set by bind() */
+	bool counts;			/* the same: STATS has packets and bytes */
 	bool sticky;			/* the same: a deleted entry may stay in hardware */
 	void *priv;			/* the back end's, from bind() to unbind() */
 	enum natflow_hwnat_reason refused;	/* what bind() said */

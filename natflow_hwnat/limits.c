@@ -18,17 +18,15 @@
 	.hairpin = true, .wed = true, .conduit_meta = true, .counts = counting, \
 	.by_rate = true, .sticky = true, .dsa_protos = MTK_TAG }
 
-/* What ppe.c writes. A wlan's packets arrive by no GMAC: its flows would have one direction. */
-#define PPE(name, counting) { \
-	.driver = name, .encaps = 2, .pppoe = true, .qinq = true, \
-	.hairpin = true, .counts = counting, .dsa_protos = MTK_TAG }
-
 static const struct natflow_hwnat_limits drivers[] = {
 	MTK("mtk_soc_eth mt7621", false),
 	MTK("mtk_soc_eth mt7623", false),
 	MTK("mtk_soc_eth", NATFLOW_COMPAT_MTK_COUNTS),
-	PPE("mtk_ppe uncounted", false),
-	PPE("mtk_ppe", true),
+	/* What ppe.c writes. A wlan's packets arrive by no GMAC: such flows stay in software. */
+	{
+		.driver = "mtk_ppe", .encaps = 2, .pppoe = true, .qinq = true,
+		.hairpin = true, .counts = true, .dsa_protos = MTK_TAG,
+	},
 	/* A wlan of MediaTek's: its rules go to the same table. */
 	MTK("mt79", NATFLOW_COMPAT_MTK_COUNTS),
 	{	/* airoha_ppe.c: IPv6 entries have a port's number in place of its address. */

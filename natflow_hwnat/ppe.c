@@ -59,8 +59,8 @@ static enum natflow_hwnat_reason bind(struct natflow_hwnat_port *port)
 		return NATFLOW_HWNAT_NO_PPE;
 	}
 	hash_init(table->entries);
-	port->limits = natflow_hwnat_limits_find(table->info.counts ? "mtk_ppe" :
-								      "mtk_ppe uncounted");
+	port->limits = natflow_hwnat_limits_find("mtk_ppe");
+	port->counts = table->info.counts;
 	port->priv = table;
 	return NATFLOW_HWNAT_OK;
 }
@@ -172,7 +172,7 @@ static int stats(struct natflow_hwnat_port *port, unsigned long cookie,
 		told.bound = false;
 	stats->packets = told.packets;
 	stats->bytes = told.bytes;
-	stats->counted = table->info.counts;
+	stats->counted = port->counts;
 	if (told.bound) {
 		stats->used = jiffies - told.idle * HZ;
 		return 0;

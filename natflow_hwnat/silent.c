@@ -81,7 +81,7 @@ static bool works(const struct natflow_hwnat_offload *o)
 	unsigned int d;
 
 	for (d = 0; d < 2; d++)
-		if (o->entry[d].port->limits->counts && o->entry[d].packets < WORKS)
+		if (o->entry[d].port->counts && o->entry[d].packets < WORKS)
 			return false;
 	return jiffies - o->since > EARLY;
 }
