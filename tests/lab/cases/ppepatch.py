@@ -2,7 +2,7 @@
 """natflow_hwnat/patches: mainline's PPE driver has the defect without, and not with them. P11, P12 are in ppe.py, too."""
 import os
 
-from natlab import bare, check, equal
+from natlab import AT_END, Udp, bare, check, equal, insmod, rmmod, rule, stats, wait
 from natlab.ppe import GMAC, NEW, WIRE, Flow, Ppe
 
 RELEASE = os.uname().release
@@ -164,6 +164,68 @@ def reading(soc, patched):
     equal(ppe.stats(flow)[:2], (packets, packets * len(flow.frame())), "what the flow is told of six frames")
     ppe.destroy(flow)
     return ppe
+
+
+def counted(soc, patched):
+    """P05: who asks for a flow is told what hardware has forwarded since, and nothing of the flow that had the entry before."""
+    ppe = Ppe(soc, patched)
+    flow = ppe.replace(Flow(snat=SNAT))
+    slot, _ = ppe.bind(flow)
+    counts = patched and soc != "mt7621"
+    ppe.send(flow, 3)
+    ppe.send(flow, data=bytes(1000))
+    size = 3 * len(flow.frame()) + len(flow.frame(bytes(1000)))
+    equal(ppe.stats(flow)[:2], (4, size) if counts else (0, 0), "four frames")
+    equal(ppe.stats(flow)[:2], (0, 0), "asked again")
+    ppe.send(flow, 2)
+    ppe.tick(7)
+    equal((ppe.state(flow), ppe.stats(flow)[0]), ("invalid", 2 if counts else 0), "aged out: its last frames")
+    # Without P12 a flow that was asked about then does not bind again.
+    ppe.destroy(flow)
+    ppe.replace(flow)
+    ppe.bind(flow)
+    ppe.send(flow, 2)
+    ppe.destroy(flow)
+    ppe.replace(flow)
+    equal(ppe.bind(flow)[0], slot, "the same entry")
+    equal(ppe.stats(flow)[:2], (0, 0), "a new flow in it")
+    ppe.destroy(flow)
+    return ppe
+
+
+each("counted", counted, () if NEW else ("mt7621", "mt7622", "mt7986"))
+
+
+def told():
+    """P05, backend=flowblk: natflow knows that the driver tells counts, and has those of all frames that hardware forwarded."""
+    ppe = Ppe("mt7622", True, between=True)
+    insmod("/lab/natflow_hwnat.ko", "backend=flowblk")
+    AT_END.append(lambda: rmmod("natflow_hwnat"))
+    rule(4, "-A FORWARD -j FLOWOFFLOAD --hw")
+    wait(lambda: stats()["hooked"] == 1, "hooks in place")
+    flow = Udp()
+    flow.learn()
+
+    def hwnat():
+        return stats("r", "natflow_hwnat")
+
+    def exchange(rounds):
+        for _ in range(rounds):
+            flow.send(b"forth")
+            flow.reply(b"back")
+
+    def bound():
+        exchange(40)
+        return ppe.status()["ppe0.bound"] == hwnat()["state.bound"] * 2 == 2
+    wait(bound, "both directions are bound")
+    equal((hwnat()["approx"], hwnat()["sticky"]), (0, 0), "what natflow knows")
+    exchange(100)
+    wait(lambda: hwnat()["packets"] == ppe.status()["hard"], "natflow counts what hardware forwarded", 5)
+    check(ppe.status()["hard"] >= 200, "by hardware")
+
+
+if HERE:
+    case_told = bare(told)
 
 
 each("reading", reading, ("mt7622", "mt7986") if NEW else ())

@@ -6,6 +6,7 @@
  */
 #include <linux/debugfs.h>
 #include <linux/etherdevice.h>
+#include <linux/ethtool.h>
 #include <linux/jhash.h>
 #include <linux/module.h>
 #include <linux/nsproxy.h>
@@ -217,6 +218,13 @@ static const struct net_device_ops wlan_ops = {
 	.ndo_start_xmit = wlan_xmit, .ndo_fill_forward_path = wlan_path,
 };
 
+static void get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
+{
+	strscpy(info->driver, "mtk_soc_eth", sizeof(info->driver));
+}
+
+static const struct ethtool_ops gmac_ethtool_ops = { .get_drvinfo = get_drvinfo };
+
 static struct net_device *device(const char *name, const struct net_device_ops *ops,
 				 unsigned int priv, unsigned int number)
 {
@@ -230,6 +238,7 @@ static struct net_device *device(const char *name, const struct net_device_ops *
 	eth_hw_addr_random(dev);
 	dev->max_mtu = 2000;
 	if (ops == &gmac_ops) {
+		dev->ethtool_ops = &gmac_ethtool_ops;
 		dev->hw_features |= NETIF_F_HW_TC;
 		dev->features |= NETIF_F_HW_TC;
 	}
@@ -312,6 +321,9 @@ static void describe(const struct profile *p)
 #else
 	natppe.soc.caps = p->version > 1 ? MTK_NETSYS_V2 : 0;
 	natppe.soc.offload_version = 2;
+#ifdef MTK_PPE_MIB	/* P05 */
+	natppe.soc.caps |= p->accounting ? MTK_PPE_MIB : 0;
+#endif
 	natppe.ppes = 1;
 #endif
 	natppe.ppes = min(natppe.ppes, ppes ?: ARRAY_SIZE(natppe.ppe));
