@@ -288,8 +288,8 @@ def block(lan, wan, family):
     urls.acl(f"add acl={family},2,cut{family}.example")
     equal(len(cards.rules()), 2, "rules after the block")
     before = by_cards()
-    conns[0].client.send(b"more")
-    refuses(lambda: conns[0].client.recv(1), errno.ECONNRESET)
+    # An acknowledgement that was due may have had the answer already.
+    refuses(lambda: conns[0].client.send(b"more") and conns[0].client.recv(1), errno.ECONNRESET)
     refuses(lambda: conns[0].server.recv(1), errno.ECONNRESET)
     equal(by_cards() - before, 0, "frames by cards after the block")
     conns[1].exchange(5)
