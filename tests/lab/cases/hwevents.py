@@ -482,6 +482,7 @@ def roam(family):
         link set wire2 address {me} up
         addr add {address}/{wide} dev wire2 {'nodad' if family == 6 else ''}
         route add default via {lan.address(family, 1)} dev wire2 metric 1""")
+    sysctl("c", f"net.ipv6.conf.{lan.host_dev}.disable_ipv6", 1)        # its answers to neighbours would call the station back
     seen = Capture("c", lan.host_dev, lambda f: f[:6].hex(":") == me and f[12:14] in (b"\x08\0", b"\x86\xdd"))
     flow.send(b"from the new place")
     wait(lambda: hwnat()["removals"] > removals, "the entry goes", SOON)
