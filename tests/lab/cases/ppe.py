@@ -92,7 +92,7 @@ def forwarded(ppe, flow, name):
         equal(now["wed"] - before["wed"], 1, f"{name}: frames for the wlan")
         return
     equal((now["hard"] - before["hard"], now["cpu"] - before["cpu"]), (1, 0), f"{name}: forwarded by hardware")
-    out = ppe.drain(2)
+    out = ppe.drain(2, 1)
     equal([f.hex() for f in out], [flow.forwarded().hex()], f"{name}: the frame that left")
 
 
@@ -123,7 +123,7 @@ def hardware(soc):
     for tags in (b"", b"\x81\0\0\x05", b"\x81\0\0\x05\x81\0\0\x06"):
         ppe.drain(2)
         ppe.send(flow, data=b"odd", tags=tags)
-        equal([f.hex() for f in ppe.drain(2)], [flow.forwarded(b"odd").hex()], "tags of the way in are no part of a flow")
+        equal([f.hex() for f in ppe.drain(2, 1)], [flow.forwarded(b"odd").hex()], "tags of the way in are no part of a flow")
     ppe.tick(6)
     equal(ppe.state(flow), "bound", "6 s without a packet")
     ppe.tick()
@@ -138,7 +138,7 @@ def hardware(soc):
     ppe.bind(question)
     ppe.drain(2)
     ppe.send(question, data=b"")
-    equal([f.hex() for f in ppe.drain(2)], [question.forwarded(b"").hex()], "UDP")
+    equal([f.hex() for f in ppe.drain(2, 1)], [question.forwarded(b"").hex()], "UDP")
     ppe.tick(11)
     equal(ppe.state(question), "bound", "11 s without a packet")
     ppe.tick()

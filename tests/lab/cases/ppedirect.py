@@ -35,7 +35,7 @@ def hard(ppe, flow):
     before = ppe.status()["hard"]
     ppe.send(flow)
     equal(ppe.status()["hard"] - before, 1, f"{flow.old}: forwarded by hardware")
-    equal([f.hex() for f in ppe.drain(2)], [flow.forwarded().hex()], f"{flow.old}: the frame that left")
+    equal([f.hex() for f in ppe.drain(2, 1)], [flow.forwarded().hex()], f"{flow.old}: the frame that left")
 
 
 def forwards(soc):

@@ -33,7 +33,7 @@ def seen(ppe, flow, ttl):
     before = ppe.status()["hard"]
     ppe.send(flow)
     equal(ppe.status()["hard"] - before, 1, "forwarded by hardware")
-    equal([f.hex() for f in ppe.drain(2)], [flow.forwarded(ttl=ttl + 1).hex()], f"the frame that left, TTL {ttl}")
+    equal([f.hex() for f in ppe.drain(2, 1)], [flow.forwarded(ttl=ttl + 1).hex()], f"the frame that left, TTL {ttl}")
 
 
 def ttl(soc, patched):

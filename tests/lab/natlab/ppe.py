@@ -227,8 +227,13 @@ class Ppe:
             self.send(flow, 30)
         check(self.status().get("reason.0f", 0) - before >= times, f"{flow.old}: the rate was reached")
 
-    def drain(self, port):
-        """The frames that have left by a wire, with their tags."""
+    def drain(self, port, frames=0):
+        """The frames that have left by a wire, with their tags; at least so many are waited for."""
+        out = []
+        wait(lambda: out.extend(self.frames(port)) or len(out) >= frames, f"{frames} frames leave by wire {port}")
+        return out
+
+    def frames(self, port):
         out = []
         while True:
             try:
