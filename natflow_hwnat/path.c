@@ -157,6 +157,9 @@ static enum natflow_hwnat_reason find(struct net *net, const struct natflow_hw_f
 	port = dev_get_by_index_rcu(net, side->port);
 	if (!own || !port)
 		return NATFLOW_HWNAT_PATH;
+	/* A switch's conduit in another namespace: what has its number here is a stranger. */
+	if (own != port && !netdev_has_upper_dev_all_rcu(own, port))
+		return NATFLOW_HWNAT_PATH;
 	ether_addr_copy(side->own, own->dev_addr);
 	return is_too_small(side, dir->mtu, port) ? NATFLOW_HWNAT_MTU : NATFLOW_HWNAT_OK;
 }
