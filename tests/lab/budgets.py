@@ -58,12 +58,12 @@ def behind_sqm(value):
 
 
 def shaped(value):
-    table, stack, cake, none, idle, rate = (value.get((f"shape-{queue}-v4", way, 16), NONE) for queue, way in (
-        ("cake", "nf_flow_table"), ("cake", "stack"), ("cake", "natflow"), ("none", "natflow"), ("idle", "natflow"), ("rate", "natflow")))
-    yield f"a rate: {rate} <= 0.5 * the stack's {stack} with cake", rate <= 0.5 * stack < NONE / 2
-    yield f"a rate: {rate} <= nf_flow_table's {table} with cake", rate <= table < NONE
+    table, cake, none, idle, rate = (value.get((f"shape-{queue}-v4", way, 16), NONE) for queue, way in (
+        ("cake", "nf_flow_table"), ("cake", "natflow"), ("none", "natflow"), ("idle", "natflow"), ("rate", "natflow")))
+    yield f"a rate: {rate} <= 0.55 * nf_flow_table's {table} with cake", rate <= 0.55 * table < NONE / 2
     yield f"a rate: {rate} <= natflow's {cake} with cake", rate <= cake < NONE
-    yield f"a qdisc without a rate: {idle} <= {none} without a qdisc + 250", idle <= none + 250 < NONE
+    # What the kernel does for any qdisc that packets may pass by while it is empty.
+    yield f"a qdisc without a rate: {idle} <= {none} without a qdisc + 320", idle <= none + 320 < NONE
 
 
 def probes(value):
