@@ -5,7 +5,7 @@ import json
 import re
 import sys
 
-ROWS = 168
+ROWS = 172
 BUDGET = {("nat-udp-v4", "natflow"): 1020, ("memory-v4", "natflow"): 480}
 UNIT = {"memory": "bytes/flow", "nat": "instructions/packet", "named": "instructions/packet", "decided": "instructions/packet",
         "question": "instructions/packet", "link": "instructions/packet", "sqm": "instructions/packet", "shape": "instructions/packet", "tcp": "instructions/kB",
