@@ -48,9 +48,10 @@ class Flood:
     def __init__(self, flow, up=True, batch=20):
         self.flow, self.up, self.batch = flow, up, batch
         self.target = flow.server if up else flow.client
-        self.bytes = 0
+        self.bytes = self.offered = 0
 
     def turn(self):
+        self.offered += self.batch * SIZE
         for _ in range(self.batch):
             with contextlib.suppress(BlockingIOError):
                 if self.up:
@@ -89,14 +90,16 @@ def is_rate(rate, *floods):
     """Never more than the rate and the burst; and the rate to 2 %, once the virtual machine did not pause for a while."""
     drain(*(f.target for f in floods))
     for flood in floods:
-        flood.bytes = 0
+        flood.bytes = flood.offered = 0
     begun, before, seen = time.monotonic(), stats()["drop.over"], []
     fill(floods, lambda: stats()["drop.over"] > before + 20)
     while len(seen) < 20 and not any(abs(got / rate - 1) < 0.02 for got in seen):
         seen.append(window(floods))
     passed, most = sum(f.bytes for f in floods), rate * (time.monotonic() - begun) + BURST + 20 * SIZE
     check(passed <= most, f"{passed} bytes, {most:.0f} at most")
-    check(len(seen) < 20, f"{[round(got) for got in seen]} bytes a second, want {rate}")
+    # The debug kernels cannot send so much.
+    able = sum(f.offered for f in floods) > 2 * rate * (time.monotonic() - begun)
+    check(len(seen) < 20 or not able, f"{[round(got) for got in seen]} bytes a second, want {rate}")
 
 
 def law(family, fast):
