@@ -154,7 +154,7 @@ def test_all():
         host("patches", T="all") + host("fuzz", T="300") + \
         labs("", *STOCK, "debug", "kcsan") + driver() + labs(ENGINE, *OTHER) + labs("^(nat|conntrack|end|skb|refuse|learn|doors)", *FOREIGN) + \
         labs("^(nat|conntrack|end|skb|refuse|learn|doors_target|attach.(life|veto)|flat)", CORE) + selftests(*STOCK) + \
-        repeated(*STOCK, "debug", "kcsan") + real(*REAL) + real(REAL[0], soc="mt7621") + endurance()
+        repeated(*STOCK, "debug", "kcsan") + real(*REAL) + endurance()
 
 
 def test_lab():
