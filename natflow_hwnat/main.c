@@ -39,6 +39,7 @@ static int choose_backend(void)
 static int __net_init net_init(struct net *net)
 {
 	struct natflow_hwnat_room *room = net_generic(net, natflow_hwnat_id);
+	unsigned int i;
 	int err;
 
 	room->net = net;
@@ -53,7 +54,9 @@ static int __net_init net_init(struct net *net)
 	INIT_LIST_HEAD(&room->removing);
 	INIT_LIST_HEAD(&room->kept);
 	INIT_LIST_HEAD(&room->ports);
-	hash_init(room->leaves);
+	INIT_LIST_HEAD(&room->struck);
+	for (i = 0; i < NATFLOW_HWNAT_LEAVES; i++)
+		INIT_LIST_HEAD(&room->leaves[i]);
 	INIT_WORK(&room->install, natflow_hwnat_install);
 	INIT_DELAYED_WORK(&room->poll, natflow_hwnat_poll);
 	err = natflow_hwnat_control_net_init(room);

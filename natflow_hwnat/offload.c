@@ -14,11 +14,12 @@
  *      │ drain(): its entries are deleted
  *   DEAD ── the flow may be offered again; freed after a grace period
  *
- * natflow_hwnat_room.lock guards the lists and states. An event about one flow or egress
- * sets REMOVING under it, in any context. Any other event moves all that is live to the
- * list "doubted", in one step. drain() takes flows from there one by one, and removes
- * those that are not forwarded like that any more: each asks for its own routes and
- * devices. All calls of the back end, and so all other steps, are made under the mutex
+ * natflow_hwnat_room.lock guards the lists and states. An event about one flow sets
+ * REMOVING under it, in any context. One about an egress moves the directions that may
+ * leave by it to the list "struck", and any other moves all that is live to the list
+ * "doubted", in one step. drain() takes flows from there one by one, and removes those
+ * that are not forwarded like that any more: each asks for its own routes and devices.
+ * All calls of the back end, and so all other steps, are made under the mutex
  * natflow_hwnat_room.drivers. Who sets REMOVING while the worker installs leaves the
  * object to the worker. If there was an event since the worker took the object, the worker
  * looks at it again under the mutex. An object that was installed during an event is
@@ -127,7 +128,7 @@ static void bury(struct natflow_hwnat_offload *o)
 	spin_lock_irq(&room->lock);
 	list_del(&o->list);
 	for (d = 0; d < 2; d++)
-		hash_del(&o->leaf[d].node);
+		list_del(&o->leaf[d].node);
 	room->count[o->state]--;
 	room->total--;
 	room->removals += o->installed;
@@ -180,13 +181,13 @@ static bool is_by_device(const struct natflow_hwnat_offload *o, int ifindex)
 	return false;
 }
 
-/* Was there an event about a device of it? More events than are known are taken as one. */
+/* Must it go, by an event about all, or a device of it? More events than are known are one. */
 static bool is_hit(const struct natflow_hwnat_offload *o)
 {
 	const struct natflow_hwnat_room *room = o->room;
 	u32 n;
 
-	if (room->gones - o->gones > NATFLOW_HWNAT_GONE)
+	if (o->emptied != room->emptied || room->gones - o->gones > NATFLOW_HWNAT_GONE)
 		return true;
 	for (n = o->gones; n != room->gones; n++)
 		if (is_by_device(o, room->gone[n % NATFLOW_HWNAT_GONE]))
@@ -197,6 +198,7 @@ static bool is_hit(const struct natflow_hwnat_offload *o)
 /* It will be looked at now. Context: room's lock held. */
 static void stamp(struct natflow_hwnat_offload *o)
 {
+	o->emptied = o->room->emptied;
 	o->events = o->room->events;
 	o->gones = o->room->gones;
 }
@@ -222,6 +224,38 @@ static struct natflow_hwnat_offload *next_doubted(struct natflow_hwnat_room *roo
 	}
 	spin_unlock_irq(&room->lock);
 	return o;
+}
+
+static struct list_head *leaves_of(struct natflow_hwnat_room *room, const void *egress)
+{
+	return &room->leaves[hash_ptr((void *)egress, ilog2(NATFLOW_HWNAT_LEAVES))];
+}
+
+/* The flow of the next direction before @end that an event about its egress made doubtful. */
+static struct natflow_hwnat_offload *next_struck(struct natflow_hwnat_room *room,
+						 const struct natflow_hwnat_leaf *end)
+{
+	struct natflow_hwnat_offload *o = NULL;
+	struct natflow_hwnat_leaf *leaf;
+
+	spin_lock_irq(&room->lock);
+	leaf = list_first_entry(&room->struck, struct natflow_hwnat_leaf, node);
+	if (leaf != end) {
+		o = leaf->o;
+		list_move_tail(&leaf->node, leaves_of(room, leaf->egress));
+		/* It may have been described before the event: the worker looks again. */
+		if (o->state == NATFLOW_HWNAT_INSTALLING)
+			o->events = room->events - 1;
+	}
+	spin_unlock_irq(&room->lock);
+	return o;
+}
+
+static bool is_installed(const struct natflow_hwnat_offload *o)
+{
+	const u8 state = READ_ONCE(o->state);
+
+	return state == NATFLOW_HWNAT_INSTALLED || state == NATFLOW_HWNAT_BOUND;
 }
 
 /**
@@ -251,43 +285,69 @@ bool natflow_hwnat_is_current(const struct natflow_hwnat_offload *o)
  */
 void natflow_hwnat_drain(struct natflow_hwnat_room *room)
 {
+	struct natflow_hwnat_leaf end;
 	struct natflow_hwnat_offload *o;
 	u32 last;
 
 	lockdep_assert_held(&room->drivers);
 	spin_lock_irq(&room->lock);
 	last = room->events;
+	list_add_tail(&end.node, &room->struck);
 	spin_unlock_irq(&room->lock);
 	do {
 		delete_removing(room);
-		o = next_doubted(room, last);
-		if (o && !natflow_hwnat_is_current(o)) {
+		o = next_doubted(room, last) ?: next_struck(room, &end);
+		/* What the worker has in hand it may be writing. */
+		if (o && is_installed(o) && !natflow_hwnat_is_current(o)) {
 			spin_lock_irq(&room->lock);
 			natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
 			spin_unlock_irq(&room->lock);
 		}
 		cond_resched();
 	} while (o);
+	spin_lock_irq(&room->lock);
+	list_del(&end.node);
+	spin_unlock_irq(&room->lock);
+}
+
+/* All that is live is asked by drain(), each for itself. Context: room's lock held. */
+static void doubt_live(struct natflow_hwnat_room *room)
+{
+	room->events++;
+	list_splice_tail_init(&room->live, &room->doubted);
+	if (!list_empty(&room->doubted))
+		queue_work(natflow_hwnat_wq, &room->install);
+}
+
+/**
+ * natflow_hwnat_device_gone() - flows by a device must leave hardware
+ * @room: namespace's
+ * @ifindex: of the device
+ *
+ * Context: any; natflow_hwnat_drain() follows.
+ */
+void natflow_hwnat_device_gone(struct natflow_hwnat_room *room, int ifindex)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&room->lock, flags);
+	room->gone[room->gones++ % NATFLOW_HWNAT_GONE] = ifindex;
+	doubt_live(room);
+	spin_unlock_irqrestore(&room->lock, flags);
 }
 
 /**
  * natflow_hwnat_withdraw_all() - empty hardware
  * @room: namespace's
  *
- * Context: process.
+ * Context: process; natflow_hwnat_drain() follows.
  */
 void natflow_hwnat_withdraw_all(struct natflow_hwnat_room *room)
 {
-	struct list_head *lists[] = {
-		&room->offered, &room->installing, &room->live, &room->doubted
-	};
-	struct natflow_hwnat_offload *o, *next;
-	unsigned int i;
-
 	spin_lock_irq(&room->lock);
-	for (i = 0; i < ARRAY_SIZE(lists); i++)
-		list_for_each_entry_safe(o, next, lists[i], list)
-			natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
+	room->emptied++;
+	list_splice_tail_init(&room->offered, &room->live);
+	doubt_live(room);
 	spin_unlock_irq(&room->lock);
 }
 
@@ -308,11 +368,6 @@ void natflow_hwnat_reset(struct natflow_hwnat_room *room, u32 *setting, u32 valu
 	natflow_hwnat_withdraw_all(room);
 }
 
-static u32 hash_egress(const void *egress)
-{
-	return hash_ptr((void *)egress, 32);
-}
-
 /*
  * Describe the flow, and let events of its egresses find it. An event before they can
  * shows in the second description.
@@ -328,7 +383,7 @@ static bool describe(struct natflow_hwnat_offload *o)
 	for (d = 0; d < 2; d++) {
 		o->leaf[d].o = o;
 		o->leaf[d].egress = o->d.dir[d].egress;
-		hash_add(o->room->leaves, &o->leaf[d].node, hash_egress(o->leaf[d].egress));
+		list_add_tail(&o->leaf[d].node, leaves_of(o->room, o->leaf[d].egress));
 	}
 	spin_unlock_irq(&o->room->lock);
 	return natflow_hw_describe(o->flow, &again) && !memcmp(&again, &o->d, sizeof(again));
@@ -572,6 +627,7 @@ static bool enter(struct natflow_hwnat_offload *o)
 	if (ok) {
 		mark->offload = o;
 		mark->state = NATFLOW_HW_OFFERED;
+		stamp(o);
 		room->total++;
 		room->count[NATFLOW_HWNAT_OFFERED]++;
 		list_add_tail(&o->list, &room->offered);
@@ -603,6 +659,8 @@ static void offer(struct natflow_hwnat_room *room, struct natflow_flow *flow)
 	o->polled = jiffies;
 	o->seen[0] = jiffies;
 	o->seen[1] = jiffies;
+	INIT_LIST_HEAD(&o->leaf[0].node);
+	INIT_LIST_HEAD(&o->leaf[1].node);
 	if (!natflow_hw_hold(flow)) {
 		kfree(o);
 	} else if (!enter(o)) {
@@ -650,33 +708,27 @@ static void end(struct natflow_net *nn, struct natflow_flow *flow, enum natflow_
 static void egress_changed(struct natflow_net *nn, struct natflow_egress *eg)
 {
 	struct natflow_hwnat_room *room = natflow_hwnat_room(nn);
-	const u32 key = hash_egress(eg);
-	struct natflow_hwnat_leaf *leaf;
 	unsigned long flags;
 
 	spin_lock_irqsave(&room->lock, flags);
-	hash_for_each_possible(room->leaves, leaf, node, key)
-		if (leaf->egress == eg)
-			natflow_hwnat_withdraw(leaf->o, NATFLOW_HWNAT_OK);
+	list_splice_tail_init(leaves_of(room, eg), &room->struck);
+	if (!list_empty(&room->struck))
+		queue_work(natflow_hwnat_wq, &room->install);
 	spin_unlock_irqrestore(&room->lock, flags);
 }
 
-/*
- * All that is live is asked by drain(), each for itself. An offer that is not taken yet
- * will be described after this event.
- */
+/* An offer that is not taken yet will be described after this event. */
 static void doubt(struct natflow_net *nn, unsigned int what, const struct net_device *dev)
 {
 	struct natflow_hwnat_room *room = natflow_hwnat_room(nn);
 	unsigned long flags;
 
+	if (dev) {
+		natflow_hwnat_device_gone(room, dev->ifindex);
+		return;
+	}
 	spin_lock_irqsave(&room->lock, flags);
-	room->events++;
-	if (dev)
-		room->gone[room->gones++ % NATFLOW_HWNAT_GONE] = dev->ifindex;
-	list_splice_tail_init(&room->live, &room->doubted);
-	if (!list_empty(&room->doubted))
-		queue_work(natflow_hwnat_wq, &room->install);
+	doubt_live(room);
 	spin_unlock_irqrestore(&room->lock, flags);
 }
 

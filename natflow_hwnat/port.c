@@ -125,15 +125,6 @@ static void remove_port(struct natflow_hwnat_port *port)
 	kfree(port);
 }
 
-static void clear_list(struct list_head *list, const struct natflow_hwnat_port *port)
-{
-	struct natflow_hwnat_offload *o, *next;
-
-	list_for_each_entry_safe(o, next, list, list)
-		if (o->entry[0].port == port || o->entry[1].port == port)
-			natflow_hwnat_withdraw(o, NATFLOW_HWNAT_OK);
-}
-
 /*
  * Withdraw what still has entries by a port, and take again what its driver refused. mtk and
  * airoha refuse DESTROY, too, without hw-tc-offload (mtk_eth_setup_tc_block_cb()): it comes
@@ -145,9 +136,8 @@ static void clear_port(struct natflow_hwnat_room *room, const struct natflow_hwn
 
 	ASSERT_RTNL();
 	port->dev->features |= off;
+	natflow_hwnat_device_gone(room, port->dev->ifindex);
 	spin_lock_irq(&room->lock);
-	clear_list(&room->live, port);
-	clear_list(&room->doubted, port);
 	list_splice_tail_init(&room->kept, &room->removing);
 	spin_unlock_irq(&room->lock);
 	natflow_hwnat_drain(room);

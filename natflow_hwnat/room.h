@@ -3,7 +3,7 @@
 #ifndef _NATFLOW_HWNAT_ROOM_H
 #define _NATFLOW_HWNAT_ROOM_H
 
-#include <linux/hashtable.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/workqueue.h>
 #include <net/netns/generic.h>
@@ -24,6 +24,8 @@
 
 /* Events about devices that are told apart; after more, flows do not stay in hardware. */
 #define NATFLOW_HWNAT_GONE		8
+
+#define NATFLOW_HWNAT_LEAVES	256	/* lists of directions, by a hash of their egress */
 
 #define NATFLOW_HWNAT_STATES(X) \
 	X(OFFERED, "offered") \
@@ -61,10 +63,11 @@ struct natflow_hwnat_room {
 	spinlock_t lock;
 	struct list_head offered, installing, live, doubted, removing;
 	struct list_head kept;		/* being removed, when the driver takes it */
+	struct list_head leaves[NATFLOW_HWNAT_LEAVES], struck;
+	u32 emptied;			/* times that all had to leave */
 	u32 events;			/* after each, all that is live is doubted */
 	int gone[NATFLOW_HWNAT_GONE];	/* ifindexes of the last events about a device */
 	u32 gones;
-	DECLARE_HASHTABLE(leaves, 8);	/* by egress */
 	u8 epoch;		/* changes of settings: what was refused may be offered again */
 	u32 count[NATFLOW_HWNAT_STATE_COUNT], total;
 	u64 installs, removals, errors, undeleted;
@@ -92,7 +95,7 @@ struct natflow_hwnat_entry {
 
 /* A direction of a flow, by its egress. */
 struct natflow_hwnat_leaf {
-	struct hlist_node node;		/* natflow_hwnat_room.leaves */
+	struct list_head node;		/* natflow_hwnat_room.leaves[] or .struck */
 	struct natflow_hwnat_offload *o;
 	const void *egress;
 };
@@ -103,7 +106,7 @@ struct natflow_hwnat_offload {
 	struct natflow_hwnat_room *room;
 	struct list_head list;		/* by state; natflow_hwnat_room.lock */
 	struct natflow_hwnat_leaf leaf[2];	/* the same lock */
-	u32 events, gones;		/* of the room, when it was looked at; the same lock */
+	u32 emptied, events, gones;	/* of the room, when it was looked at; the same lock */
 	u8 state;			/* the same lock */
 	u8 reason;			/* why it is being removed; the same lock */
 	unsigned long seen[2];		/* jiffies of the last packets in software */
@@ -136,6 +139,7 @@ void natflow_hwnat_install(struct work_struct *work);
 void natflow_hwnat_withdraw(struct natflow_hwnat_offload *o, enum natflow_hwnat_reason reason);
 bool natflow_hwnat_is_current(const struct natflow_hwnat_offload *o);
 void natflow_hwnat_bound(struct natflow_hwnat_offload *o);
+void natflow_hwnat_device_gone(struct natflow_hwnat_room *room, int ifindex);
 void natflow_hwnat_withdraw_all(struct natflow_hwnat_room *room);
 void natflow_hwnat_drain(struct natflow_hwnat_room *room);
 void natflow_hwnat_reset(struct natflow_hwnat_room *room, u32 *setting, u32 value);
