@@ -96,6 +96,34 @@ def ways(soc):
 each("ways", ways)
 
 
+def torn(soc):
+    """A reader that looks all the time never sees a bound entry with half of the words of another flow."""
+    ppe = Ppe(soc, patched=True)
+    flows = Flow(snat=SNAT), Flow(dnat=DNAT, encaps=(VLAN,), smac="02:0a:0b:0c:0d:0e", dmac="02:1a:1b:1c:1d:1e")
+
+    def say(word):
+        with open("/proc/natppe/status", "w") as f:
+            f.write(f"watch {word} {slot}")
+    for flow in flows:
+        slot = ppe.set(flow)
+        say("known")
+        ppe.clear(flow, slot)
+    say("start")
+    for _ in range(500):
+        for flow in flows:
+            ppe.clear(flow, ppe.set(flow, slot))
+    ppe.set(flows[0], slot)
+    wait(lambda: ppe.status()["watch.whole"], "the reader sees the entry")
+    equal(ppe.status()["watch.torn"], 0, "readings that were no flow's")
+    say("tear")
+    wait(lambda: ppe.status()["watch.torn"], "the reader sees what is torn")
+    ppe.clear(flows[0], slot)
+    empty(ppe)
+
+
+each("torn", torn)
+
+
 def aged(soc):
     """An entry that aged out is told, keeps its last counts, and may be set again. Its slot may be another's: that one stays."""
     ppe = Ppe(soc, patched=True)

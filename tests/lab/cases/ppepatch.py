@@ -196,6 +196,29 @@ def counted(soc, patched):
 each("counted", counted, () if NEW else ("mt7621", "mt7622", "mt7986"))
 
 
+def last(soc, patched):
+    """P12: the frames of an entry until it aged out are the flow's, and it is bound again."""
+    ppe = Ppe(soc, patched)
+    flow = ppe.replace(Flow(snat=SNAT))
+    ppe.bind(flow)
+    ppe.stats(flow)
+    ppe.send(flow, 2)
+    ppe.tick(7)
+    equal((ppe.state(flow), ppe.stats(flow)[0]), ("invalid", 2), "aged out: its last frames")
+    if patched:
+        ppe.bind(flow)
+        ppe.send(flow)
+        equal(ppe.stats(flow)[0], 1, "bound again")
+    else:
+        ppe.asked(flow)
+        check(ppe.state(flow) != "bound", "not bound again")
+    ppe.destroy(flow)
+    return ppe
+
+
+each("last", last, ("mt7622", "mt7986") if NEW else ())
+
+
 def told():
     """P05, backend=flowblk: natflow knows that the driver tells counts, and has those of all frames that hardware forwarded."""
     ppe = Ppe("mt7622", True, between=True)

@@ -12,6 +12,7 @@
  *   ppe_frame.c     frames of a rule
  *   ppe_words.c     natflow's words for a rule
  *   ppe_direct.c    they are written through patches P13 and P14
+ *   ppe_watch.c     looks at one entry all the time
  *   ppe_door.c      /proc/natppe/
  *   ppe_emulate.c   the PPE
  */
@@ -48,6 +49,7 @@ struct natppe {
 	bool started[3];
 	struct net_device *wire[PPE_GMACS], *wlan;
 	atomic64_t counter[PPE_COUNTERS], reason[32];
+	atomic_t writes;	/* begun and ended, by /proc/natppe/rule */
 	int wed_flows;
 	u16 wcid;		/* of every station of the wlan */
 	u8 bss;
@@ -101,6 +103,11 @@ int ppe_words(const struct ppe_rule *r, const struct natflow_ppe_info *in,
 unsigned int ppe_frame(const struct ppe_rule *r, bool leaves, int dsa_port, u8 *frame);
 
 int ppe_fuzz(u32 seed, unsigned int count, const char *name);
+
+struct seq_file;
+int ppe_watch(const char *word, u32 index);
+void ppe_watch_show(struct seq_file *m);
+void ppe_watch_stop(void);
 
 int ppe_door_open(void);
 void ppe_door_close(void);

@@ -4,6 +4,7 @@
  *
  *   /proc/natppe/status	one line a counter, "NAME N"; echo tick N >: N seconds pass;
  *				fuzz SEED COUNT: compare random flows;
+ *				watch known N, start N, tear N: see ppe_watch.c;
  *				scribble N: slot N is invalid, and no cache knows;
  *				restart: the last GMAC goes down, and up again
  *   /proc/natppe/rule		write a struct ppe_rule, then read "RC PACKETS BYTES IDLE"
@@ -43,6 +44,7 @@ static int show(struct seq_file *m, void *unused)
 			   i, ppe_emulate_count(e, PPE_UNBOUND), i,
 			   ppe_emulate_count(e, PPE_BOUND), i, ppe_emulate_count(e, PPE_FIN));
 	}
+	ppe_watch_show(m);
 	seq_printf(m, "fuzz.different %d\n", different);
 	seq_printf(m, "wed.flows %d\nclock %u\n", natppe.wed_flows, natppe.fe[0x10 / 4]);
 	return 0;
@@ -76,8 +78,9 @@ static void restart(void)
 
 static ssize_t command(struct file *file, const char __user *from, size_t len, loff_t *pos)
 {
-	char text[64] = "";
+	char text[64] = "", word[8];
 	unsigned int n, count;
+	int err = 0;
 
 	if (len >= sizeof(text) || copy_from_user(text, from, len))
 		return -EINVAL;
@@ -88,12 +91,14 @@ static ssize_t command(struct file *file, const char __user *from, size_t len, l
 		restart();
 	else if (sscanf(text, "fuzz %u %u", &n, &count) == 2)
 		different = ppe_fuzz(n, count, ppe_soc);
+	else if (sscanf(text, "watch %7s %u", word, &n) == 2)
+		err = ppe_watch(word, n);
 	else if (sscanf(text, "scribble %u", &n) == 1 && n < MTK_PPE_ENTRIES)
 		*(u32 *)(natppe.ppe[0].table + n * natppe.ppe[0].entry_size) &= ~GENMASK(29, 28);
 	else
-		len = -EINVAL;
+		err = -EINVAL;
 	mutex_unlock(&lock);
-	return len;
+	return err ?: len;
 }
 
 static ssize_t rule_write(struct file *file, const char __user *from, size_t len, loff_t *pos)
@@ -103,7 +108,9 @@ static ssize_t rule_write(struct file *file, const char __user *from, size_t len
 	if (len != sizeof(rule) || copy_from_user(&rule, from, len))
 		return -EINVAL;
 	mutex_lock(&lock);
+	atomic_inc_return(&natppe.writes);
 	ppe_rule_run(&rule, &answer);
+	atomic_inc_return(&natppe.writes);
 	mutex_unlock(&lock);
 	return len;
 }
@@ -180,4 +187,5 @@ int ppe_door_open(void)
 void ppe_door_close(void)
 {
 	proc_remove(dir);
+	ppe_watch_stop();
 }
