@@ -410,6 +410,9 @@ static __always_inline enum natflow_verdict forward(struct ctx *c, const u8 fami
 		   c->extra))
 		return NATFLOW_GO;
 	count(c, family);
+	if (unlikely(READ_ONCE(c->egress->tracked)))
+		natflow_ct_attach(c->skb, natflow_dir_flow(c->dir, family)->ct,
+				  c->dir->flags & NATFLOW_DIR_REPLY);
 	natflow_xmit(c->skb, c->egress);
 	return NATFLOW_GO;
 }

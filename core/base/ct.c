@@ -93,6 +93,20 @@ void natflow_ct_put(struct nf_conn *ct)
 }
 
 /**
+ * natflow_ct_attach() - a packet carries its conntrack, as behind the stack's hooks
+ * @skb: packet that carries none
+ * @ct: its conntrack, which the caller's flow holds
+ * @d: direction of the packet, IP_CT_DIR_*
+ *
+ * Context: RCU read side.
+ */
+void natflow_ct_attach(struct sk_buff *skb, struct nf_conn *ct, unsigned int d)
+{
+	nf_conntrack_get(&ct->ct_general);
+	nf_ct_set(skb, ct, d ? IP_CT_ESTABLISHED_REPLY : IP_CT_ESTABLISHED);
+}
+
+/**
  * natflow_ct_alive() - would a slow packet still find this conntrack
  * @ct: conntrack with a reference
  *

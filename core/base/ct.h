@@ -16,6 +16,7 @@ void natflow_ct_untrack(struct net *net);
 enum natflow_reason natflow_ct_eligible(const struct nf_conn *ct);
 bool natflow_ct_get(struct nf_conn *ct);
 void natflow_ct_put(struct nf_conn *ct);
+void natflow_ct_attach(struct sk_buff *skb, struct nf_conn *ct, unsigned int d);
 bool natflow_ct_alive(const struct nf_conn *ct);
 void natflow_ct_key(const struct nf_conn *ct, unsigned int dir, u32 way, union natflow_key *key);
 void natflow_ct_after(const struct nf_conn *ct, unsigned int dir, union natflow_key *key);

@@ -4,10 +4,12 @@
 #include <linux/hash.h>
 #include <linux/if_vlan.h>
 #include <linux/jhash.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 #include <net/addrconf.h>
 #include <net/dst.h>
 #include <net/netns/hash.h>
+#include <net/sch_generic.h>
 #include "../base/attach.h"
 #include "../base/charge.h"
 #include "../base/clock.h"
@@ -196,6 +198,24 @@ static bool same_path(const struct natflow_egress *eg)
 }
 
 /*
+ * True if a qdisc that somebody chose, or a tc filter, sees what @dev sends. It may ask for
+ * the conntrack, as cake's nat does: with a packet that has been rewritten, and carries
+ * none, it finds no connection (net/sched/sch_cake.c:cake_update_flowkeys()).
+ */
+static bool is_tracked(const struct net_device *dev)
+{
+	for (; dev; dev = is_vlan_dev(dev) ? vlan_dev_priv(dev)->real_dev : NULL) {
+		const struct Qdisc *root = rcu_dereference(dev->qdisc);
+
+		/* The kernel's own default ones have no handle. natflow's asks by itself. */
+		if ((root->handle && root->ops->owner != THIS_MODULE) ||
+		    natflow_compat_has_tc(dev))
+			return true;
+	}
+	return false;
+}
+
+/*
  * Backstop for missed events. An event may be in progress on another CPU, so an
  * egress is killed only if it differs in two checks, a second apart.
  */
@@ -239,6 +259,7 @@ static struct natflow_egress *create(struct natflow_net *nn, struct neighbour *n
 	eg->dev = down->dev;
 	eg->headroom = LL_RESERVED_SPACE(eg->dev) + down->inband * VLAN_HLEN;
 	eg->bypassing = down->bypass.count;
+	eg->tracked = is_tracked(eg->dev);
 	eg->bridge = bridge_below(eg->out);
 	eg->alive = true;
 	seqcount_spinlock_init(&eg->seq, &nn->topo.egress_lock);
@@ -408,9 +429,12 @@ void natflow_egress_check_paths(struct natflow_net *nn)
 
 	rcu_read_lock();
 	spin_lock_bh(&nn->topo.egress_lock);
-	hash_for_each_safe(nn->topo.egresses, i, tmp, eg, node)
+	hash_for_each_safe(nn->topo.egresses, i, tmp, eg, node) {
 		if (!same_path(eg))
 			kill(eg);
+		else
+			WRITE_ONCE(eg->tracked, is_tracked(eg->dev));
+	}
 	spin_unlock_bh(&nn->topo.egress_lock);
 	rcu_read_unlock();
 }

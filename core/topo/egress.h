@@ -36,6 +36,7 @@ struct natflow_egress {
 	u8 header[NATFLOW_L2_MAX];
 	u16 used;			/* natflow_tick_now() of the last hit, for the neighbour */
 	bool bypassing;			/* @down.bypass is not empty */
+	bool tracked;			/* packets carry their conntrack: see is_tracked() */
 	struct natflow_down down;	/* forward path from @out to @dev at creation */
 
 	/* Under natflow_net.topo.egress_lock. */

@@ -117,6 +117,28 @@ def case_users():
     check(abs(seen[b"c"] - seen[b"d"]) <= 10, f"{seen}")
 
 
+def case_cake():
+    """cake with nat knows the two clients, too: packets of the fast path carry their conntrack."""
+    server = two_clients()
+    turns = [senders("c", 32, server), senders("d", 1, server)]
+    for sock, data in sum(turns, []) * 2:
+        sock.send(data)
+        server.sendto(b"", server.recvfrom(2000)[1])
+        sock.recv(10)
+    modprobe("sch_cake")
+    cake = "dev r1 root cake nat dual-srchost besteffort bandwidth"
+    run("r", f"tc qdisc replace {cake} 8kbit")
+    hits = stats()["hits"]
+    for one, two in zip(itertools.cycle(turns[0]), [turns[1][0]] * 300):
+        for sock, data in (one, two):
+            sock.send(data)
+    equal(stats()["hits"] - hits, 600, "hits")
+    run("r", f"tc qdisc change {cake} {RATE}kbit")
+    seen = shares(server, 45, 40)
+    # As flows of one user, those of c have 39 of 40. Each one's first packet goes before the turns.
+    check(min(seen.get(b"c", 0), seen.get(b"d", 0)) >= 12, f"{seen}")
+
+
 def case_tins():
     """Of one client, DSCP LE gets less than what has none: 1 of 5 where both wait."""
     server = two_clients()
