@@ -227,7 +227,7 @@ BUMPS = ("kernel-ipv4", "kernel-ipv6", "route", "rule", "nexthop", "netconf", "a
 def case_proc_summary():
     """`key value` lines, always the same in the same order, every reason once under its name."""
     with open("/lab/natflow_reason.h") as f:
-        reasons = [f"{group}.{key}" for group, key in re.findall(r'X\((refuse|learn|end|name), \w+, "([^"]+)"', f.read())]
+        reasons = [f"{group}.{key}" for group, key in re.findall(r'X\((refuse|learn|end|name|drop), \w+, "([^"]+)"', f.read())]
     head = ["status", "version", "disabled", "select", "rules", "rules_reached", "learning", "hooked", "flows", "flows_half", "flows_peak",
             "flow_limit", "table_bytes", "percpu_bytes", "flow_bytes_ipv4", "flow_bytes_ipv6", "missed_event",
             "route_confirmed", *(f"bump.{cause}" for cause in BUMPS), "hits", "bytes",

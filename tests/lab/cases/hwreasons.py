@@ -129,14 +129,14 @@ def case_seqadj():
 
 
 def switch(link):
-    """A port of a switch behind the first card, the host behind it."""
-    ip(None, "link set nic0 netns r\nlink set wire0 up")
-    ip("r", "link set nic0 up")
+    """A port of a switch behind the third card, the host behind it."""
+    ip(None, "link set nic2 netns r\nlink set wire2 up")
+    ip("r", "link set nic2 up")
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as cpu:
         cpu.setsockopt(263, 23, 1)      # SOL_PACKET, PACKET_IGNORE_OUTGOING
-        cpu.bind(("wire0", 3))
+        cpu.bind(("wire2", 3))
         links.pump(links.SWITCH, 2, (("c", "port0"),), cpu.detach())
-    run("r", f"insmod {links.DSA} conduit=nic0")
+    run("r", f"insmod {links.DSA} conduit=nic2")
     AT_END.append(lambda: run(None, "rmmod natdsa"))
     return links.dsa(link)
 
