@@ -73,8 +73,10 @@ SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)\w*(?<!_v6)$|records[.](text|
           r"doors_target[.](target_selects_iptables|target_elsewhere_ip6tables_nft|rule_removed|select_auto)|" \
           r"hwevents[.](route|roam_v4|unload|card)|hwreasons.wed$"
 # What lasts, and asks on one kernel what the other would answer alike: the newest has ELSEWHERE, 6.1 has HERE; 6.12 neither.
-ELSEWHERE = r"packets[.](eth|jumbo|vlan|qinq)|userscale|sqm[.]links|hwrules[.](engine_(eth|vlan)|airoha_source)"
-HERE = r"packets[.](bridge|e1000e)|sqm[.](wan|lan)|hwrules[.](engine_pvid|airoha$|mlx5$)"
+ELSEWHERE = r"packets[.](eth|jumbo|vlan|qinq)|userscale|sqm[.]links|hwrules[.](engine_(eth|vlan)|airoha_source)|" \
+            r"(events|freshness)[.]\w+_v4|teardown|hwevents[.](route|roam_v4|card)|pmtu[.](pppoe$|behind_vlan_v4|locked)|" \
+            r"flat[.](nft_hooks_vlan$|tc_hooks_bridge|taps_vlan$|offloads_bridge|port_state|stations|vlan_moved)"
+HERE = r"packets[.](bridge|e1000e)|sqm[.](wan|lan)|hwrules[.](engine_pvid|airoha$|mlx5$)|shape[.](users|rate|tins|download)|fields|storms[.]r\w+6"
 LATER = "lives|aged|silent|counters_delayed|toggled$|shared_table|empty"
 PAIRS = rf"(?!(nat|attach|hwnat|namespace|newest|window)[.])\w+[.].*_v6|hwrules.same_(eth|vlan_qinq|bridge_pppoe|trunk)|hwfaults[.](?!{LATER})"
 OLDEST = rf"^(?!{FIXED}|{ELSEWHERE}|hwfaults[.]({LATER})|hwrules.same_(pvid|vlan_on|bridge_on)|ppe(_entries|direct)?[.].*mt7(622|986))"
@@ -83,7 +85,7 @@ MIDDLE = r"^(nat|end|attach|newest|races|namespace|hwnat|hwrules.(same_eth|engin
          rf"events[.](route|rule|neigh|device))(?!.*_v6|.*mt7(62|988))|^(?!flat|coexist|hwreasons|hwevents[.](?!unload)|pmtu|hostacl[.]live)({SAMPLES})"
 # The hostile ring is many times as slow: the engine and conntrack, where memory, locks or lifetimes are at stake, and what of
 # the names juggles memory. All with test-all.
-HOSTILE = r"^(nat[.](?!snat_port|hairpin)|refuse[.](lengths_v4|conntrack_gone)|attach[.](life|detach)|" \
+HOSTILE = r"^(nat[.](?!snat_port|hairpin|.*_v6)|refuse[.](lengths_v4|conntrack_gone)|attach[.](life|detach)|" \
           r"events[.](route_replace|device_deleted)_v4|ipsec[.](dec|pol.*later)|conntrack[.](?!unseen|.*_v6)|memory|" \
           r"links[.]dsa_vlan|headers[.]qinq_v4|hwfaults[.]churn|hwreasons.dsa$|hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets|shape[.](tc|order)|driver)"
 # Another architecture, another byte order: that packets are rewritten right.
