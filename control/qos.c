@@ -140,7 +140,7 @@ const struct natflow_verb natflow_verb_link = {
 	.values = " dev=NAME[,tx=RATE][,rx=RATE][,overhead=BYTES|PRESET][,mpu=BYTES]",
 	.help = "what it sends (tx) and what comes by it (rx) is held, users in turn",
 	.parse = natflow_link_parse,
-	.expected = "dev=NAME and tx=RATE or rx=RATE, with a rate like 40mbit, overhead=0 to 255 or ethernet, ethernet-vlan, pppoe-vlan, docsis, atm, mpu=0 to 255",
+	.expected = "dev=NAME, tx=40mbit or rx=200mbit; overhead=0 to 255 or preset; mpu=0 to 255",
 	.example = "link dev=wan,tx=40mbit,rx=200mbit,overhead=ethernet",
 	.ops = &link_ops,
 };
@@ -189,8 +189,8 @@ const struct natflow_verb natflow_verb_limit = {
 		"#                         first rule decides. Ends: ADDR, ADDR/BITS, an ipset or\n"
 		"#                         nothing; burst=BYTES, out=auto|police",
 	.parse = natflow_limit_parse,
-	.expected = "user=, user_port=, remote=, remote_port=, proto=, rxbytes=, txbytes=, burst= or out=, each once",
-	.example = "add user=192.168.1.7,user_port=,remote=,remote_port=,proto=,rxbytes=1250000,txbytes=250000",
+	.expected = "words from user= to proto=, rxbytes=, txbytes=, burst= or out=, each once",
+	.example = "add user=192.168.1.7,proto=tcp,rxbytes=1250000,txbytes=250000",
 	.ops = &limit_ops,
 };
 

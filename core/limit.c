@@ -151,9 +151,11 @@ void natflow_limit_release(struct natflow_limit *limit)
 /* A time of this jiffy. */
 static __always_inline u64 rough_now(struct natflow_pcpu *c)
 {
-	if (unlikely(c->now_of != jiffies)) {
+	const unsigned long now_of = jiffies;
+
+	if (unlikely(c->now_of != now_of)) {
 		c->now = ktime_get_ns();
-		c->now_of = jiffies;
+		c->now_of = now_of;
 	}
 	return c->now;
 }

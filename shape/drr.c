@@ -169,7 +169,7 @@ static struct natflow_drr_flow *spare_flow(struct natflow_drr *q)
 }
 
 static struct natflow_drr_user *known_user(struct natflow_drr *q,
-				       const struct natflow_client *client)
+					   const struct natflow_client *client)
 {
 	struct natflow_drr_user *user;
 
@@ -180,7 +180,7 @@ static struct natflow_drr_user *known_user(struct natflow_drr *q,
 }
 
 static struct natflow_drr_user *add_user(struct natflow_drr *q,
-				      const struct natflow_client *client)
+					 const struct natflow_client *client)
 {
 	struct natflow_drr_user *user;
 	unsigned int tries;
@@ -230,8 +230,8 @@ struct natflow_drr_flow *natflow_drr_find(struct natflow_drr *q, u32 hash)
  * Return: a record; the one that its user's flows share if none is free.
  */
 struct natflow_drr_flow *natflow_drr_join(struct natflow_drr *q, u32 hash,
-					 const struct natflow_client *client,
-					 enum natflow_tin tin)
+					  const struct natflow_client *client,
+					  enum natflow_tin tin)
 {
 	struct natflow_drr_user *user = client->kind ? known_user(q, client) : nobody(q);
 	struct natflow_drr_flow *flow;

@@ -107,8 +107,8 @@ int natflow_drr_init(struct natflow_drr *q, struct Qdisc *sch);
 void natflow_drr_free(struct natflow_drr *q);
 struct natflow_drr_flow *natflow_drr_find(struct natflow_drr *q, u32 hash);
 struct natflow_drr_flow *natflow_drr_join(struct natflow_drr *q, u32 hash,
-					 const struct natflow_client *client,
-					 enum natflow_tin tin);
+					  const struct natflow_client *client,
+					  enum natflow_tin tin);
 void natflow_drr_add(struct natflow_drr *q, struct natflow_drr_flow *flow, struct sk_buff *skb);
 struct sk_buff *natflow_drr_next(struct natflow_drr *q);
 struct sk_buff *natflow_drr_spill(struct natflow_drr *q);

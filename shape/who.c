@@ -112,8 +112,10 @@ static bool find_mac(struct net *net, const struct origin *from, u8 *mac)
 
 	if (!dev || dev->type != ARPHRD_ETHER)
 		return false;
-	n = from->family == NFPROTO_IPV4 ? __ipv4_neigh_lookup_noref(dev, from->addr.ip) :
-					   __ipv6_neigh_lookup_noref(dev, &from->addr.in6);
+	if (from->family == NFPROTO_IPV4)
+		n = __ipv4_neigh_lookup_noref(dev, (__force u32)from->addr.ip);
+	else
+		n = __ipv6_neigh_lookup_noref(dev, &from->addr.in6);
 	if (!n || !(READ_ONCE(n->nud_state) & NUD_VALID))
 		return false;
 	neigh_ha_snapshot(mac, n, dev);

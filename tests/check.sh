@@ -35,7 +35,7 @@ checkpatch() {
 	git ls-files '*.c' '*.h' |
 		grep -vE '^(tests/unit|core/base/trace.h|xt_FLOWOFFLOAD/libxt|lib/host.h|include/uapi/linux/natflow_reason.h|tests/lab/kmod/.*compat|tests/lab/prog/)' |
 		xargs perl "$SOURCE/scripts/checkpatch.pl" --no-tree --strict --terse --show-types --file --max-line-length=100 \
-			--ignore COMPLEX_MACRO,MACRO_ARG_REUSE,MACRO_ARG_PRECEDENCE,MULTISTATEMENT_MACRO_USE_DO_WHILE,FILE_PATH_CHANGES,LINUX_VERSION_CODE,PREFER_DEFINED_ATTRIBUTE_MACRO,MACRO_WITH_FLOW_CONTROL,CONSTANT_COMPARISON,SPDX_LICENSE_TAG,BRACKET_SPACE |
+			--ignore CAMELCASE,COMPLEX_MACRO,MACRO_ARG_REUSE,MACRO_ARG_PRECEDENCE,MULTISTATEMENT_MACRO_USE_DO_WHILE,FILE_PATH_CHANGES,LINUX_VERSION_CODE,PREFER_DEFINED_ATTRIBUTE_MACRO,MACRO_WITH_FLOW_CONTROL,CONSTANT_COMPARISON,SPDX_LICENSE_TAG,BRACKET_SPACE |
 		grep -vE '^total:|^$'
 	true
 }

@@ -52,15 +52,15 @@ static void look(void)
 	unsigned int writes = atomic_read_acquire(&natppe.writes), i;
 	u32 *entry = words_of(slot), words[PPE_WORDS];
 
-	words[0] = smp_load_acquire(entry);
+	words[0] = smp_load_acquire(entry);	/* before the other words */
 	if (!is_bound(words[0]))
 		return;
 	for (i = 1; i < natppe.ppe[0].entry_size / 4; i++)
 		words[i] = READ_ONCE(entry[i]);
-	smp_rmb();
+	smp_rmb();	/* the words before the first one again */
 	if (!is_bound(READ_ONCE(*entry)))
 		return;
-	smp_rmb();
+	smp_rmb();	/* all words before the count of writes */
 	if (atomic_read(&natppe.writes) != writes)
 		return;
 	if (is_known(words))
