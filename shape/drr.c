@@ -132,6 +132,16 @@ static struct hlist_head *user_bucket(const struct natflow_drr *q,
 	return &q->user_hash[hash_32(hash, USER_BITS)];
 }
 
+/* A user's record becomes free, unless it has flows, packets in @rest, or a turn. */
+static void forget_user(struct natflow_drr *q, struct natflow_drr_user *user)
+{
+	if (user->flows || user->busy || user->bytes || user == nobody(q) ||
+	    user->rest.place != NATFLOW_PLACE_IDLE)
+		return;
+	hlist_del_init(&user->node);
+	list_add(&user->list, &q->free_users);
+}
+
 /* An idle flow's record becomes free, and with a user's last one the user's. */
 static void forget_flow(struct natflow_drr *q, struct natflow_drr_flow *flow)
 {
@@ -142,12 +152,7 @@ static void forget_flow(struct natflow_drr *q, struct natflow_drr_flow *flow)
 	flow->place = NATFLOW_PLACE_FREE;
 	list_move(&flow->list, &q->free);
 	user->flows--;
-	/* One with packets in @rest, or a turn that is not over, stays until later. */
-	if (user->flows || user->busy || user->bytes || user == nobody(q) ||
-	    user->rest.place != NATFLOW_PLACE_IDLE)
-		return;
-	hlist_del_init(&user->node);
-	list_add(&user->list, &q->free_users);
+	forget_user(q, user);
 }
 
 /* Free the record that was idle for longest. Return: false if none is idle. */
@@ -458,10 +463,7 @@ static void leave_round(struct natflow_drr *q, struct natflow_drr_user *user)
 	user->busy = false;
 	list_del_init(&user->list);
 	user->deficit = min_t(s32, user->deficit, q->quantum);
-	if (user->flows || user == nobody(q) || user->rest.place != NATFLOW_PLACE_IDLE)
-		return;
-	hlist_del_init(&user->node);
-	list_add(&user->list, &q->free_users);
+	forget_user(q, user);
 }
 
 static struct sk_buff *next_busy(struct natflow_drr *q)
