@@ -16,9 +16,7 @@ enum word {
 
 #define NEEDED (BIT_ULL(WORD_ID) | BIT_ULL(WORD_ZONE) | BIT_ULL(WORD_TYPE) | BIT_ULL(WORD_GROUP))
 
-static const struct {
-	const char *word, *expected;
-} words[WORDS] = {
+static const struct natflow_field words[WORDS] = {
 	[WORD_ID] = { "id=", "a number from 0 to 1023, but not 255" },
 	[WORD_ZONE] = { "szone=", "the number of a zone, 0 to 126" },
 	[WORD_TYPE] = { "type=", "web or auto" },
@@ -78,16 +76,6 @@ static int read_word(enum word which, const char *text, struct natflow_auth_rule
 	}
 }
 
-static int find_word(const char *text)
-{
-	int i;
-
-	for (i = 0; i < WORDS; i++)
-		if (!strncmp(text, words[i].word, strlen(words[i].word)))
-			return i;
-	return -1;
-}
-
 /**
  * natflow_auth_parse() - id=N,szone=N,type=web|auto,sipgrp=SET[,ipwhite=SET][,macwhite=SET]
  * @value: arguments, in any order; is taken apart
@@ -103,7 +91,7 @@ int natflow_auth_parse(char *value, const struct natflow_verb *verb, struct natf
 	char *next;
 
 	for (; value; value = next) {
-		int which = find_word(value), err;
+		int which = natflow_field_index(words, WORDS, value), err;
 
 		next = strchr(value, ',');
 		if (next)

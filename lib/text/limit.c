@@ -20,9 +20,7 @@ enum field {
 #define WHOM "an address, ADDR/BITS with no further bits set, or the name of an ipset"
 #define PORT "a number from 1 to 65535; sets of ports are not supported"
 
-static const struct {
-	const char *word, *expected;
-} fields[FIELDS] = {
+static const struct natflow_field fields[FIELDS] = {
 	[FIELD_USER] = { "user=", WHOM },
 	[FIELD_USER_PORT] = { "user_port=", PORT },
 	[FIELD_REMOTE] = { "remote=", WHOM },
@@ -125,16 +123,6 @@ static int read_field(enum field which, char *text, struct natflow_limit_args *l
 	}
 }
 
-static int find_field(const char *text)
-{
-	int i;
-
-	for (i = 0; i < FIELDS; i++)
-		if (!strncmp(text, fields[i].word, strlen(fields[i].word)))
-			return i;
-	return -1;
-}
-
 /**
  * natflow_limit_parse() - user=,user_port=,remote=,remote_port=,proto=,rxbytes=,txbytes=,...
  * @value: arguments, in any order; an empty one, or none, stands for any. Is taken apart.
@@ -150,7 +138,7 @@ int natflow_limit_parse(char *value, const struct natflow_verb *verb, struct nat
 	u64 seen = 0;
 
 	for (; value; value = next) {
-		int which = find_field(value), err;
+		int which = natflow_field_index(fields, FIELDS, value), err;
 		char *text;
 
 		next = strchr(value, ',');

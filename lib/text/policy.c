@@ -154,9 +154,7 @@ enum field {
 	FIELDS
 };
 
-static const struct {
-	const char *word, *expected;
-} fields[FIELDS] = {
+static const struct natflow_field fields[FIELDS] = {
 	[FIELD_NAME] = { "name=", "1 to 31 letters, digits, '-', '_' or '.'" },
 	[FIELD_VERDICT] = { "verdict=", "allow, block or portal" },
 	[FIELD_SCHEDULE] = { "schedule=", "at most 8 of DAYS HH:MM-HH:MM with ';' between them" },
@@ -189,16 +187,6 @@ static int read_field(enum field which, char *text, struct natflow_policy *p)
 	}
 }
 
-static int find_field(const char *text)
-{
-	int i;
-
-	for (i = 0; i < FIELDS; i++)
-		if (!strncmp(text, fields[i].word, strlen(fields[i].word)))
-			return i;
-	return -1;
-}
-
 /* Fields that have no effect beside others. Return: what is missing, or NULL. */
 static const char *contradiction(const struct natflow_policy *p, u64 seen)
 {
@@ -229,7 +217,7 @@ int natflow_policy_parse(char *value, const struct natflow_verb *verb,
 	char *next;
 
 	for (; value; value = next) {
-		int which = find_field(value), err;
+		int which = natflow_field_index(fields, FIELDS, value), err;
 
 		next = cut(value);
 		if (which < 0 || seen & BIT_ULL(which))

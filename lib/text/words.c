@@ -22,6 +22,24 @@ int natflow_word_index(const char * const *words, int count, const char *text, s
 }
 
 /**
+ * natflow_field_index() - find the field that a text begins with
+ * @fields: table
+ * @count: of @fields
+ * @text: "word=..."
+ *
+ * Return: index in @fields, or -1.
+ */
+int natflow_field_index(const struct natflow_field *fields, int count, const char *text)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (!strncmp(text, fields[i].word, strlen(fields[i].word)))
+			return i;
+	return -1;
+}
+
+/**
  * natflow_name_valid() - can a device, or a list, be called so
  * @name: as the kernel takes them (net/core/dev.c:dev_valid_name())
  */

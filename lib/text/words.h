@@ -8,6 +8,12 @@
 #define NATFLOW_NAME_MAX 16	/* an interface name with its NUL */
 #define NATFLOW_SET_NAME_MAX 32	/* the name of an ipset with its NUL */
 
+/* A word of a line, "id=", and what is expected behind it. */
+struct natflow_field {
+	const char *word, *expected;
+};
+
+int natflow_field_index(const struct natflow_field *fields, int count, const char *text);
 int natflow_word_index(const char * const *words, int count, const char *text, size_t len);
 bool natflow_name_valid(const char *name);
 bool natflow_set_name_copy(const char *name, char *to);
