@@ -20,9 +20,10 @@ LIST = natflowctl/natflow-list
 PPE = natflowctl/natflow-ppe
 MAN = build/natflow.8
 VERSION = $(shell sed -n 's/.*NATFLOW_VERSION "\(.*\)"/\1/p' control/settings.h)
+ROOMS = $(shell sed -n 's/^rooms := //p' Kbuild)
 DKMS_TREE = $(DESTDIR)/usr/src/natflow-$(VERSION)
 DKMS_FILES = Makefile Kbuild LICENSE dkms.conf tests/check-config.sh $(filter-out %.mod.c %/libxt_FLOWOFFLOAD.c, \
-	$(wildcard *.[ch]) $(shell find compat control core include lib names natflow_hwnat policy shape xt_FLOWOFFLOAD -name '*.[ch]'))
+	$(wildcard *.[ch]) $(shell find compat include natflow_hwnat xt_FLOWOFFLOAD $(ROOMS) -name '*.[ch]'))
 # Debian's headers have no key to sign with: then modules are not signed, rather than each with an error.
 SIGN_KEY = $(shell sed -n 's/^CONFIG_MODULE_SIG_KEY="\(.*\)"/\1/p' $(KDIR)/.config)
 SIGN = $(if $(filter pkcs11:%,$(SIGN_KEY))$(wildcard $(SIGN_KEY) $(KDIR)/$(SIGN_KEY)),,CONFIG_MODULE_SIG_ALL=)
