@@ -13,9 +13,7 @@
 #include <net/arp.h>
 #include <net/ip.h>
 #include <net/ndisc.h>
-#include <net/netfilter/nf_conntrack.h>
-#include <net/netfilter/nf_conntrack_core.h>
-#include <net/netfilter/nf_conntrack_zones.h>
+#include "../core/base/ct.h"
 #include "../core/flow/flow.h"
 #include "../core/flow/object.h"
 #include "../policy/zone.h"
@@ -79,30 +77,26 @@ static void ask_conntrack(struct natflow_net *nn, const struct nf_conn *ct, unsi
 {
 	const struct natflow_flow *flow = natflow_flow_by_ct(nn, ct);
 
-	from->addr = ct->tuplehash[dir].tuple.src.u3;
+	from->addr = *natflow_ct_source(ct, dir);
 	if (flow && natflow_flow_learned(flow, dir))
 		from->ifindex = READ_ONCE(flow->l3[dir]);
 }
 
 /*
- * A fast packet has no conntrack attached: the reply's tuple is this packet's, inverted.
- * @arrives: tc ingress has redirected the packet to this device. Then it was not changed,
- * and the user is who its connection's other direction comes from.
+ * A fast packet carries no conntrack. @arrives: tc ingress has redirected the packet to this
+ * device. Then it was not changed, and the user is who its connection's other direction
+ * comes from.
  */
 static void find_conntrack(struct natflow_net *nn, const struct sk_buff *skb, bool arrives,
 			   struct origin *from)
 {
-	struct nf_conntrack_tuple tuple, reply;
-	struct nf_conntrack_tuple_hash *h;
+	unsigned int dir;
+	struct nf_conn *ct = natflow_ct_find_bare(nn->net, skb, from->family, !arrives, &dir);
 
-	if (!nf_ct_get_tuplepr(skb, skb_network_offset(skb), from->family, nn->net, &tuple) ||
-	    !nf_ct_invert_tuple(&reply, &tuple))
+	if (!ct)
 		return;
-	h = nf_conntrack_find_get(nn->net, &nf_ct_zone_dflt, arrives ? &tuple : &reply);
-	if (!h)
-		return;
-	ask_conntrack(nn, nf_ct_tuplehash_to_ctrack(h), !NF_CT_DIRECTION(h), from);
-	nf_ct_put(nf_ct_tuplehash_to_ctrack(h));
+	ask_conntrack(nn, ct, arrives ? !dir : dir, from);
+	natflow_ct_put(ct);
 }
 
 static bool find_mac(struct net *net, const struct origin *from, u8 *mac)

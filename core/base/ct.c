@@ -401,6 +401,43 @@ struct nf_conn *natflow_ct_find_tcp(struct net *net, const struct sk_buff *skb, 
 }
 
 /**
+ * natflow_ct_find_bare() - the conntrack of a packet that carries none
+ * @net: namespace
+ * @skb: packet of zone 0
+ * @family: NFPROTO_*
+ * @changed: NAT has changed the packet: then the reply's tuple is its own, inverted
+ * @dir: set: direction of the packet, IP_CT_DIR_*
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: the conntrack with a reference, or NULL.
+ */
+struct nf_conn *natflow_ct_find_bare(struct net *net, const struct sk_buff *skb, u8 family,
+				     bool changed, unsigned int *dir)
+{
+	struct nf_conntrack_tuple own, reply;
+	struct nf_conntrack_tuple_hash *hash;
+
+	if (!nf_ct_get_tuplepr(skb, skb_network_offset(skb), family, net, &own) ||
+	    !nf_ct_invert_tuple(&reply, &own))
+		return NULL;
+	hash = nf_conntrack_find_get(net, &nf_ct_zone_dflt, changed ? &reply : &own);
+	if (!hash)
+		return NULL;
+	*dir = NF_CT_DIRECTION(hash) ^ changed;
+	return nf_ct_tuplehash_to_ctrack(hash);
+}
+
+/**
+ * natflow_ct_source() - the address that packets of a direction come from, before NAT
+ * @ct: conntrack
+ * @dir: direction, IP_CT_DIR_*
+ */
+const union nf_inet_addr *natflow_ct_source(const struct nf_conn *ct, unsigned int dir)
+{
+	return &ct->tuplehash[dir].tuple.src.u3;
+}
+
+/**
  * natflow_ct_account() - add what the stack would have counted
  * @ct: conntrack
  * @dir: direction

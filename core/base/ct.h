@@ -26,6 +26,9 @@ void natflow_ct_close_window(struct nf_conn *ct, struct natflow_window *w);
 void natflow_ct_widen(struct nf_conn *ct, struct natflow_window *w, unsigned int d, u32 win);
 bool natflow_ct_is_liberal(const struct nf_conn *ct, unsigned int dir);
 struct nf_conn *natflow_ct_find_tcp(struct net *net, const struct sk_buff *skb, u8 family);
+struct nf_conn *natflow_ct_find_bare(struct net *net, const struct sk_buff *skb, u8 family,
+				     bool changed, unsigned int *dir);
+const union nf_inet_addr *natflow_ct_source(const struct nf_conn *ct, unsigned int dir);
 void natflow_ct_account(struct nf_conn *ct, unsigned int dir, u64 packets, u64 bytes);
 void natflow_ct_be_liberal(struct nf_conn *ct);
 u16 natflow_ct_zone(const struct nf_conn *ct);
