@@ -7,7 +7,7 @@ import select as waiting
 import socket
 import time
 
-from natlab import ADDR, Udp, check, ctl, drain, equal, ip, learned, log, modprobe, netns_add, ns, read, refuses, rule, run, second_link, select, stats, sysctl, udp_socket, wait
+from natlab import ADDR, Udp, check, ctl, drain, equal, ip, learned, log, mac, modprobe, netns_add, ns, read, refuses, rule, run, second_link, select, stats, sysctl, udp_socket, wait
 
 QOS = "/dev/natflow_qos_ctl"
 
@@ -20,6 +20,9 @@ def root(dev, where="r"):
 def case_tc():
     """tc puts it on a device, and takes it away; packets of the stack and of the fast path pass it, in their order."""
     select()
+    sysctl("r", "net.ipv6.conf.r1.disable_ipv6", 1)     # the router's own packets pass the qdisc, too
+    run("r", f"ip neigh replace {ADDR['s', 4]} lladdr {mac('s', 's0')} dev r1 nud permanent")
+    run("s", f"ip neigh replace {ADDR['r1', 4]} lladdr {mac('r', 'r1')} dev s0 nud permanent")
     run("r", "tc qdisc replace dev r1 root natflow")
     equal(root("r1")["kind"], "natflow", "root")
     flow = learned(Udp())
