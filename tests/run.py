@@ -145,9 +145,10 @@ def setting(name, default=""):
 
 
 def test():
+    short = {"judged": True, "append": "again"}
     return host("unit", "runner", "check", "patches", "browser", "install", "bench") + host("fuzz", T="10") + \
-        labs(OLDEST, "6.1", judged=True) + labs(MIDDLE, "6.12", judged=True) + labs(NEWEST, "newest", judged=True) + \
-        labs(HOSTILE, "debug") + labs("^(nat.(masquerade|snat_and_dnat)|attach.(life|veto))", SMALL) + \
+        labs(OLDEST, "6.1", **short) + labs(MIDDLE, "6.12", **short) + labs(NEWEST, "newest", **short) + \
+        labs(HOSTILE, "debug", append="again") + labs("^(nat.(masquerade|snat_and_dnat)|attach.(life|veto))", SMALL) + \
         real(REAL[0], pattern=REAL_SHORT)
 
 

@@ -235,7 +235,9 @@ class Machine:
         """Report a line; true if it is a point."""
         found = POINT.match(text)
         if not found:
-            if text.startswith("# "):
+            if text.startswith("# again: "):
+                self.report.again(self.lab.ring, text[9:])
+            elif text.startswith("# "):
                 self.report.say(self.lab.ring, text[2:])
             return False
         self.count += 1

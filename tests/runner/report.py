@@ -14,6 +14,7 @@ BUILD = pathlib.Path("build")
 LIMIT = 60 * 60         # seconds for the whole of `make test`, on two cores
 CASE_LIMIT = 30         # seconds for a case that does not say why it takes long
 CASE_RATIO = 8          # and only if it takes so many times as long as the median case of its kernel
+SECOND_TRIES = 3        # cases of a whole run that may fail once
 
 
 class Report:
@@ -21,6 +22,7 @@ class Report:
         self.out = out
         self.lock = threading.RLock()
         self.points = []        # dicts: ring, kernel, name, ok, seconds, cpu
+        self.second_tries = []  # (ring, name) of cases that failed and were run once more
         self.spans = {}         # ring: [first begin, last end, CPU seconds]
         self.begin = load.Sample()
         (BUILD / "tap").mkdir(parents=True, exist_ok=True)
@@ -44,6 +46,19 @@ class Report:
             words = "ok" if ok else "not ok"
             self.keep(ring, f"{words} {sum(p['ring'] == ring for p in self.points)} - {name} # {seconds:.1f} s")
             print(f"{words} {len(self.points)} - {ring}: {name} # {seconds:.1f} s", file=self.out, flush=True)
+
+    def again(self, ring, name):
+        """A case failed, without a word of the kernel, and runs once more."""
+        with self.lock:
+            self.second_tries.append((ring, name))
+        self.say(ring, f"{name} failed, and runs once more")
+
+    def judge_tries(self):
+        """Many second tries are no accident."""
+        for ring, name in self.second_tries:
+            self.write(f"# run twice: {ring}: {name}")
+        if len(self.second_tries) > SECOND_TRIES:
+            self.point("again", f"{len(self.second_tries)} cases were run twice, limit {SECOND_TRIES}", False)
 
     def took(self, ring, begin, end, cpu):
         """A part of a ring ran from begin to end."""
@@ -72,6 +87,7 @@ class Report:
     def finish(self):
         """The last words; the exit status."""
         with self.lock:
+            self.judge_tries()
             good = sum(p["ok"] for p in self.points)
             bad = [p for p in self.points if not p["ok"]]
             rings = {r: {"seconds": round(e - b, 1), "cpu": round(cpu, 1)} for r, (b, e, cpu) in self.spans.items()}

@@ -41,6 +41,8 @@ for line in sys.stdin:
         if what == "breakpoint" and p == "two.b" and once() or what == "always" and p == "two.b":
             print("int3: 0000 [#1]", flush=True)
             sys.exit(0)
+        if what == "again" or what == "twice" and p == "two.b":
+            print("# again: " + p)
         if what == "short" and p == "two.c":
             continue
         print(f"{'not ok' if what == 'fails' and p == 'two.b' else 'ok'} {i} - {p} # 0.1 s", flush=True)
@@ -116,6 +118,8 @@ TESTS = {
     "all is well": lambda: expect(0, 7, 0, lab()),
     "a selection": lambda: expect(0, 2, 0, lab(pattern="^one.b")),
     "a case that fails": lambda: expect(1, 6, 1, lab("fails"), said="failed: lab-k: two.b"),
+    "a case that passes the second time": lambda: expect(0, 7, 0, lab("twice"), said="run twice: lab-k: two.b"),
+    "many cases that do": lambda: expect(1, 7, 1, lab("again"), said="7 cases were run twice, limit 3"),
     "a short plan": lambda: expect(1, 6, 1, lab("short"), said="two: 3 of 4 points"),
     "a VM that dies": lambda: expect(1, 4, 1, lab("dies"), said="two: the VM died, 1 of 4 points"),
     "a breakpoint of the emulator's": lambda: expect(0, 7, 0, lab("breakpoint")),

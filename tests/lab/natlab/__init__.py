@@ -6,7 +6,7 @@
 Runs as root inside the VM, in one thread, so that entering a namespace is a
 plain setns(). Waits are for conditions, never for time.
 """
-from .programs import (AT_END, Failure, IPT, LIBC, LONG, PATIENCE, check, equal, insmod, kernel_wide, modprobe, ns,
+from .programs import (AT_END, BOOT_WORDS, Failure, IPT, LIBC, LONG, PATIENCE, check, equal, insmod, kernel_wide, modprobe, ns,
                        rmmod, run, sh, start, stop_all, sysctl, sysctls, wait)
 from .doors import CTL, Delta, NET, ctl, flows, gone, log, opened, published, read, refuses, rows, settings, stats
 from .topology import (ADDR, ENDS, carriers_reported, first_rule, gro, ip, mac, netns_add, netns_del, quiet, reachable, rule,

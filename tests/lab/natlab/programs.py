@@ -10,7 +10,8 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 IPT = {4: "iptables-legacy", 6: "ip6tables-legacy"}
 PATIENCE = 60.0     # seconds before a condition that should hold is a failure
-LONG = " long " in open("/proc/cmdline").read() + " "     # the long forms of what has one
+BOOT_WORDS = open("/proc/cmdline").read().split()
+LONG = "long" in BOOT_WORDS      # the long forms of what has one
 
 
 class Failure(Exception):
