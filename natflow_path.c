@@ -340,20 +340,18 @@ static __always_inline enum natflow_reason rewrite(struct ctx *c, const u8 famil
 	return NATFLOW_OK;
 }
 
-/* Charge a packet to the buckets of its flow. Return: false if it was dropped. */
-static noinline bool limit(struct natflow_flow *flow, unsigned int d, struct sk_buff *skb,
-			   u64 extra)
+/* Return: false if the packet was dropped. */
+static noinline bool charge(struct natflow_flow *flow, const struct natflow_limit *limit,
+			    unsigned int d, struct sk_buff *skb, u64 extra)
 {
 	static const u8 counted[] = {
 		[NATFLOW_LIMIT_MARKED] = NATFLOW_DROP_MARKED,
 		[NATFLOW_LIMIT_EARLY] = NATFLOW_DROP_EARLY,
 		[NATFLOW_LIMIT_OVER] = NATFLOW_DROP_OVER,
 	};
-	const u32 bytes = skb->len + (extra & (BIT_ULL(40) - 1));
-	enum natflow_limit_verdict v;
+	const u32 bytes = skb->len + (u32)extra;
+	enum natflow_limit_verdict v = natflow_limit_charge(flow->nn, limit, d, skb, bytes);
 
-	smp_rmb();	/* natflow_dir.limited before @limit; pairs with the release in bind() */
-	v = natflow_limit_charge(flow->nn, READ_ONCE(flow->limit), d, skb, bytes);
 	if (likely(v == NATFLOW_LIMIT_PASS))
 		return true;
 	natflow_stats_reason(flow->nn->pcpu, counted[v]);
@@ -362,6 +360,19 @@ static noinline bool limit(struct natflow_flow *flow, unsigned int d, struct sk_
 	natflow_attach_dropped(flow->nn, flow, d, 1 + (extra >> 40), bytes);
 	kfree_skb(skb);
 	return false;
+}
+
+/* Charge a packet to the buckets of its flow. Return: false if it was dropped. */
+static __always_inline bool limit(struct ctx *c, const u8 family)
+{
+	struct natflow_flow *flow = natflow_dir_flow(c->dir, family);
+	const unsigned int d = c->dir->flags & NATFLOW_DIR_REPLY;
+	const struct natflow_limit *limit;
+
+	smp_rmb();	/* natflow_dir.limited before @limit; pairs with the release in bind() */
+	limit = READ_ONCE(flow->limit);
+	return likely(natflow_limit_fits(c->nn, limit, d, c->skb->len + (u32)c->extra)) ||
+	       charge(flow, limit, d, c->skb, c->extra);
 }
 
 static __always_inline void count(struct ctx *c, const u8 family)
@@ -405,9 +416,7 @@ static __always_inline enum natflow_verdict forward(struct ctx *c, const u8 fami
 		c->reason = rewrite(c, family);
 	if (unlikely(c->reason))
 		return NATFLOW_REFUSE;
-	if (unlikely(READ_ONCE(c->dir->limited)) &&
-	    !limit(natflow_dir_flow(c->dir, family), c->dir->flags & NATFLOW_DIR_REPLY, c->skb,
-		   c->extra))
+	if (unlikely(READ_ONCE(c->dir->limited)) && !limit(c, family))
 		return NATFLOW_GO;
 	count(c, family);
 	if (unlikely(READ_ONCE(c->egress->tracked)))

@@ -3,8 +3,7 @@
  * Buckets: charge packets to virtual clocks.
  *
  * A packet that finds a short queue costs a compare-and-exchange of each bucket's clock.
- * For this a time of the same jiffy is enough: an older one only makes the queue look
- * longer. Where it looks too long, the clock is read, and CoDel's law decides.
+ * Where the queue looks too long, the clock is read, and CoDel's law decides.
  */
 #include <linux/ktime.h>
 #include <linux/slab.h>
@@ -148,18 +147,6 @@ void natflow_limit_release(struct natflow_limit *limit)
 
 /* -- packets */
 
-/* A time of this jiffy. */
-static __always_inline u64 rough_now(struct natflow_pcpu *c)
-{
-	const unsigned long now_of = jiffies;
-
-	if (unlikely(c->now_of != now_of)) {
-		c->now = ktime_get_ns();
-		c->now_of = now_of;
-	}
-	return c->now;
-}
-
 static __always_inline void take_back(const struct natflow_limit *limit, unsigned int dir,
 				      const u64 *cost, unsigned int count)
 {
@@ -234,7 +221,7 @@ enum natflow_limit_verdict natflow_limit_charge(struct natflow_net *nn,
 						const struct natflow_limit *limit,
 						unsigned int dir, struct sk_buff *skb, u32 bytes)
 {
-	const s64 now = rough_now(this_cpu_ptr(nn->pcpu));
+	const s64 now = natflow_limit_now(this_cpu_ptr(nn->pcpu));
 	const unsigned int count = limit->count[dir];
 	u64 cost[NATFLOW_LIMITS_MAX];
 	unsigned int i;

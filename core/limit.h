@@ -70,4 +70,48 @@ enum natflow_limit_verdict natflow_limit_charge(struct natflow_net *nn,
 						const struct natflow_limit *limit,
 						unsigned int dir, struct sk_buff *skb, u32 bytes);
 
+/*
+ * A time of this jiffy. That is enough for a packet that finds a short queue: an older one
+ * only makes the queue look longer.
+ */
+static __always_inline u64 natflow_limit_now(struct natflow_pcpu *c)
+{
+	const unsigned long now_of = jiffies;
+
+	if (unlikely(c->now_of != now_of)) {
+		c->now = ktime_get_ns();
+		c->now_of = now_of;
+	}
+	return c->now;
+}
+
+/**
+ * natflow_limit_fits() - charge a packet to the only bucket of its flow, if that is quick
+ * @nn: namespace
+ * @limit: buckets
+ * @dir: direction of the packet, IP_CT_DIR_*
+ * @bytes: of L3, of all packets of the wire
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: true if it is charged and passes; else natflow_limit_charge() decides.
+ */
+static __always_inline bool natflow_limit_fits(struct natflow_net *nn,
+					       const struct natflow_limit *limit,
+					       unsigned int dir, u32 bytes)
+{
+	struct natflow_meter *b = limit->meter[dir][0];
+	const struct natflow_pace *rate;
+	s64 now, next;
+
+	if (unlikely(limit->count[dir] != 1))
+		return false;
+	now = natflow_limit_now(this_cpu_ptr(nn->pcpu));
+	rate = &rcu_dereference(b->law)->rate;
+	next = atomic64_read(&b->next);
+	if (unlikely(next - now > (s64)rate->target || READ_ONCE(b->attentive)))
+		return false;
+	return atomic64_try_cmpxchg(&b->next, &next,
+				    max(next, now) + natflow_pace_cost(rate, bytes));
+}
+
 #endif /* _NATFLOW_CORE_LIMIT_H */

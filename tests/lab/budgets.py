@@ -10,7 +10,7 @@ BUDGET = {("nat-udp-v4", "natflow"): 1020, ("memory-v4", "natflow"): 480}
 UNIT = {"memory": "bytes/flow", "nat": "instructions/packet", "named": "instructions/packet", "decided": "instructions/packet",
         "question": "instructions/packet", "link": "instructions/packet", "sqm": "instructions/packet", "shape": "instructions/packet", "tcp": "instructions/kB",
         "birth": "instructions/flow", "quic": "instructions/packet",
-        "off": "instructions/packet", "users": "instructions/packet", "access": "instructions/packet",
+        "off": "instructions/packet", "users": "instructions/packet", "limit": "instructions/packet", "access": "instructions/packet",
         "stack": "instructions/packet", "user": "instructions/packet", "usermemory": "bytes/user", "userlist": "instructions",
         "keepalives": "packets and answers"}
 # PPP's own device is not skipped: its counters are its own.
@@ -107,9 +107,9 @@ def users(value):
         return value.get((case, "natflow", n), none)
     for f in (4, 6):
         off = row(f"off-udp-v{f}", none=0)
-        for what in ("users", "access"):
+        for what, more in (("users", 20), ("access", 20), ("limit", 46)):
             on = row(f"{what}-udp-v{f}")
-            yield f"{what} on, v{f}, an accelerated packet: {on} <= {off} + 20", on <= off + 20
+            yield f"{what} on, v{f}, an accelerated packet: {on} <= {off} + {more}", on <= off + more
         off, on, access = (row(f"stack-{what}-v{f}") for what in ("off", "users", "access"))
         yield f"users on, v{f}, a packet of the stack: {on} <= {off} + 1500", on <= off + 1500 < NONE
         yield f"access on, v{f}, a packet of the stack: {access} <= {on} + 1500", access <= on + 1500 < NONE
