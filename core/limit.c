@@ -16,13 +16,14 @@
  * natflow_law_alloc() - a rate, to be given to a bucket
  * @rate: bytes a second, not 0
  * @burst: bytes, 0: by default
+ * @gfp: how to allocate
  *
- * Context: process, may sleep.
+ * Context: as of @gfp.
  * Return: freed with kfree() if it is not given away; NULL without memory.
  */
-struct natflow_law *natflow_law_alloc(u64 rate, u32 burst)
+struct natflow_law *natflow_law_alloc(u64 rate, u32 burst, gfp_t gfp)
 {
-	struct natflow_law *law = kzalloc(sizeof(*law), GFP_KERNEL_ACCOUNT);
+	struct natflow_law *law = kzalloc(sizeof(*law), gfp);
 
 	if (law)
 		natflow_pace_set(&law->rate, rate, burst);
@@ -41,15 +42,16 @@ static void meter_init(struct natflow_meter *bucket, struct natflow_law *law)
  * @rx: bytes a second, 0: no limit
  * @tx: the same of the other direction
  * @burst: bytes, 0: by default
+ * @gfp: how to allocate
  *
- * Context: process, may sleep.
+ * Context: as of @gfp.
  * Return: with one reference, or NULL.
  */
-struct natflow_meters *natflow_meters_alloc(u64 rx, u64 tx, u32 burst)
+struct natflow_meters *natflow_meters_alloc(u64 rx, u64 tx, u32 burst, gfp_t gfp)
 {
-	struct natflow_meters *b = kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
-	struct natflow_law *down = rx ? natflow_law_alloc(rx, burst) : NULL;
-	struct natflow_law *up = tx ? natflow_law_alloc(tx, burst) : NULL;
+	struct natflow_meters *b = kzalloc(sizeof(*b), gfp);
+	struct natflow_law *down = rx ? natflow_law_alloc(rx, burst, gfp) : NULL;
+	struct natflow_law *up = tx ? natflow_law_alloc(tx, burst, gfp) : NULL;
 
 	if (!b || (rx && !down) || (tx && !up)) {
 		kfree(down);
@@ -108,6 +110,27 @@ void natflow_meters_put(struct natflow_meters *buckets)
 {
 	if (refcount_dec_and_test(&buckets->ref))
 		call_rcu(&buckets->rcu, meters_free);
+}
+
+/**
+ * natflow_meters_retire() - free buckets that are as good as new
+ * @buckets: buckets; the caller has a reference, and lets nobody take the first other one
+ *
+ * Context: any.
+ * Return: false if a flow has them, or if they have a queue: the caller keeps them.
+ */
+bool natflow_meters_retire(struct natflow_meters *buckets)
+{
+	const s64 now = ktime_get_ns();
+	unsigned int d;
+
+	for (d = 0; d < NATFLOW_LIMIT_DIRS; d++)
+		if (atomic64_read(&buckets->dir[d].next) > now)
+			return false;
+	if (!refcount_dec_if_one(&buckets->ref))
+		return false;
+	call_rcu(&buckets->rcu, meters_free);
+	return true;
 }
 
 /* -- the buckets of a flow */

@@ -19,7 +19,7 @@ enum natflow_limit_dir {
 	NATFLOW_LIMIT_DIRS
 };
 
-#define NATFLOW_LIMITS_MAX	3	/* buckets of a direction: a rule's, and both ends' */
+#define NATFLOW_LIMITS_MAX	5	/* buckets of a direction: a rule's, two of each end */
 
 /* Replaced as a whole when it changes. */
 struct natflow_law {
@@ -58,10 +58,11 @@ enum natflow_limit_verdict {
 	NATFLOW_LIMIT_OVER,		/* dropped: the burst is used up */
 };
 
-struct natflow_meters *natflow_meters_alloc(u64 rx, u64 tx, u32 burst);
-struct natflow_law *natflow_law_alloc(u64 rate, u32 burst);
+struct natflow_meters *natflow_meters_alloc(u64 rx, u64 tx, u32 burst, gfp_t gfp);
+struct natflow_law *natflow_law_alloc(u64 rate, u32 burst, gfp_t gfp);
 void natflow_meter_change(struct natflow_meter *bucket, struct natflow_law *law);
 void natflow_meters_put(struct natflow_meters *buckets);
+bool natflow_meters_retire(struct natflow_meters *buckets);
 
 void natflow_limit_add(struct natflow_limit *limit, struct natflow_meters *buckets,
 		       unsigned int user_end);

@@ -146,7 +146,7 @@ static struct natflow_law *law_of(u64 was, u64 rate, u32 burst_was, u32 burst, b
 
 	if (!rate || (was == rate && burst_was == burst))
 		return NULL;
-	law = natflow_law_alloc(rate, burst);
+	law = natflow_law_alloc(rate, burst, GFP_KERNEL_ACCOUNT);
 	*ok &= !!law;
 	return law;
 }
@@ -196,7 +196,8 @@ int natflow_limits_add(struct natflow_limits *limits, const struct natflow_limit
 		if (!take_over(rule, before))
 			return -ENOMEM;
 	} else {
-		rule->meters = natflow_meters_alloc(args->rx, args->tx, args->burst);
+		rule->meters = natflow_meters_alloc(args->rx, args->tx, args->burst,
+						    GFP_KERNEL_ACCOUNT);
 		if (!rule->meters)
 			return -ENOMEM;
 	}
@@ -338,7 +339,7 @@ int natflow_limit_users_set(struct rhashtable *users, const struct natflow_token
 			remove_user(users, user);
 		return 0;
 	}
-	fresh = natflow_meters_alloc(args->rx, args->tx, 0);
+	fresh = natflow_meters_alloc(args->rx, args->tx, 0, GFP_KERNEL_ACCOUNT);
 	if (!fresh)
 		return -ENOMEM;
 	if (!user) {
