@@ -135,11 +135,27 @@ static int read_sites(const char *text, struct natflow_policy *p)
 	return 0;
 }
 
-static int read_over(const char *text)
+static int read_over(const char *text, struct natflow_policy *p)
 {
-	if (!strcmp(text, "throttle"))
-		return -EOPNOTSUPP;
-	return strcmp(text, "block") ? -EINVAL : 0;
+	p->throttle = !strcmp(text, "throttle");
+	return p->throttle || !strcmp(text, "block") ? 0 : -EINVAL;
+}
+
+/* "RX/TX". */
+static int read_rate(char *text, struct natflow_policy *p)
+{
+	char *slash = strchr(text, '/');
+	int err;
+
+	if (!slash)
+		return -EINVAL;
+	*slash = '\0';
+	err = kstrtou64(text, 10, &p->rx) ?: kstrtou64(slash + 1, 10, &p->tx);
+	*slash = '/';
+	if (err)
+		return err;
+	return (p->rx || p->tx) && p->rx <= NATFLOW_RATE_MAX && p->tx <= NATFLOW_RATE_MAX ?
+	       0 : -ERANGE;
 }
 
 enum field {
@@ -149,6 +165,7 @@ enum field {
 	FIELD_VOLUME,
 	FIELD_MINUTES,
 	FIELD_OVER,
+	FIELD_RATE,
 	FIELD_SITES,
 	FIELD_LOG,
 	FIELDS
@@ -160,7 +177,8 @@ static const struct natflow_field fields[FIELDS] = {
 	[FIELD_SCHEDULE] = { "schedule=", "at most 8 of DAYS HH:MM-HH:MM with ';' between them" },
 	[FIELD_VOLUME] = { "volume=", "BYTES/day, BYTES/week or BYTES/month" },
 	[FIELD_MINUTES] = { "minutes=", "1 to 44640, and /day, /week or /month" },
-	[FIELD_OVER] = { "over=", "block; natflow does not throttle" },
+	[FIELD_OVER] = { "over=", "block or throttle" },
+	[FIELD_RATE] = { "rate=", "RX/TX, each 0 to 1000000000000 bytes a second, not both 0" },
 	[FIELD_SITES] = { "sites=", "the name of a list, of 15 characters at most" },
 	[FIELD_LOG] = { "log=", "counters, domain, host or url" },
 };
@@ -179,7 +197,9 @@ static int read_field(enum field which, char *text, struct natflow_policy *p)
 	case FIELD_MINUTES:
 		return read_minutes(text, p);
 	case FIELD_OVER:
-		return read_over(text);
+		return read_over(text, p);
+	case FIELD_RATE:
+		return read_rate(text, p);
 	case FIELD_SITES:
 		return read_sites(text, p);
 	default:
@@ -196,8 +216,10 @@ static const char *contradiction(const struct natflow_policy *p, u64 seen)
 		return "name=";
 	if (seen & BIT_ULL(FIELD_OVER) && !limited)
 		return "volume= or minutes= beside over=";
-	return limited && p->verdict == NATFLOW_POLICY_BLOCK ?
-	       "another verdict= beside volume= or minutes=" : NULL;
+	if (p->throttle && !natflow_policy_has_rate(p))
+		return "rate= beside over=throttle";
+	return (limited || natflow_policy_has_rate(p)) && p->verdict == NATFLOW_POLICY_BLOCK ?
+	       "another verdict= beside volume=, minutes= or rate=" : NULL;
 }
 
 /**
@@ -206,7 +228,7 @@ static const char *contradiction(const struct natflow_policy *p, u64 seen)
  * @verb: verb
  * @cmd: gets a struct natflow_policy
  *
- * Return: 0, -EINVAL, -ERANGE, -E2BIG, or -EOPNOTSUPP for over=throttle.
+ * Return: 0, -EINVAL, -ERANGE or -E2BIG.
  */
 int natflow_policy_parse(char *value, const struct natflow_verb *verb,
 			 struct natflow_command *cmd)
@@ -273,11 +295,24 @@ int natflow_policy_print(const struct natflow_policy *p, char *text, size_t size
 	if (p->minutes)
 		len += snprintf(text + len, size - len, ",minutes=%u/%s", p->minutes,
 				periods[p->minutes_period]);
+	if (p->throttle)
+		len += snprintf(text + len, size - len, ",over=throttle");
+	if (natflow_policy_has_rate(p))
+		len += snprintf(text + len, size - len, ",rate=%llu/%llu", p->rx, p->tx);
 	if (*p->sites)
 		len += snprintf(text + len, size - len, ",sites=%s", p->sites);
 	if (p->log)
 		len += snprintf(text + len, size - len, ",log=%s", natflow_level_words[p->log - 1]);
 	return len;
+}
+
+/**
+ * natflow_policy_has_rate() - does a policy limit whom it is bound to
+ * @p: policy
+ */
+bool natflow_policy_has_rate(const struct natflow_policy *p)
+{
+	return p->rx || p->tx;
 }
 
 /**

@@ -3,6 +3,7 @@
 #ifndef _NATFLOW_LIB_TEXT_POLICY_H
 #define _NATFLOW_LIB_TEXT_POLICY_H
 
+#include "../bucket.h"
 #include "auth.h"
 #include "schedule.h"
 
@@ -35,6 +36,8 @@ struct natflow_policy {
 	struct natflow_schedule range[NATFLOW_POLICY_RANGES_MAX];
 	u32 minutes;			/* with traffic, in a period; 0: no quota */
 	u64 volume;			/* bytes in a period, both directions; 0: no quota */
+	u64 rx, tx;			/* rate=, bytes a second; 0: no limit */
+	bool throttle;			/* over=throttle: that rate, once a quota is used up */
 };
 
 /* In the order in which they decide. */
@@ -73,6 +76,7 @@ int natflow_policy_name_parse(char *value, const struct natflow_verb *verb,
 			      struct natflow_command *cmd);
 int natflow_bind_parse(char *value, const struct natflow_verb *verb, struct natflow_command *cmd);
 int natflow_policy_print(const struct natflow_policy *policy, char *text, size_t size);
+bool natflow_policy_has_rate(const struct natflow_policy *policy);
 bool natflow_policy_is_on(const struct natflow_policy *policy, unsigned int minute);
 void natflow_subject_prefix(struct natflow_subject *s, u8 family, const u8 *addr, u8 len);
 

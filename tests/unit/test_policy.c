@@ -25,7 +25,8 @@ static void test_policy_good(void **state)
 		{ "verdict=allow,over=block,minutes=60/day,volume=9223372036854775807/month,name=b",
 		  "name=b,verdict=allow,volume=9223372036854775807/month,minutes=60/day" },
 		{ "name=a,schedule=00:00-00:01;00:02-00:03;00:04-00:05;00:06-00:07;00:08-00:09;00:10-00:11;00:12-00:13;00:14-00:15", NULL },
-		{ "name=a,volume=1/week,minutes=44640/month", NULL },
+		{ "name=a,volume=1/week,minutes=44640/month", NULL }, { "name=a,rate=1000000000000/0", NULL }, { "name=a,rate=0/1,verdict=allow", "name=a,verdict=allow,rate=0/1" },
+		{ "name=a,minutes=1/day,over=throttle,rate=125000/12500,log=url", NULL },
 	};
 	struct natflow_command c;
 	char line[NATFLOW_LINE_MAX + 16], text[NATFLOW_LINE_MAX], again[NATFLOW_LINE_MAX];
@@ -79,7 +80,10 @@ static void test_bad(void **state)
 		{ "policy name=a,volume=1G/day", "volume=1G/day", -EINVAL }, { "policy name=a,volume=-1/day", "volume=-1/day", -EINVAL },
 		{ "policy name=a,volume=9223372036854775808/day", "volume=9223372036854775808/day", -ERANGE },
 		{ "policy name=a,volume=1/year", "volume=1/year", -EINVAL }, { "policy name=a,minutes=44641/day", "minutes=44641/day", -ERANGE },
-		{ "policy name=a,over=block", "policy name=a", -EINVAL }, { "policy name=a,volume=1/day,over=throttle", "over=throttle", -EOPNOTSUPP },
+		{ "policy name=a,over=block", "policy name=a", -EINVAL }, { "policy name=a,volume=1/day,over=throttle", "policy name=a", -EINVAL },
+		{ "policy name=a,rate=1/1,over=throttle", "policy name=a", -EINVAL }, { "policy name=a,rate=1/1,verdict=block", "policy name=a", -EINVAL },
+		{ "policy name=a,rate=0/0", "rate=0/0", -ERANGE }, { "policy name=a,rate=1", "rate=1", -EINVAL }, { "policy name=a,rate=1/2/3", "rate=1/2/3", -EINVAL },
+		{ "policy name=a,rate=1000000000001/1", "rate=1000000000001/1", -ERANGE }, { "policy name=a,rate=/1", "rate=/1", -EINVAL },
 		{ "policy name=a,volume=1/day,over=x", "over=x", -EINVAL }, { "policy name=a,verdict=block,volume=1/day", "policy name=a", -EINVAL },
 		{ "policy name=a,sites=a b", "sites=a b", -EINVAL }, { "policy name=a,log=all", "log=all", -EINVAL },
 		{ "policy_del a", "a", -EINVAL }, { "policy_del name=", "name=", -EINVAL }, { "policy_clean x", "x", -EINVAL },
