@@ -19,6 +19,7 @@
 #include "core/flow/flow.h"
 #include "lib/text/settings.h"
 #include "natflow_access.h"
+#include "natflow_limit.h"
 #include "natflow_urllogger.h"
 #include "natflow_user.h"
 #include "policy/cut.h"
@@ -228,9 +229,9 @@ static bool is_of_blocked(struct natflow_flow *flow, const void *arg)
  * natflow_access_review() - judge all users again: a policy has changed what it does
  * @nn: namespace
  *
- * The next packet of each flow is checked; flows of users that a policy refuses end now,
- * and those whose name a list of a policy blocks, and connections of all who are refused
- * soon.
+ * The next packet of each flow is checked; flows of users that a policy refuses, or gives
+ * another rate, end now, and those whose name a list of a policy blocks, and connections of
+ * all who are refused soon.
  *
  * Context: process, may sleep, behind natflow_access_changed().
  */
@@ -238,6 +239,8 @@ void natflow_access_review(struct natflow_net *nn)
 {
 	natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_SETTING);
 	natflow_flow_flush(nn, NATFLOW_END_POLICY, is_of_blocked, nn->access);
+	if (nn->access->paces)
+		natflow_limit_review(nn);
 	synchronize_rcu();	/* no name is judged as before; what was fast is sent */
 	natflow_urllogger_review(nn);
 	natflow_cut_soon(nn->access);
@@ -400,6 +403,8 @@ void natflow_access_set_rules(struct natflow_net *nn, struct natflow_access_rule
 	if (rules->disabled) {
 		switch_off(access);
 		natflow_urllogger_review(nn);	/* lists of policies are for nobody */
+		if (access->paces)
+			natflow_limit_review(nn);
 	} else {
 		natflow_access_review(nn);
 	}
@@ -455,9 +460,22 @@ const char *natflow_access_shown(const struct natflow_net *nn, const struct natf
 }
 
 /**
+ * natflow_access_ready() - do what can fail of a change of policies
+ * @nn: namespace
+ * @policies: that natflow_access_set_policies() will put in force
+ *
+ * Context: process, may sleep, neither natflow_net.lock nor RTNL held.
+ * Return: 0 or an errno.
+ */
+int natflow_access_ready(struct natflow_net *nn, const struct natflow_policies *policies)
+{
+	return natflow_policies_pace(policies) ? natflow_limit_start(nn) : 0;
+}
+
+/**
  * natflow_access_set_policies() - replace policies and binds
  * @nn: namespace
- * @policies: taken over
+ * @policies: ready; taken over
  *
  * They are in force for the next packet of every flow, accelerated ones too.
  *
@@ -467,7 +485,9 @@ void natflow_access_set_policies(struct natflow_net *nn, struct natflow_policies
 {
 	struct natflow_access *access = nn->access;
 	const struct natflow_policies *old = natflow_access_policies(nn);
+	const bool paced = access->paces;
 
+	WRITE_ONCE(access->paces, natflow_policies_pace(policies));
 	rcu_assign_pointer(access->policies, policies);
 	set_minute(access);
 	natflow_access_changed(access);
@@ -476,6 +496,8 @@ void natflow_access_set_policies(struct natflow_net *nn, struct natflow_policies
 		natflow_urllogger_review(nn);	/* lists are for all, or for nobody */
 	else
 		natflow_access_review(nn);
+	if (paced && !access->paces)
+		natflow_limit_review(nn);
 	natflow_policies_free(old);
 }
 
@@ -629,6 +651,7 @@ int natflow_access_net_init(struct natflow_net *nn)
 void natflow_access_net_stop(struct natflow_net *nn)
 {
 	switch_off(nn->access);
+	cancel_work_sync(&nn->access->stopped);	/* one that is asked for now does nothing */
 }
 
 /**

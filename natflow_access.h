@@ -17,6 +17,7 @@ const struct natflow_access_rules *natflow_access_rules(const struct natflow_net
 int natflow_access_prepare(struct natflow_net *nn, const struct natflow_access_rules *rules);
 void natflow_access_set_rules(struct natflow_net *nn, struct natflow_access_rules *rules);
 const struct natflow_policies *natflow_access_policies(const struct natflow_net *nn);
+int natflow_access_ready(struct natflow_net *nn, const struct natflow_policies *policies);
 void natflow_access_set_policies(struct natflow_net *nn, struct natflow_policies *policies);
 void natflow_access_renamed(struct natflow_net *nn);
 void natflow_access_review(struct natflow_net *nn);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rates of rules and users: attached to flows, and charged on the stack.
+ * Rates of rules, users and policies: attached to flows, and charged on the stack.
  *
  * A flow is classified once, when it is published; the packet path charges its packets. A
  * hook in FORWARD, behind the firewall's rules, charges the packets that the stack
@@ -24,19 +24,26 @@
 #include "core/flow/flow.h"
 #include "natflow_limit.h"
 #include "natflow_user.h"
+#include "policy/access.h"
 #include "policy/limits.h"
+#include "policy/paced.h"
 #include "policy/wire.h"
+
+#define SWEEP	(10 * HZ)	/* between two looks for buckets of devices that can go */
 
 /* One per namespace; lives as long as its struct natflow_net. */
 struct room {
 	struct natflow_net *nn;
 	struct natflow_limits __rcu *rules;	/* NULL until the first line */
 	struct rhashtable users;
+	struct natflow_paceds devices;
+	struct delayed_work sweep;		/* while a device has a bucket */
 	bool on;				/* natflow_net.lock */
 	struct nf_hook_ops ops[NATFLOW_FAMILIES];
 	atomic_t bound;				/* flows that have a limit */
 	u32 zones;				/* natflow_zone_generation() of the last walk */
-	struct work_struct rezoned;
+	u32 paced;				/* natflow_access.paced of it */
+	struct work_struct changed;
 };
 
 static struct room *room_of(const struct natflow_net *nn)
@@ -44,12 +51,54 @@ static struct room *room_of(const struct natflow_net *nn)
 	return nn->room[NATFLOW_SLOT_QOS];
 }
 
+/* The record of a user behind a LAN device, or NULL. */
+static struct natflow_user *user_of(struct room *room, const struct natflow_limit_flow *f,
+				    unsigned int e)
+{
+	struct natflow_users *users = natflow_user_table(room->nn);
+	struct natflow_user_key key;
+
+	if (!users)
+		return NULL;
+	natflow_user_key_set(&key, f->end[e].addr, f->family);
+	key.zone = f->end[e].zone.id;
+	return natflow_users_find(users, &key);
+}
+
+/* The bucket of the device at an end, if its policy has a rate. */
+static void pace(struct room *room, const struct natflow_limit_flow *f, unsigned int e,
+		 struct natflow_limit_class *class)
+{
+	const struct net_device *dev = f->end[e].dev;
+	struct natflow_paced_key key;
+	struct natflow_user_key who;
+	struct mem_cgroup *before;
+
+	natflow_user_key_set(&who, f->end[e].addr, f->family);
+	who.zone = f->end[e].zone.id;
+	if (!natflow_access_pace(room->nn->access, f->end[e].user ?: user_of(room, f, e), &who,
+				 dev ? dev->name : "", &key))
+		return;
+	before = natflow_charge_begin(room->nn);
+	class->device[e] = natflow_paceds_get(&room->devices, &key);
+	natflow_charge_end(before);
+	class->lacks |= !class->device[e];
+	if (!delayed_work_pending(&room->sweep))
+		schedule_delayed_work(&room->sweep, SWEEP);
+}
+
 /* Context: RCU read side, BH disabled. Return: is anything for it? */
 static bool classify(struct room *room, const struct natflow_limits *rules,
 		     const struct natflow_limit_flow *flow, struct natflow_limit_class *class)
 {
+	unsigned int e;
+
 	natflow_limits_classify(rules, &room->users, flow, class);
-	return class->rule >= 0 || class->user[0] || class->user[1];
+	for (e = 0; e < 2 && READ_ONCE(room->nn->access->paces); e++)
+		if (flow->end[e].zone.lan)
+			pace(room, flow, e, class);
+	return class->rule >= 0 || class->user[0] || class->user[1] || class->device[0] ||
+	       class->device[1] || class->lacks;
 }
 
 /* What a flow of this class is charged to, without references. */
@@ -61,9 +110,12 @@ static void gather(const struct natflow_limits *rules, const struct natflow_limi
 	memset(limit, 0, sizeof(*limit));
 	if (class->rule >= 0 && !rules->classid)
 		natflow_limit_add(limit, rules->rule[class->rule].meters, class->rule_end);
-	for (e = 0; e < 2; e++)
+	for (e = 0; e < 2; e++) {
 		if (class->user[e])
 			natflow_limit_add(limit, class->user[e], e);
+		if (class->device[e])
+			natflow_limit_add(limit, class->device[e], e);
+	}
 }
 
 static void set_end(struct natflow_limit_flow *flow, unsigned int e, const struct natflow_net *nn,
@@ -72,6 +124,7 @@ static void set_end(struct natflow_limit_flow *flow, unsigned int e, const struc
 	memset(&flow->end[e], 0, sizeof(flow->end[e]));
 	memcpy(flow->end[e].addr, addr, flow->family == NFPROTO_IPV4 ? 4 : 16);
 	flow->end[e].port = ntohs(port);
+	flow->end[e].dev = dev;
 	if (dev)
 		flow->end[e].zone = natflow_zone_of(nn, dev);
 }
@@ -92,11 +145,12 @@ static void describe(struct natflow_net *nn, struct natflow_flow *flow,
 
 		set_end(f, d, nn, key, natflow_key_tail((void *)key, family)->ports.sport,
 			dev_get_by_index_rcu(nn->net, READ_ONCE(flow->l3[d])));
+		f->end[d].user = flow->user[d];
 	}
 }
 
-/* What is in force for a flow. */
-static void find(struct room *room, struct natflow_flow *flow, struct natflow_limit *limit)
+/* What is in force for a flow. Return: false if there is no bucket for it. */
+static bool find(struct room *room, struct natflow_flow *flow, struct natflow_limit *limit)
 {
 	const struct natflow_limits *rules = rcu_dereference(room->rules);
 	struct natflow_limit_class class;
@@ -104,10 +158,11 @@ static void find(struct room *room, struct natflow_flow *flow, struct natflow_li
 
 	memset(limit, 0, sizeof(*limit));
 	if (!rules)
-		return;
+		return true;
 	describe(room->nn, flow, &f);
 	if (classify(room, rules, &f, &class))
 		gather(rules, &class, limit);
+	return !class.lacks;
 }
 
 /* Whoever removes buckets meanwhile looks at all flows behind it. */
@@ -124,7 +179,7 @@ static bool hold(struct natflow_limit *limit)
 	return true;
 }
 
-/* A copy that the flow keeps, or an error pointer: then recheck() leaves it to the stack. */
+/* A copy that the flow keeps, or NULL. */
 static struct natflow_limit *keep(struct room *room, const struct natflow_limit *found)
 {
 	struct mem_cgroup *before = natflow_charge_begin(room->nn);
@@ -136,26 +191,43 @@ static struct natflow_limit *keep(struct room *room, const struct natflow_limit 
 		return limit;
 	}
 	kfree(limit);
+	return NULL;
+}
+
+/* What the flow keeps, NULL, or an error pointer: then recheck() leaves it to the stack. */
+static struct natflow_limit *find_and_keep(struct room *room, struct natflow_flow *flow)
+{
+	struct natflow_limit found, *limit;
+	unsigned int tries;
+
+	/* A bucket of a device may have gone since it was found. */
+	for (tries = 0; tries < 2; tries++) {
+		if (!find(room, flow, &found))
+			break;
+		limit = found.owners ? keep(room, &found) : NULL;
+		if (limit || !found.owners)
+			return limit;
+	}
 	return ERR_PTR(-ENOMEM);
 }
 
 static void bind(struct natflow_net *nn, struct natflow_flow *flow)
 {
 	const u8 family = natflow_flow_family(flow);
-	struct room *room = room_of(nn);
-	struct natflow_limit found;
+	struct natflow_limit *limit;
 	struct natflow_dir *dir;
 	unsigned int d;
 
-	find(room, flow, &found);
-	if (!found.owners)
+	smp_mb();	/* behind what bound the flow to its users; pairs with note() in access.c */
+	limit = find_and_keep(room_of(nn), flow);
+	if (!limit)
 		return;
-	WRITE_ONCE(flow->limit, keep(room, &found));
+	WRITE_ONCE(flow->limit, limit);
 	for (d = 0; d < 2; d++) {
 		dir = natflow_flow_dir(flow, d, family);
-		if (IS_ERR(flow->limit))
+		if (IS_ERR(limit))
 			WRITE_ONCE(dir->tick, natflow_tick_now() - 1);	/* recheck() is asked */
-		else if (found.count[d])	/* pairs with smp_rmb() in natflow_path.c */
+		else if (limit->count[d])	/* pairs with smp_rmb() in natflow_path.c */
 			smp_store_release(&dir->limited, 1);
 	}
 }
@@ -173,8 +245,9 @@ static enum natflow_reason recheck(struct natflow_net *nn, struct natflow_flow *
 {
 	struct room *room = room_of(nn);
 
-	if (unlikely(READ_ONCE(room->zones) != natflow_zone_generation(nn)))
-		schedule_work(&room->rezoned);
+	if (unlikely(READ_ONCE(room->zones) != natflow_zone_generation(nn) ||
+		     READ_ONCE(room->paced) != READ_ONCE(nn->access->paced)))
+		schedule_work(&room->changed);
 	return IS_ERR(READ_ONCE(flow->limit)) ? NATFLOW_NO_MEMORY : NATFLOW_OK;
 }
 
@@ -188,14 +261,17 @@ static bool differs(struct natflow_flow *flow, const void *arg)
 	const struct natflow_limit *has = READ_ONCE(flow->limit);
 	struct room *room = (void *)arg;
 	struct natflow_limit now;
+	bool found;
 
 	if (!test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits))
 		return false;
 	if (IS_ERR(has))
 		return true;
 	local_bh_disable();
-	find(room, flow, &now);
+	found = find(room, flow, &now);
 	local_bh_enable();
+	if (!found)
+		return true;
 	return has ? memcmp(has, &now, sizeof(now)) : now.owners;
 }
 
@@ -207,16 +283,26 @@ static void review(struct room *room, bool all)
 	spin_lock_bh(&nn->flows.lock);
 	spin_unlock_bh(&nn->flows.lock);
 	WRITE_ONCE(room->zones, natflow_zone_generation(nn));
+	WRITE_ONCE(room->paced, READ_ONCE(nn->access->paced));
 	natflow_flow_flush(nn, NATFLOW_END_LIMIT, all ? NULL : differs, room);
 }
 
-/* A device leads to users now, or no more. */
-static void rezoned(struct work_struct *work)
+/* A device leads to users now, or no more; a user with flows has another rate. */
+static void changed(struct work_struct *work)
 {
-	struct room *room = container_of(work, struct room, rezoned);
+	struct room *room = container_of(work, struct room, changed);
 
 	if (!READ_ONCE(room->nn->dead))
 		review(room, false);
+}
+
+static void sweep(struct work_struct *work)
+{
+	struct room *room = container_of(to_delayed_work(work), struct room, sweep);
+
+	natflow_paceds_sweep(&room->devices);
+	if (!natflow_paceds_none(&room->devices))
+		schedule_delayed_work(&room->sweep, SWEEP);
 }
 
 /* -- packets of the stack */
@@ -265,29 +351,25 @@ static unsigned int describe_packet(struct room *room, const struct sk_buff *skb
 static void count_dropped(struct room *room, const struct natflow_limit_flow *f,
 			  struct natflow_wire wire)
 {
-	struct natflow_users *users = natflow_user_table(room->nn);
-	struct natflow_user_key key;
 	struct natflow_user *user;
 	unsigned int e;
 
-	for (e = 0; users && e < 2; e++) {
-		if (!f->end[e].zone.lan)
-			continue;
-		natflow_user_key_set(&key, f->end[e].addr, f->family);
-		key.zone = f->end[e].zone.id;
-		user = natflow_users_find(users, &key);
+	for (e = 0; e < 2; e++) {
+		user = f->end[e].zone.lan ? user_of(room, f, e) : NULL;
 		if (user)
 			natflow_users_dropped(user, wire.packets, wire.bytes);
 	}
 }
 
+/* @limit: NULL: there is no bucket for it, and nothing passes */
 static unsigned int charge(struct room *room, const struct natflow_limit *limit,
 			   const struct natflow_limit_flow *f, unsigned int d, struct sk_buff *skb)
 {
 	const struct natflow_wire wire = natflow_wire_arrived(skb, f->family);
 	struct natflow_pcpu __percpu *pcpu = room->nn->pcpu;
 
-	switch (natflow_limit_charge(room->nn, limit, d, skb, wire.bytes)) {
+	switch (limit ? natflow_limit_charge(room->nn, limit, d, skb, wire.bytes) :
+			NATFLOW_LIMIT_OVER) {
 	case NATFLOW_LIMIT_PASS:
 		return NF_ACCEPT;
 	case NATFLOW_LIMIT_MARKED:
@@ -317,6 +399,8 @@ static unsigned int look(struct room *room, const struct natflow_limits *rules,
 	/* What the user receives has the odd number, what it sends the even one. */
 	if (class.rule >= 0 && rules->classid)
 		skb->mark = 2 * (class.rule + 1) - (d != class.rule_end);
+	if (unlikely(class.lacks))
+		return charge(room, NULL, &f, d, skb);
 	gather(rules, &class, &limit);
 	return limit.count[d] ? charge(room, &limit, &f, d, skb) : NF_ACCEPT;
 }
@@ -328,8 +412,8 @@ static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hoo
 	const struct natflow_limits *rules = rcu_dereference(room->rules);
 	unsigned int verdict;
 
-	if (!rules || (!rules->count && natflow_limit_users_none(&room->users)) ||
-	    natflow_segment_bridged(skb))
+	if (!rules || (!rules->count && natflow_limit_users_none(&room->users) &&
+		       !READ_ONCE(room->nn->access->paces)) || natflow_segment_bridged(skb))
 		return NF_ACCEPT;
 	local_bh_disable();
 	verdict = look(room, rules, skb, state);
@@ -477,14 +561,21 @@ int natflow_limit_net_init(struct natflow_net *nn)
 
 	if (!room)
 		return -ENOMEM;
-	if (natflow_limit_users_init(&room->users)) {
-		kfree(room);
-		return -ENOMEM;
-	}
+	if (natflow_limit_users_init(&room->users))
+		goto no_users;
+	if (natflow_paceds_init(&room->devices))
+		goto no_devices;
 	room->nn = nn;
-	INIT_WORK(&room->rezoned, rezoned);
+	INIT_DELAYED_WORK(&room->sweep, sweep);
+	INIT_WORK(&room->changed, changed);
 	nn->room[NATFLOW_SLOT_QOS] = room;
 	return 0;
+
+no_devices:
+	natflow_limit_users_exit(&room->users);
+no_users:
+	kfree(room);
+	return -ENOMEM;
 }
 
 /**
@@ -509,7 +600,8 @@ void natflow_limit_net_stop(struct natflow_net *nn)
 	}
 	room->on = false;
 	mutex_unlock(&nn->lock);
-	cancel_work_sync(&room->rezoned);
+	cancel_work_sync(&room->changed);
+	cancel_delayed_work_sync(&room->sweep);
 }
 
 /**
@@ -524,5 +616,6 @@ void natflow_limit_net_exit(struct natflow_net *nn)
 
 	natflow_limits_free(rcu_dereference_protected(room->rules, true));
 	natflow_limit_users_exit(&room->users);
+	natflow_paceds_exit(&room->devices);
 	kfree(room);
 }

@@ -12,6 +12,11 @@ static void *make_draft(struct natflow_net *nn, unsigned int lines)
 	return natflow_policies_alloc(natflow_access_policies(nn), lines);
 }
 
+static int ready_draft(struct natflow_net *nn, void *draft)
+{
+	return natflow_access_ready(nn, draft);
+}
+
 static void commit_draft(struct natflow_net *nn, void *draft)
 {
 	natflow_access_set_policies(nn, draft);
@@ -24,6 +29,7 @@ static void abort_draft(void *draft)
 
 static const struct natflow_draft_ops policy_draft = {
 	.make = make_draft,
+	.ready = ready_draft,
 	.commit = commit_draft,
 	.abort = abort_draft,
 };
@@ -156,12 +162,14 @@ static const struct natflow_verb_ops policy_ops = {
 	.show_last = true,
 };
 
-#define FIELDS "name=, verdict=, schedule=, volume=, minutes=, over=, sites= or log=, each once"
+#define FIELDS "name=, verdict=, schedule=, volume=, minutes=, over=, rate=, sites= or log="
 
 const struct natflow_verb natflow_verb_policy = {
 	.word = "policy",
 	.values = " name=NAME[,verdict=allow|block|portal][,schedule=DAYS HH:MM-HH:MM;...]",
 	.help = "\n"
+		"#                                [,volume=BYTES/day|week|month][,minutes=N/day|...]\n"
+		"#                                [,over=block|throttle][,rate=RX/TX]\n"
 		"#                                [,sites=LIST][,log=counters|domain|host|url]\n"
 		"#                                what those may do to whom it is bound; with a\n"
 		"#                                schedule only then, else the next bind decides",

@@ -68,8 +68,10 @@ struct finding {
 	u8 type, status;
 	u8 why;			/* enum natflow_userinfo_why */
 	bool firm;		/* also if another status was set by hand */
+	u8 throttled;		/* enum natflow_userinfo_why: the quota that is used up */
 	const char *policy;	/* its name, or NULL */
 	u16 rule;
+	u16 paced;		/* as natflow_user.paced */
 };
 
 static bool is_in(const struct natflow_site_client *client, const char *set)
@@ -157,6 +159,10 @@ static void apply_policy(struct natflow_access *access, const struct natflow_pol
 {
 	enum natflow_userinfo_why why = blocks(access, policy, user);
 
+	if (policy->throttle) {
+		f->throttled = why;
+		why = NATFLOW_USERINFO_UNSAID;
+	}
 	f->firm = why != NATFLOW_USERINFO_UNSAID;
 	if (f->firm)
 		f->status = NATFLOW_ACCESS_BLOCK;
@@ -185,6 +191,14 @@ static bool by_hand(u8 given, const struct finding *f)
 				      given == NATFLOW_ACCESS_BLOCK));
 }
 
+/* As natflow_user.paced. */
+static u16 paced_by(const struct natflow_policies *policies, int at, const struct finding *f)
+{
+	const struct natflow_policy *policy = &policies->policy[at];
+
+	return natflow_policy_has_rate(policy) && (!policy->throttle || f->throttled) ? at + 1 : 0;
+}
+
 /* @at: the policy that has its effect, or below 0; @user: as of blocks() */
 static void decide(struct natflow_access *access, const struct natflow_policies *policies, int at,
 		   const struct natflow_user *user, struct finding *f)
@@ -193,6 +207,8 @@ static void decide(struct natflow_access *access, const struct natflow_policies 
 		grant(f);
 	else if (at >= 0)
 		apply_policy(access, &policies->policy[at], user, f);
+	if (at >= 0 && f->why != NATFLOW_USERINFO_GRANTED)
+		f->paced = paced_by(policies, at, f);
 }
 
 static struct finding find(struct natflow_access *access, const struct natflow_site_client *client,
@@ -272,6 +288,12 @@ static void note(struct natflow_access *access, struct natflow_user *user, struc
 	WRITE_ONCE(user->access.type, f.type);
 	WRITE_ONCE(user->access.rule, f.rule);
 	WRITE_ONCE(user->access.judged, second);
+	if (user->paced != f.paced) {
+		WRITE_ONCE(user->paced, f.paced);
+		smp_mb();	/* pairs with bind() in natflow_limit.c: it sees this, or is seen */
+		if (READ_ONCE(user->flows))
+			WRITE_ONCE(access->paced, access->paced + 1);
+	}
 	WRITE_ONCE(user->access.edition, edition);
 	spin_unlock_bh(&access->lock);
 	tell(access, user, before, f.status, f.why, f.policy);
@@ -340,6 +362,8 @@ int natflow_access_policy_of(struct natflow_access *access, const struct natflow
 	}
 	decide(access, policies, at, user, &f);
 	*why = by_hand(READ_ONCE(user->access.given), &f) ? NATFLOW_USERINFO_HAND : f.why;
+	if (f.throttled)
+		*why = f.throttled;
 	return at;
 }
 
@@ -438,7 +462,7 @@ void natflow_access_time(const struct natflow_net *nn, struct natflow_usage_time
  * Rules that changed have their effect at once. Sets tell nobody that they changed:
  * each second of a user's traffic they are asked once.
  *
- * Context: RCU read side, BH disabled; none of natflow's locks held.
+ * Context: RCU read side, BH disabled; of natflow's locks at most natflow_net.flows.lock held.
  * Return: enum natflow_access_status.
  */
 u8 natflow_access_judge(struct natflow_access *access, struct natflow_user *user)
@@ -474,6 +498,66 @@ u8 natflow_access_judge_stranger(struct natflow_access *access,
 	f = find(access, &client, key->zone, NULL);
 	*rule = f.rule;
 	return f.status;
+}
+
+/* Whose bucket it is: of a device in all zones, or of an address that has no MAC. */
+static void set_device(struct natflow_paced_key *pace, const struct natflow_user *user)
+{
+	const struct natflow_mac *mac = user ? natflow_user_owner(user) : NULL;
+
+	if (!mac)
+		return;
+	pace->device = mac->key;
+	if (mac->key.kind == NATFLOW_MAC_FRAME)
+		pace->device.zone = 0;
+}
+
+/* The policy of somebody without a record, who has used up nothing. */
+static u16 stranger_paced(struct natflow_access *access, const struct natflow_policies *policies,
+			  const struct natflow_user_key *key, const char *dev)
+{
+	struct natflow_site_client client;
+	const struct finding f = {};
+	int at;
+
+	describe(&client, access, key, NULL, dev);
+	at = ask_policies(access, policies, &client, key->zone);
+	return at < 0 ? 0 : paced_by(policies, at, &f);
+}
+
+/**
+ * natflow_access_pace() - the rate that a policy gives a user now
+ * @access: the namespace's state
+ * @user: user, or NULL: there is no record
+ * @key: zone, family and address
+ * @dev: name of the device that leads there
+ * @pace: gets policy, rates, and whose bucket it is; without a record, that of all of these
+ *
+ * Context: RCU read side, BH disabled; natflow_net.flows.lock may be held.
+ * Return: false if it has no rate.
+ */
+bool natflow_access_pace(struct natflow_access *access, struct natflow_user *user,
+			 const struct natflow_user_key *key, const char *dev,
+			 struct natflow_paced_key *pace)
+{
+	const struct natflow_policies *policies;
+	u16 paced;
+
+	if (rcu_dereference(access->rules)->disabled)
+		return false;
+	if (user)
+		natflow_access_judge(access, user);
+	policies = rcu_dereference(access->policies);
+	paced = user ? READ_ONCE(user->paced) : stranger_paced(access, policies, key, dev);
+	/* Policies may be older than the answer. Who replaces them looks at all flows. */
+	if (!paced || paced > policies->count)
+		return false;
+	memset(pace, 0, sizeof(*pace));
+	pace->policy = paced;
+	pace->rx = policies->policy[paced - 1].rx;
+	pace->tx = policies->policy[paced - 1].tx;
+	set_device(pace, user);
+	return pace->rx || pace->tx;
 }
 
 /**

@@ -13,6 +13,7 @@
 #include "../include/uapi/linux/natflow_userinfo.h"
 #include "../lib/text/auth.h"
 #include "../lib/text/timezone.h"
+#include "paced.h"
 #include "policies.h"
 #include "users.h"
 
@@ -48,6 +49,8 @@ struct natflow_access {
 	const struct natflow_policies __rcu *policies;	/* the same */
 	u16 edition;		/* another one behind each change, never 0; @lock */
 	u32 minute;		/* of the week, local time: that of schedules */
+	bool paces;		/* a policy has a rate */
+	u32 paced;		/* changes when a user with flows has another rate; @lock */
 	struct natflow_users *users;	/* NULL until the first disabled=0 */
 	struct delayed_work clock;	/* each second, and when a minute begins */
 	struct work_struct stopped;	/* a quota is used up */
@@ -77,6 +80,9 @@ void natflow_access_time(const struct natflow_net *nn, struct natflow_usage_time
 u64 natflow_access_local(const struct natflow_net *nn, struct natflow_local *local);
 const struct natflow_policy *natflow_access_policy_for(const struct natflow_site_client *client);
 bool natflow_access_names_list(const struct natflow_net *nn, const char *list);
+bool natflow_access_pace(struct natflow_access *access, struct natflow_user *user,
+			 const struct natflow_user_key *key, const char *dev,
+			 struct natflow_paced_key *pace);
 void natflow_access_give(struct natflow_access *access, struct natflow_user *user, u8 status);
 u32 natflow_access_idle(const struct natflow_net *nn);
 enum natflow_reason natflow_access_recheck(struct natflow_net *nn, struct natflow_user *user);

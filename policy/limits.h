@@ -54,6 +54,8 @@ struct natflow_limit_flow {
 		u8 addr[16];			/* network order, as in the LAN */
 		u16 port;			/* host order, 0: none */
 		struct natflow_zone zone;
+		const struct net_device *dev;	/* or NULL */
+		struct natflow_user *user;	/* its record, or NULL */
 	} end[2];
 };
 
@@ -62,6 +64,8 @@ struct natflow_limit_class {
 	int rule;				/* index, or below 0 */
 	unsigned int rule_end;			/* which end its user is */
 	struct natflow_meters *user[2];		/* by end; no reference */
+	struct natflow_meters *device[2];	/* the same, of those whose policy has a rate */
+	bool lacks;				/* one of these: there is no memory */
 };
 
 struct natflow_limits *natflow_limits_alloc(const struct natflow_limits *old, unsigned int more);

@@ -389,3 +389,17 @@ bool natflow_policies_differ(const struct natflow_policies *p, unsigned int a, u
 			return true;
 	return false;
 }
+
+/**
+ * natflow_policies_pace() - has any policy a rate
+ * @p: policies
+ */
+bool natflow_policies_pace(const struct natflow_policies *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->count; i++)
+		if (natflow_policy_has_rate(&p->policy[i]))
+			return true;
+	return false;
+}

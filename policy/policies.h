@@ -62,6 +62,7 @@ int natflow_policies_bind(struct natflow_policies *p, unsigned int policy,
 void natflow_policies_unbind(struct natflow_policies *p, const struct natflow_subject *of);
 int natflow_policies_find(const struct natflow_policies *p,
 			  const struct natflow_policy_client *client, unsigned int minute);
+bool natflow_policies_pace(const struct natflow_policies *p);
 bool natflow_policies_differ(const struct natflow_policies *p, unsigned int a, unsigned int b);
 
 #endif /* _NATFLOW_POLICY_POLICIES_H */

@@ -69,6 +69,7 @@ struct natflow_user {
 	/* Seconds, up to some limit, counted by the tick; racy by design. */
 	u8 silent;				/* since its owner sent something */
 	u8 untold;				/* since the last event */
+	u16 paced;	/* 1 + index of the policy whose rate it has; 0: none; as .access */
 	struct natflow_mac __rcu *owner;	/* NULL: it never sent; natflow_users.lock */
 	struct natflow_user_traffic traffic[NATFLOW_USER_FARS][NATFLOW_USER_DIRS];
 	struct natflow_user_traffic dropped;	/* by natflow's rules, in both directions */

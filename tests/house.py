@@ -14,7 +14,7 @@ os.chdir(TOP)
 
 # From below: a file includes files of its own room and of rooms before it.
 ROOMS = ("include/uapi", "lib", "lib/names", "lib/text", "core/base", "core/topo", "core/flow", "core", "natflow_path", "policy", "shape",
-         "names", "natflow_urllogger", "natflow_user", "natflow_access", "natflow_limit", "control", "natflow_main", "natflow_hwnat", "xt_FLOWOFFLOAD", "natflowctl")
+         "names", "natflow_urllogger", "natflow_user", "natflow_limit", "natflow_access", "control", "natflow_main", "natflow_hwnat", "xt_FLOWOFFLOAD", "natflowctl")
 # These know less than their place in the order allows.
 ONLY = {"natflow_path": r"lib/|include/uapi|core/", "natflow_hwnat": r"control/api\.h|core/hw\.h|core/base/(netns|holder)\.h|lib/", "xt_FLOWOFFLOAD": r"control/api\.h|core/rules\.h|include/uapi", "natflowctl": r"lib/|natflow_hwnat/foe\.h"}
 # Headers that only these files include.

@@ -21,6 +21,8 @@ MUTANTS = (
     ("lib/nat.h", "\t\tif (udp && !check)\n\t\t\treturn;", "\t\tif (udp && !check)\n\t\t\tcheck = 0;", "skb.udp_checksum_zero"),
     ("lib/nat.h", "(u32)check + sums.addr)", "(u32)check + sums.addr + sums.ports)", "skb.checksums_v4_tcp"),
     ("lib/pkt.h", "htons(IP_MF | IP_OFFSET)", "htons(IP_OFFSET)", "refuse.ip4_only"),
+    ("natflow_access.c", "\tif (nn->access->paces)\n\t\tnatflow_limit_review(nn);\n", "", "qos.policy_throttle"),
+    ("policy/access.c", "pace->device = mac->key;", "pace->device = mac->key;\n\tpace->device.mac[0] ^= user->id;", "qos.policy_rate"),
     ("natflow_path.c", "skb->pkt_type != PACKET_HOST", "skb->pkt_type == PACKET_LOOPBACK", "refuse.plain_v4"),
     ("natflow_path.c", "unlikely(skb->_nfct | skb->_skb_refdst)", "unlikely(skb->_skb_refdst)", "refuse.plain|containers_br"),
     ("natflow_path.c", "!= natflow_clock(c->nn, family)", "== natflow_clock(c->nn, family) + 77", "events.route_replace_v4"),

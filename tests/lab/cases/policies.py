@@ -323,7 +323,8 @@ BAD = (
     ("policy name=a,verdict=deny", errno.EINVAL, "'verdict=deny': expected allow, block or portal"),
     ("policy name=a,schedule=mon-fry 21:00-07:00", errno.EINVAL, "'schedule=mon-fry 21:00-07:00': expected at most 8 of DAYS HH:MM-HH:MM"),
     ("policy name=a,colour=red", errno.EINVAL, "'colour=red': expected name=, verdict=, schedule=, "),
-    ("policy name=a,over=throttle,volume=1/day", errno.EOPNOTSUPP, "'over=throttle': expected block; natflow does not throttle"),
+    ("policy name=a,over=throttle,volume=1/day", errno.EINVAL, "'policy name=a': expected rate= beside over=throttle"),
+    ("policy name=a,rate=0/0", errno.ERANGE, "'rate=0/0': expected RX/TX, each 0 to 1000000000000 bytes a second, not both 0"),
     ("policy name=a,verdict=allow,sites=a/b", errno.EINVAL, "'sites=a/b': expected the name of a list, of 15 characters at most"),
     ("policy name=kids,verdict=allow", errno.EEXIST, "'policy': expected another name than that of: policy name=kids,verdict=block,"
                                                      "schedule=mon-fri 21:00-07:00, as in: policy_change name=kids,verdict=allow"),

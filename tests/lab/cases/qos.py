@@ -7,8 +7,10 @@ import socket
 import struct
 import time
 
+import access
+from access import user
 from meter import users
-from natlab import ADDR, Delta, Tcp, Udp, both, check, ctl, drain, equal, gone, learned, modprobe, netns_add, netns_del, ns, opened, published, refuses, rule, run, select, settings, stats, sysctl, wait
+from natlab import ADDR, Delta, Tcp, Udp, both, check, ctl, drain, equal, gone, learned, mac, modprobe, netns_add, netns_del, ns, opened, published, refuses, rule, run, select, settings, stats, sysctl, wait
 
 QOS, INFO, ZONE = "/dev/natflow_qos_ctl", "/dev/natflow_userinfo_ctl", "/dev/natflow_zone_ctl"
 LINE = "add user={},user_port=,remote=,remote_port=,proto=,rxbytes={},txbytes={}"
@@ -210,6 +212,99 @@ def case_changed_rule():
     for _ in range(50):
         flood.turn()
     equal(stats()["drop.over"] + stats()["drop.early"] - before, 0, "drops behind clear")
+
+
+def bind(policy):
+    """Users may do all but what one policy of the device c says."""
+    begin()
+    access.write(f"timezone=UTC0\ndisabled=0\npolicy name=p,{policy}\nbind policy=p,device={mac('c', 'c0')}")
+
+
+def again(*flows):
+    """Learn flows that ended, whatever their buckets drop: the stack of a debug kernel is too slow for a flood."""
+    for flow in flows:
+        d = Delta()
+        wait(lambda: flow.client.send(b"x") and flow.server.sendto(b"y", flow.peer) and d["hits"] > 1, "the flow is fast again")
+        drain(flow.server, flow.client)
+
+
+def is_free(flow):
+    """Nothing of a flow is dropped any more."""
+    again(flow)
+    before, flood = stats()["drop.over"] + stats()["drop.early"], Flood(flow)
+    while flood.offered < 3 * BURST:
+        flood.turn()
+    equal(stats()["drop.over"] + stats()["drop.early"] - before, 0, "drops without a rate")
+
+
+def case_policy_rate():
+    """rate= of a policy: all addresses of a device share it, on the fast path and the stack; it goes with the policy."""
+    bind(f"rate=0/{RATE}")
+    flows = [learned(Udp(4)), learned(Udp(6))]
+    d = Delta()
+    is_rate(RATE, *map(Flood, flows))
+    check(d["hits"] > 100 and not d["end.limit"], f"{d.changed()}")
+    # A rate by hand beside it: both hold.
+    ctl(f"set-token-ctrl {ADDR['c', 6]} 0 {RATE // 2}", device=INFO)
+    again(*flows)
+    is_rate(RATE // 2, Flood(flows[1]))
+    ctl(f"set-token-ctrl {ADDR['c', 6]} 0 0", device=INFO)
+    access.write(f"policy_change name=p,rate=0/{2 * RATE}")
+    check(d["end.limit"] >= 2, f"another rate ends the flows: {d.changed()}")
+    again(*flows)
+    is_rate(2 * RATE, *map(Flood, flows))
+    slowly()
+    d = Delta()
+    is_rate(2 * RATE, Flood(flows[0]))
+    equal(d["hits"], 0, "hits of the stack")
+    ctl("disabled=0")
+    access.write(f"unbind device={mac('c', 'c0')}")
+    for flow in flows:
+        is_free(flow)
+    access.write("bind policy=p,zone=1")
+    again(flows[0])
+    is_rate(2 * RATE, Flood(flows[0]))
+    access.write("disabled=1")
+    is_free(flows[0])
+
+
+def case_policy_throttle():
+    """over=throttle: who has used a quota up gets a rate, a tenth of a second later; extra time lifts it."""
+    bind(f"volume=400000/day,over=throttle,rate={RATE}/{RATE}")
+    flow = learned(Udp())
+    d, sent = Delta(), 0
+    while not d["end.limit"]:
+        for _ in range(5):
+            flow.client.send(bytes(SIZE))
+        sent += 5
+        check(sent < 5000, "nothing is limited")
+        time.sleep(0.01)        # as a sender at a rate: bytes beyond the quota tell of time
+        drain(flow.server)
+    # 500 packets a second at most: 100 ms, and as much for a machine that has other work.
+    check(sent * (SIZE + HEADS[4]) - 400000 < 110000, f"{sent} packets passed")
+    equal((d["end.limit"], user(4)["policy"], user(4)["why"]), (1, "p", "volume"), "the flow ended, and why")
+    again(flow)
+    is_rate(RATE, Flood(flow))
+    access.write(f"grant device={mac('c', 'c0')} minutes=5")
+    is_free(flow)
+    access.write(f"grant device={mac('c', 'c0')} minutes=0")
+    again(flow)
+    is_rate(RATE, Flood(flow))
+
+
+def case_policy_rate_schedule():
+    """A rate begins and ends with its schedule; the flow is fast behind either."""
+    bind(f"rate={RATE}/{RATE},schedule=21:00-22:00")
+    with access.clock() as set_clock:
+        set_clock("2026-02-11 20:59:59", 0)
+        flow = learned(Udp())
+        d = Delta()
+        wait(lambda: flow.send() or d["end.limit"] == 1, "21:00")
+        again(flow)
+        is_rate(RATE, Flood(flow))
+        set_clock("2026-02-11 22:00:00", 0.3)
+        wait(lambda: d["end.limit"] == 2, "22:00")
+        is_free(flow)
 
 
 def counted(fast):
