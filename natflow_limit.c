@@ -109,7 +109,7 @@ static void gather(const struct natflow_limits *rules, const struct natflow_limi
 
 	memset(limit, 0, sizeof(*limit));
 	if (class->rule >= 0 && !rules->classid)
-		natflow_limit_add(limit, rules->rule[class->rule].meters, class->rule_end);
+		natflow_limit_add(limit, rules->rule[class->rule].own.meters, class->rule_end);
 	for (e = 0; e < 2; e++) {
 		if (class->user[e])
 			natflow_limit_add(limit, class->user[e], e);

@@ -92,19 +92,25 @@ struct natflow_limits *natflow_limits_alloc(const struct natflow_limits *old, un
 		memcpy(l, old, struct_size(old, rule, count));
 	l->room = room;
 	for (i = 0; i < count; i++)
-		refcount_inc(&l->rule[i].meters->ref);
+		refcount_inc(&l->rule[i].own.meters->ref);
 	return l;
+}
+
+static void disown(struct natflow_limit_own *own)
+{
+	unsigned int d;
+
+	for (d = 0; d < NATFLOW_LIMIT_DIRS; d++)
+		kfree(own->law[d]);
+	natflow_meters_put(own->meters);
 }
 
 static void forget_rules(struct natflow_limits *l)
 {
-	unsigned int i, d;
+	unsigned int i;
 
-	for (i = 0; i < l->count; i++) {
-		for (d = 0; d < NATFLOW_LIMIT_DIRS; d++)
-			kfree(l->rule[i].law[d]);
-		natflow_meters_put(l->rule[i].meters);
-	}
+	for (i = 0; i < l->count; i++)
+		disown(&l->rule[i].own);
 	l->count = 0;
 }
 
@@ -134,12 +140,6 @@ void natflow_limits_clear(struct natflow_limits *limits)
 	memset(limits->tail, 0, sizeof(limits->tail));
 }
 
-/* The same flows, limited in the same directions: their buckets go on. */
-static bool goes_on(const struct natflow_limit_rule *rule, const struct natflow_limit_args *args)
-{
-	return !rule->args.rx == !args->rx && !rule->args.tx == !args->tx;
-}
-
 static struct natflow_law *law_of(u64 was, u64 rate, u32 burst_was, u32 burst, bool *ok)
 {
 	struct natflow_law *law;
@@ -151,22 +151,32 @@ static struct natflow_law *law_of(u64 was, u64 rate, u32 burst_was, u32 burst, b
 	return law;
 }
 
-/* Return: false without memory. */
-static bool take_over(struct natflow_limit_rule *rule, const struct natflow_limit_rule *old)
+/* The buckets of @old go on. Return: false without memory. */
+static bool take_over(struct natflow_limit_own *own, const struct natflow_limit_own *old,
+		      const struct natflow_limit_rates *was, const struct natflow_limit_rates *r)
 {
-	const struct natflow_limit_args *a = &rule->args, *was = &old->args;
 	bool ok = true;
 
-	rule->law[NATFLOW_LIMIT_RX] = law_of(was->rx, a->rx, was->burst, a->burst, &ok);
-	rule->law[NATFLOW_LIMIT_TX] = law_of(was->tx, a->tx, was->burst, a->burst, &ok);
+	own->law[NATFLOW_LIMIT_RX] = law_of(was->rx, r->rx, was->burst, r->burst, &ok);
+	own->law[NATFLOW_LIMIT_TX] = law_of(was->tx, r->tx, was->burst, r->burst, &ok);
 	if (!ok) {
-		kfree(rule->law[NATFLOW_LIMIT_RX]);
-		kfree(rule->law[NATFLOW_LIMIT_TX]);
+		kfree(own->law[NATFLOW_LIMIT_RX]);
+		kfree(own->law[NATFLOW_LIMIT_TX]);
 		return false;
 	}
-	rule->meters = old->meters;
-	refcount_inc(&rule->meters->ref);
+	own->meters = old->meters;
+	refcount_inc(&own->meters->ref);
 	return true;
+}
+
+/* @old, @was: of the same flows before, or NULL. Return: false without memory. */
+static bool own_some(struct natflow_limit_own *own, const struct natflow_limit_rates *r,
+		     const struct natflow_limit_own *old, const struct natflow_limit_rates *was)
+{
+	if (old && !was->rx == !r->rx && !was->tx == !r->tx)
+		return take_over(own, old, was, r);
+	own->meters = natflow_meters_alloc(r->rx, r->tx, r->burst, GFP_KERNEL_ACCOUNT);
+	return own->meters;
 }
 
 /**
@@ -192,17 +202,24 @@ int natflow_limits_add(struct natflow_limits *limits, const struct natflow_limit
 		return -EEXIST;
 	memset(rule, 0, sizeof(*rule));
 	rule->args = *args;
-	if (before && goes_on(before, args)) {
-		if (!take_over(rule, before))
-			return -ENOMEM;
-	} else {
-		rule->meters = natflow_meters_alloc(args->rx, args->tx, args->burst,
-						    GFP_KERNEL_ACCOUNT);
-		if (!rule->meters)
-			return -ENOMEM;
-	}
+	if (!own_some(&rule->own, &args->rates, before ? &before->own : NULL,
+		      before ? &before->args.rates : NULL))
+		return -ENOMEM;
 	link_rule(limits, limits->count++);
 	return 0;
+}
+
+static void enact(struct natflow_limit_own *own)
+{
+	unsigned int d;
+
+	for (d = 0; d < NATFLOW_LIMIT_DIRS; d++) {
+		struct natflow_law *law = own->law[d];
+
+		own->law[d] = NULL;
+		if (law)
+			natflow_meter_change(&own->meters->dir[d], law);
+	}
 }
 
 /**
@@ -213,16 +230,10 @@ int natflow_limits_add(struct natflow_limits *limits, const struct natflow_limit
  */
 void natflow_limits_enact(struct natflow_limits *limits)
 {
-	unsigned int i, d;
+	unsigned int i;
 
 	for (i = 0; i < limits->count; i++)
-		for (d = 0; d < NATFLOW_LIMIT_DIRS; d++) {
-			struct natflow_law *law = limits->rule[i].law[d];
-
-			limits->rule[i].law[d] = NULL;
-			if (law)
-				natflow_meter_change(&limits->rule[i].meters->dir[d], law);
-		}
+		enact(&limits->rule[i].own);
 }
 
 /* -- users */

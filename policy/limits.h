@@ -20,10 +20,15 @@
 #define NATFLOW_LIMIT_USERS_MAX	65536	/* of set-token-ctrl */
 #define NATFLOW_LIMIT_CHAINS	1024
 
-struct natflow_limit_rule {
-	struct natflow_limit_args args;
+/* Buckets of a rule. */
+struct natflow_limit_own {
 	struct natflow_meters *meters;		/* one reference */
 	struct natflow_law *law[NATFLOW_LIMIT_DIRS];	/* of a draft: new ones of @meters */
+};
+
+struct natflow_limit_rule {
+	struct natflow_limit_args args;
+	struct natflow_limit_own own;
 	u16 next;				/* 1 + index of the next in the chain; 0: none */
 };
 

@@ -113,11 +113,11 @@ static int read_field(enum field which, char *text, struct natflow_limit_args *l
 	case FIELD_PROTO:
 		return read_proto(text, &limit->match.proto);
 	case FIELD_RX:
-		return read_rate(text, &limit->rx);
+		return read_rate(text, &limit->rates.rx);
 	case FIELD_TX:
-		return read_rate(text, &limit->tx);
+		return read_rate(text, &limit->rates.tx);
 	case FIELD_BURST:
-		return read_burst(text, &limit->burst);
+		return read_burst(text, &limit->rates.burst);
 	default:
 		return read_out(text, &limit->police);
 	}
@@ -152,7 +152,7 @@ int natflow_limit_parse(char *value, const struct natflow_verb *verb, struct nat
 		if (err)
 			return natflow_command_fail(cmd, value, fields[which].expected, err);
 	}
-	return limit->rx || limit->tx ? 0 :
+	return limit->rates.rx || limit->rates.tx ? 0 :
 	       natflow_command_fail(cmd, cmd->text, "rxbytes= or txbytes=", -EINVAL);
 }
 
@@ -197,10 +197,10 @@ int natflow_limit_print(const struct natflow_limit_args *limit, char *text, size
 	n += print_number(",remote_port=", m->remote.port, text + n, size - n);
 	n += snprintf(text + n, size - n, ",proto=%s",
 		      m->proto == IPPROTO_TCP ? "tcp" : m->proto ? "udp" : "");
-	n += print_number(",rxbytes=", limit->rx, text + n, size - n);
-	n += print_number(",txbytes=", limit->tx, text + n, size - n);
-	if (limit->burst)
-		n += print_number(",burst=", limit->burst, text + n, size - n);
+	n += print_number(",rxbytes=", limit->rates.rx, text + n, size - n);
+	n += print_number(",txbytes=", limit->rates.tx, text + n, size - n);
+	if (limit->rates.burst)
+		n += print_number(",burst=", limit->rates.burst, text + n, size - n);
 	if (limit->police)
 		n += snprintf(text + n, size - n, ",out=police");
 	return n;

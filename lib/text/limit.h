@@ -30,11 +30,16 @@ struct natflow_limit_match {
 	u8 proto;		/* IPPROTO_TCP or _UDP; 0: any */
 };
 
-/* Of "add". @rx is what the user receives. */
-struct natflow_limit_args {
-	struct natflow_limit_match match;
+/* @rx is what users receive. */
+struct natflow_limit_rates {
 	u64 rx, tx;		/* bytes a second; 0: no limit */
 	u32 burst;		/* bytes; 0: by default */
+};
+
+/* Of "add". */
+struct natflow_limit_args {
+	struct natflow_limit_match match;
+	struct natflow_limit_rates rates;
 	bool police;		/* out=police */
 };
 

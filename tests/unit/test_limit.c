@@ -41,7 +41,8 @@ static void test_limit_good(void **state)
 		assert_int_equal(parse(line, &c), 0);
 		again.police = limit->police;
 		assert_memory_equal(&again.match, &limit->match, sizeof(again.match));
-		assert_true(again.rx == limit->rx && again.tx == limit->tx && again.burst == limit->burst);
+		assert_true(again.rates.rx == limit->rates.rx && again.rates.tx == limit->rates.tx);
+		assert_int_equal(again.rates.burst, limit->rates.burst);
 	}
 }
 
