@@ -105,17 +105,22 @@ static bool classify(struct room *room, const struct natflow_limits *rules,
 static void gather(const struct natflow_limits *rules, const struct natflow_limit_class *class,
 		   struct natflow_limit *limit)
 {
+	const struct natflow_limit_rule *rule =
+		class->rule >= 0 && !rules->classid ? &rules->rule[class->rule] : NULL;
 	unsigned int e;
 
 	memset(limit, 0, sizeof(*limit));
-	if (class->rule >= 0 && !rules->classid)
-		natflow_limit_add(limit, rules->rule[class->rule].own.meters, class->rule_end);
+	if (rule)
+		natflow_limit_add(limit, rule->own.meters, class->rule_end);
 	for (e = 0; e < 2; e++) {
 		if (class->user[e])
 			natflow_limit_add(limit, class->user[e], e);
 		if (class->device[e])
 			natflow_limit_add(limit, class->device[e], e);
 	}
+	if (rule && rule->group)
+		natflow_limit_add(limit, rules->group[rule->group - 1].own.meters,
+				  class->rule_end);
 }
 
 static void set_end(struct natflow_limit_flow *flow, unsigned int e, const struct natflow_net *nn,

@@ -79,7 +79,7 @@ static int prepare_clear(struct natflow_net *nn, void *draft, struct natflow_com
 
 	d->changes_links = true;
 	d->links->count = 0;
-	if (!d->limits->count && !natflow_limit_rules(nn))
+	if (!d->limits->count && !d->limits->groups && !natflow_limit_rules(nn))
 		return 0;
 	d->changes_limits = true;
 	natflow_limits_clear(d->limits);
@@ -145,6 +145,51 @@ const struct natflow_verb natflow_verb_link = {
 	.ops = &link_ops,
 };
 
+/* -- groups */
+
+static int prepare_group(struct natflow_net *nn, void *draft, struct natflow_command *cmd)
+{
+	struct qos_draft *d = draft;
+	int err = natflow_limits_group(d->limits, natflow_limit_rules(nn),
+				       NATFLOW_ARGS(cmd, const struct natflow_group_args));
+
+	d->changes_limits = true;
+	if (err == -EEXIST)
+		return natflow_command_refuse(cmd, "another name than that of a group", "clear",
+					      err);
+	return err == -ENOSPC ? natflow_command_refuse(cmd, "at most 256 groups", "clear", err) :
+				err;
+}
+
+static void show_groups(struct natflow_net *nn, struct seq_file *m)
+{
+	const struct natflow_limits *limits = natflow_limit_rules(nn);
+	char text[NATFLOW_LINE_MAX];
+	unsigned int i;
+
+	for (i = 0; limits && i < limits->groups; i++) {
+		natflow_group_print(&limits->group[i].args, text, sizeof(text));
+		seq_printf(m, "group %s\n", text);
+	}
+}
+
+static const struct natflow_verb_ops group_ops = {
+	.draft = &qos_draft,
+	.prepare = prepare_group,
+	.show = show_groups,
+	.show_last = true,
+};
+
+const struct natflow_verb natflow_verb_group = {
+	.word = "group",
+	.values = " name=NAME,rxbytes=RX,txbytes=TX,burst=BYTES",
+	.help = "flows of all rules with group=NAME share a rate, besides those of their rules",
+	.parse = natflow_group_parse,
+	.expected = "name=, rxbytes=, txbytes= or burst=, each once",
+	.example = "group name=kids,rxbytes=1250000,txbytes=250000",
+	.ops = &group_ops,
+};
+
 /* -- rules */
 
 static int prepare_limit(struct natflow_net *nn, void *draft, struct natflow_command *cmd)
@@ -154,6 +199,10 @@ static int prepare_limit(struct natflow_net *nn, void *draft, struct natflow_com
 				     NATFLOW_ARGS(cmd, const struct natflow_limit_args));
 
 	d->changes_limits = true;
+	if (err == -ENOENT)
+		return natflow_command_refuse(cmd, "a group that is there",
+					      "group name=kids,rxbytes=1250000,txbytes=250000",
+					      err);
 	if (err == -EEXIST)
 		return natflow_command_refuse(cmd, "other flows than those of a rule that is there",
 					      "clear", err);
@@ -187,9 +236,9 @@ const struct natflow_verb natflow_verb_limit = {
 	.help = "\n"
 		"#                         flows of a user share a rate in bytes a second, the\n"
 		"#                         first rule decides. Ends: ADDR, ADDR/BITS, an ipset or\n"
-		"#                         nothing; burst=BYTES, out=auto|police",
+		"#                         nothing; burst=BYTES, out=auto|police, group=NAME",
 	.parse = natflow_limit_parse,
-	.expected = "words from user= to proto=, rxbytes=, txbytes=, burst= or out=, each once",
+	.expected = "words from user= to proto=, rxbytes=, txbytes=, burst=, out= or group=",
 	.example = "add user=192.168.1.7,proto=tcp,rxbytes=1250000,txbytes=250000",
 	.ops = &limit_ops,
 };

@@ -19,7 +19,7 @@ enum natflow_limit_dir {
 	NATFLOW_LIMIT_DIRS
 };
 
-#define NATFLOW_LIMITS_MAX	5	/* buckets of a direction: a rule's, two of each end */
+#define NATFLOW_LIMITS_MAX	6	/* buckets of a direction */
 
 /* Replaced as a whole when it changes. */
 struct natflow_law {

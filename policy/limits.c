@@ -93,6 +93,8 @@ struct natflow_limits *natflow_limits_alloc(const struct natflow_limits *old, un
 	l->room = room;
 	for (i = 0; i < count; i++)
 		refcount_inc(&l->rule[i].own.meters->ref);
+	for (i = 0; i < l->groups; i++)
+		refcount_inc(&l->group[i].own.meters->ref);
 	return l;
 }
 
@@ -111,7 +113,10 @@ static void forget_rules(struct natflow_limits *l)
 
 	for (i = 0; i < l->count; i++)
 		disown(&l->rule[i].own);
+	for (i = 0; i < l->groups; i++)
+		disown(&l->group[i].own);
 	l->count = 0;
+	l->groups = 0;
 }
 
 /**
@@ -128,7 +133,7 @@ void natflow_limits_free(struct natflow_limits *limits)
 }
 
 /**
- * natflow_limits_clear() - no rules
+ * natflow_limits_clear() - no rules and groups
  * @limits: draft
  */
 void natflow_limits_clear(struct natflow_limits *limits)
@@ -179,6 +184,45 @@ static bool own_some(struct natflow_limit_own *own, const struct natflow_limit_r
 	return own->meters;
 }
 
+/* Return: 1 + index; 0: there is none. */
+static u16 group_named(const struct natflow_limits *l, const char *name)
+{
+	u16 i;
+
+	for (i = l->groups; i && strcmp(l->group[i - 1].args.name, name); i--)
+		;
+	return i;
+}
+
+/**
+ * natflow_limits_group() - add a group
+ * @limits: draft
+ * @old: groups in force: one of the same name hands its buckets over
+ * @args: group
+ *
+ * Context: process, may sleep.
+ * Return: 0, -ENOSPC, -EEXIST if a group has the name, or -ENOMEM.
+ */
+int natflow_limits_group(struct natflow_limits *limits, const struct natflow_limits *old,
+			 const struct natflow_group_args *args)
+{
+	const u16 before = old ? group_named(old, args->name) : 0;
+	const struct natflow_limit_group *was = before ? &old->group[before - 1] : NULL;
+	struct natflow_limit_group *group = &limits->group[limits->groups];
+
+	if (group_named(limits, args->name))
+		return -EEXIST;
+	if (limits->groups == NATFLOW_LIMIT_GROUPS_MAX)
+		return -ENOSPC;
+	memset(group, 0, sizeof(*group));
+	group->args = *args;
+	if (!own_some(&group->own, &args->rates, was ? &was->own : NULL,
+		      was ? &was->args.rates : NULL))
+		return -ENOMEM;
+	limits->groups++;
+	return 0;
+}
+
 /**
  * natflow_limits_add() - add a rule behind the others
  * @limits: draft with room
@@ -186,7 +230,8 @@ static bool own_some(struct natflow_limit_own *own, const struct natflow_limit_r
  * @args: rule
  *
  * Context: process, may sleep.
- * Return: 0, -ENOSPC, -EEXIST if a rule for the same flows is there, or -ENOMEM.
+ * Return: 0, -ENOSPC, -EEXIST if a rule for the same flows is there, -ENOENT if its group is
+ * not, or -ENOMEM.
  */
 int natflow_limits_add(struct natflow_limits *limits, const struct natflow_limits *old,
 		       const struct natflow_limit_args *args)
@@ -202,6 +247,11 @@ int natflow_limits_add(struct natflow_limits *limits, const struct natflow_limit
 		return -EEXIST;
 	memset(rule, 0, sizeof(*rule));
 	rule->args = *args;
+	if (*args->group) {
+		rule->group = group_named(limits, args->group);
+		if (!rule->group)
+			return -ENOENT;
+	}
 	if (!own_some(&rule->own, &args->rates, before ? &before->own : NULL,
 		      before ? &before->args.rates : NULL))
 		return -ENOMEM;
@@ -234,6 +284,8 @@ void natflow_limits_enact(struct natflow_limits *limits)
 
 	for (i = 0; i < limits->count; i++)
 		enact(&limits->rule[i].own);
+	for (i = 0; i < limits->groups; i++)
+		enact(&limits->group[i].own);
 }
 
 /* -- users */

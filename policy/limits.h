@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which buckets a flow is charged to: those of the first rule that is for it, and those of
- * the users at its ends (set-token-ctrl).
+ * Which buckets a flow is charged to: those of the first rule that is for it and of the
+ * rule's group, and those of the users at its ends (set-token-ctrl).
  *
  * Rules are found by the user's address: a chain for each prefix, so that a packet looks at
  * the rules of as many prefixes as there are lengths, and at rules of sets.
@@ -19,8 +19,9 @@
 #define NATFLOW_LIMIT_SETS_MAX	64	/* rules whose user is a set: each new flow asks */
 #define NATFLOW_LIMIT_USERS_MAX	65536	/* of set-token-ctrl */
 #define NATFLOW_LIMIT_CHAINS	1024
+#define NATFLOW_LIMIT_GROUPS_MAX 256
 
-/* Buckets of a rule. */
+/* Buckets of a rule or group. */
 struct natflow_limit_own {
 	struct natflow_meters *meters;		/* one reference */
 	struct natflow_law *law[NATFLOW_LIMIT_DIRS];	/* of a draft: new ones of @meters */
@@ -30,16 +31,25 @@ struct natflow_limit_rule {
 	struct natflow_limit_args args;
 	struct natflow_limit_own own;
 	u16 next;				/* 1 + index of the next in the chain; 0: none */
+	u16 group;				/* 1 + index; 0: none */
+};
+
+/* Rules of one group share its buckets, besides their own. */
+struct natflow_limit_group {
+	struct natflow_group_args args;
+	struct natflow_limit_own own;
 };
 
 /* Read under RCU and immutable: a writer replaces all of it. Meters go on. */
 struct natflow_limits {
 	u32 classid;				/* tc_classid_mode= */
 	unsigned int count, room;
+	unsigned int groups;
 	unsigned int sets;
 	u16 set[NATFLOW_LIMIT_SETS_MAX];	/* indices, in the order of writing */
 	u8 lens[2][129];			/* is there a rule for a prefix of this length */
 	u16 head[NATFLOW_LIMIT_CHAINS], tail[NATFLOW_LIMIT_CHAINS];	/* 1 + index */
+	struct natflow_limit_group group[NATFLOW_LIMIT_GROUPS_MAX];
 	struct natflow_limit_rule rule[];
 };
 
@@ -78,6 +88,8 @@ void natflow_limits_free(struct natflow_limits *limits);
 void natflow_limits_clear(struct natflow_limits *limits);
 int natflow_limits_add(struct natflow_limits *limits, const struct natflow_limits *old,
 		       const struct natflow_limit_args *args);
+int natflow_limits_group(struct natflow_limits *limits, const struct natflow_limits *old,
+			 const struct natflow_group_args *args);
 void natflow_limits_enact(struct natflow_limits *limits);
 
 int natflow_limit_users_init(struct rhashtable *users);

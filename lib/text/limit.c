@@ -13,11 +13,13 @@ enum field {
 	FIELD_TX,
 	FIELD_BURST,
 	FIELD_OUT,
+	FIELD_GROUP,
 	FIELDS
 };
 
 #define RATES "1 to 1000000000000 bytes a second; leave it out if there is no limit"
 #define WHOM "an address, ADDR/BITS with no further bits set, or the name of an ipset"
+#define NAME "a name of 15 characters at most"
 #define PORT "a number from 1 to 65535; sets of ports are not supported"
 
 static const struct natflow_field fields[FIELDS] = {
@@ -30,6 +32,22 @@ static const struct natflow_field fields[FIELDS] = {
 	[FIELD_TX] = { "txbytes=", RATES },
 	[FIELD_BURST] = { "burst=", "1 to 4294967295 bytes" },
 	[FIELD_OUT] = { "out=", "auto or police; rules do not shape" },
+	[FIELD_GROUP] = { "group=", NAME },
+};
+
+enum group_field {
+	GROUP_NAME,
+	GROUP_RX,
+	GROUP_TX,
+	GROUP_BURST,
+	GROUP_FIELDS
+};
+
+static const struct natflow_field group_fields[GROUP_FIELDS] = {
+	[GROUP_NAME] = { "name=", NAME },
+	[GROUP_RX] = { "rxbytes=", RATES },
+	[GROUP_TX] = { "txbytes=", RATES },
+	[GROUP_BURST] = { "burst=", "1 to 4294967295 bytes" },
 };
 
 /* "ADDR", "ADDR/BITS", or a name. */
@@ -99,6 +117,14 @@ static int read_out(const char *text, bool *police)
 	return strcmp(text, "shape") && strcmp(text, "edt") ? -EINVAL : -EOPNOTSUPP;
 }
 
+static int read_group(const char *text, char *name)
+{
+	if (!natflow_name_valid(text))
+		return -EINVAL;
+	strcpy(name, text);
+	return 0;
+}
+
 static int read_field(enum field which, char *text, struct natflow_limit_args *limit)
 {
 	switch (which) {
@@ -118,6 +144,8 @@ static int read_field(enum field which, char *text, struct natflow_limit_args *l
 		return read_rate(text, &limit->rates.tx);
 	case FIELD_BURST:
 		return read_burst(text, &limit->rates.burst);
+	case FIELD_GROUP:
+		return read_group(text, limit->group);
 	default:
 		return read_out(text, &limit->police);
 	}
@@ -152,8 +180,8 @@ int natflow_limit_parse(char *value, const struct natflow_verb *verb, struct nat
 		if (err)
 			return natflow_command_fail(cmd, value, fields[which].expected, err);
 	}
-	return limit->rates.rx || limit->rates.tx ? 0 :
-	       natflow_command_fail(cmd, cmd->text, "rxbytes= or txbytes=", -EINVAL);
+	return limit->rates.rx || limit->rates.tx || *limit->group ? 0 :
+	       natflow_command_fail(cmd, cmd->text, "rxbytes=, txbytes= or group=", -EINVAL);
 }
 
 static int print_end(const char *word, const struct natflow_limit_end *end, char *text, size_t size)
@@ -203,6 +231,74 @@ int natflow_limit_print(const struct natflow_limit_args *limit, char *text, size
 		n += print_number(",burst=", limit->rates.burst, text + n, size - n);
 	if (limit->police)
 		n += snprintf(text + n, size - n, ",out=police");
+	if (*limit->group)
+		n += snprintf(text + n, size - n, ",group=%s", limit->group);
+	return n;
+}
+
+static int read_group_field(enum group_field which, const char *text,
+			    struct natflow_group_args *group)
+{
+	switch (which) {
+	case GROUP_NAME:
+		return read_group(text, group->name);
+	case GROUP_RX:
+		return *text ? read_rate(text, &group->rates.rx) : 0;
+	case GROUP_TX:
+		return *text ? read_rate(text, &group->rates.tx) : 0;
+	default:
+		return read_burst(text, &group->rates.burst);
+	}
+}
+
+/**
+ * natflow_group_parse() - name=NAME,rxbytes=,txbytes=,burst=
+ * @value: arguments, in any order; is taken apart
+ * @verb: verb
+ * @cmd: gets a struct natflow_group_args
+ *
+ * Return: 0, -EINVAL or -ERANGE.
+ */
+int natflow_group_parse(char *value, const struct natflow_verb *verb, struct natflow_command *cmd)
+{
+	struct natflow_group_args *group = NATFLOW_ARGS(cmd, struct natflow_group_args);
+	char *next;
+	u64 seen = 0;
+
+	for (; value; value = next) {
+		int which = natflow_field_index(group_fields, GROUP_FIELDS, value), err;
+
+		next = strchr(value, ',');
+		if (next)
+			*next++ = '\0';
+		if (which < 0 || seen & BIT_ULL(which))
+			return natflow_command_fail(cmd, value, verb->expected, -EINVAL);
+		seen |= BIT_ULL(which);
+		err = read_group_field(which, value + strlen(group_fields[which].word), group);
+		if (err)
+			return natflow_command_fail(cmd, value, group_fields[which].expected,
+						    err);
+	}
+	return *group->name && (group->rates.rx || group->rates.tx) ? 0 :
+	       natflow_command_fail(cmd, cmd->text, "name=, and rxbytes= or txbytes=", -EINVAL);
+}
+
+/**
+ * natflow_group_print() - a group as natflow_group_parse() reads it
+ * @group: group
+ * @text: where to
+ * @size: of @text, at least NATFLOW_LINE_MAX
+ *
+ * Return: characters.
+ */
+int natflow_group_print(const struct natflow_group_args *group, char *text, size_t size)
+{
+	int n = snprintf(text, size, "name=%s", group->name);
+
+	n += print_number(",rxbytes=", group->rates.rx, text + n, size - n);
+	n += print_number(",txbytes=", group->rates.tx, text + n, size - n);
+	if (group->rates.burst)
+		n += print_number(",burst=", group->rates.burst, text + n, size - n);
 	return n;
 }
 

@@ -41,6 +41,13 @@ struct natflow_limit_args {
 	struct natflow_limit_match match;
 	struct natflow_limit_rates rates;
 	bool police;		/* out=police */
+	char group[NATFLOW_NAME_MAX];	/* "": none */
+};
+
+/* Of "group". */
+struct natflow_group_args {
+	char name[NATFLOW_NAME_MAX];
+	struct natflow_limit_rates rates;
 };
 
 /* Of "set-token-ctrl". */
@@ -52,6 +59,8 @@ struct natflow_token_args {
 
 int natflow_limit_parse(char *value, const struct natflow_verb *verb, struct natflow_command *cmd);
 int natflow_limit_print(const struct natflow_limit_args *limit, char *text, size_t size);
+int natflow_group_parse(char *value, const struct natflow_verb *verb, struct natflow_command *cmd);
+int natflow_group_print(const struct natflow_group_args *group, char *text, size_t size);
 int natflow_token_parse(char *value, const struct natflow_verb *verb, struct natflow_command *cmd);
 bool natflow_limit_matches(const struct natflow_limit_end *end, u8 family, const u8 *addr,
 			   u16 port);

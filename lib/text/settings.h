@@ -114,6 +114,7 @@
 	VERB(link)									\
 	SETTING(tc_classid_mode, number, 0, 1, 0, NULL, "0|1", "0 or 1", "1",		\
 		"1: rules only mark packets for tc fw, 2n-1 down and 2n up")		\
+	VERB(group)									\
 	VERB(limit)									\
 	VERB(begin)									\
 	VERB(commit)

@@ -66,6 +66,7 @@ TEST_VERB(restore, "restore", natflow_restore_parse);
 TEST_VERB(auth_disabled, "disabled=", natflow_number_parse);
 TEST_VERB(auth_update, "update_magic", natflow_nothing_parse);
 TEST_VERB(limit, "add", natflow_limit_parse);
+TEST_VERB(group, "group", natflow_group_parse);
 TEST_VERB(token, "set-token-ctrl", natflow_token_parse);
 
 #define CTL_ROW(id, ...) &ctl_settings[NATFLOW_SETTING_##id],
@@ -76,7 +77,8 @@ static const struct natflow_verb * const acl_verbs[] = { NATFLOW_HOSTACL_TABLE(A
 static const struct natflow_verb * const zone_verbs[] = { NATFLOW_ZONE_TABLE(NATFLOW_NO_SETTING, NATFLOW_VERB_ROW) NULL };
 static const struct natflow_verb * const auth_verbs[] = { NATFLOW_AUTH_TABLE(AUTH_ROW, NATFLOW_VERB_ROW) NULL };
 
-static const struct natflow_verb * const limit_verbs[] = { &natflow_verb_limit, &natflow_verb_token, NULL };
+static const struct natflow_verb * const limit_verbs[] = { &natflow_verb_limit, &natflow_verb_group, &natflow_verb_token,
+						    NULL };
 
 static const struct natflow_grammar grammars[] = {
 	{ ctl_verbs, NULL, natflow_original_words, "select=all" },

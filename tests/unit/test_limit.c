@@ -19,6 +19,7 @@ static void test_limit_good(void **state)
 		{ "user=,user_port=,remote=,remote_port=,proto=,rxbytes=1,txbytes=1000000000000", NULL },
 		{ "user=192.168.1.0/24,user_port=,remote=2001:db8::/32,remote_port=443,proto=tcp,rxbytes=125000,txbytes=", NULL },
 		{ "user=10.0.1.2,user_port=65535,remote=servers,remote_port=1,proto=udp,rxbytes=,txbytes=8000,burst=3000,out=police", NULL },
+		{ "user=kids,user_port=,remote=,remote_port=,proto=,rxbytes=,txbytes=,group=kids", NULL },
 		{ "txbytes=9", "user=,user_port=,remote=,remote_port=,proto=,rxbytes=,txbytes=9" },
 		{ "out=auto,rxbytes=5,user=::1", "user=::1,user_port=,remote=,remote_port=,proto=,rxbytes=5,txbytes=" },
 		{ "user=10.0.0.0/8,rxbytes=1,remote=0.0.0.0/0",
@@ -46,11 +47,33 @@ static void test_limit_good(void **state)
 	}
 }
 
+static void test_group(void **state)
+{
+	static const struct { const char *text; int want; } lines[] = {
+		{ "name=kids,rxbytes=1,txbytes=", 0 }, { "name=123456789012345,rxbytes=,txbytes=1000000000000,burst=4294967295", 0 },
+		{ "name=kids", -EINVAL }, { "rxbytes=1", -EINVAL }, { "name=,rxbytes=1", -EINVAL }, { "name=1234567890123456,rxbytes=1", -EINVAL },
+		{ "name=a/b,rxbytes=1", -EINVAL }, { "name=a,rxbytes=0", -ERANGE }, { "name=a,rxbytes=1,rxbytes=1", -EINVAL },
+		{ "name=a,rxbytes=1,burst=", -EINVAL }, { "name=a,rxbytes=1,user=", -EINVAL }, { "", -EINVAL },
+	};
+	struct natflow_command c;
+	char line[2 * NATFLOW_LINE_MAX], text[NATFLOW_LINE_MAX];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(lines); i++) {
+		snprintf(line, sizeof(line), "group %s", lines[i].text);
+		assert_int_equal(parse(line, &c), lines[i].want);
+		if (lines[i].want)
+			continue;
+		natflow_group_print(NATFLOW_ARGS(&c, struct natflow_group_args), text, sizeof(text));
+		assert_string_equal(text, lines[i].text);
+	}
+}
+
 static void test_limit_longest(void **state)
 {
 	static const char line[] =
 		"add user=2001:1db8:1111:1111:1111:1111:1111:1111,user_port=65535,remote=2001:1db8:1111:1111:1111:1111:1111:1111,"
-		"remote_port=65535,proto=tcp,rxbytes=1000000000000,txbytes=1000000000000,burst=4294967295,out=police";
+		"remote_port=65535,proto=tcp,rxbytes=1000000000000,txbytes=1000000000000,burst=4294967295,out=police,group=123456789012345";
 	struct natflow_command c;
 	char text[NATFLOW_LINE_MAX];
 
@@ -181,7 +204,7 @@ static void test_root(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_limit_good), cmocka_unit_test(test_limit_longest), cmocka_unit_test(test_limit_bad),
+		cmocka_unit_test(test_limit_good), cmocka_unit_test(test_group), cmocka_unit_test(test_limit_longest), cmocka_unit_test(test_limit_bad),
 		cmocka_unit_test(test_matches), cmocka_unit_test(test_rate_exact), cmocka_unit_test(test_rate_again),
 		cmocka_unit_test(test_codel), cmocka_unit_test(test_root),
 	};

@@ -164,6 +164,29 @@ def case_first_rule():
     is_rate(RATE, Flood(learned(Udp()), up=False))
 
 
+def case_group():
+    """Rules of a group share its rate, and each has its own besides; a group that is written anew keeps its flows."""
+    begin()
+    refuses(lambda: write("add user=10.0.1.2,group=kids"), errno.ENOENT)
+    lines = [f"group name=kids,rxbytes=,txbytes={RATE}",
+             "add user=10.0.1.2,user_port=,remote=,remote_port=,proto=,rxbytes=,txbytes=,group=kids",
+             f"add user=fd00:1::2,user_port=,remote=,remote_port=,proto=,rxbytes=,txbytes={RATE // 2},group=kids"]
+    write("\n".join(lines))
+    equal(settings(device=QOS), ["clear", "tc_classid_mode=0", *lines], "what reading shows")
+    refuses(lambda: write(lines[0]), errno.EEXIST)
+    flows = [learned(Udp(4)), learned(Udp(6))]
+    d = Delta()
+    is_rate(RATE, *map(Flood, flows))
+    drain(*(flow.server for flow in flows))
+    is_rate(RATE // 2, Flood(flows[1]))
+    write("begin\nclear\n" + "\n".join(lines).replace(f"={RATE}\n", f"={2 * RATE}\n") + "\ncommit")
+    drain(flows[0].server)
+    is_rate(2 * RATE, Flood(flows[0]))
+    equal((d["end.limit"], len(published())), (0, 2), "the flows go on")
+    slowly()
+    is_rate(2 * RATE, Flood(flows[0]))
+
+
 def case_user():
     """set-token-ctrl: all flows of an address, beside a rule; whoever is not there is refused; 0 0 ends it."""
     begin()
