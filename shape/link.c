@@ -104,6 +104,18 @@ static void apply(struct natflow_net *nn, struct net_device *dev, bool say)
 			    err);
 }
 
+/* At boot, lines are written before PPP's device is there; but a name may be wrong, too. */
+static void say_absent(struct natflow_net *nn)
+{
+	unsigned int i;
+
+	for (i = 0; nn->links && i < nn->links->count; i++)
+		if (!__dev_get_by_name(nn->net, nn->links->link[i].dev))
+			natflow_log(nn, NATFLOW_LOG_WARN,
+				    "link: there is no device %s, its line holds when it comes",
+				    nn->links->link[i].dev);
+}
+
 /**
  * natflow_links_set() - new lines
  * @nn: namespace
@@ -123,6 +135,7 @@ void natflow_links_set(struct natflow_net *nn, struct natflow_links *links)
 	nn->links = links;
 	for_each_netdev(nn->net, dev)
 		apply(nn, dev, true);
+	say_absent(nn);
 	rtnl_unlock();
 	kfree(old);
 }

@@ -47,6 +47,7 @@ def case_lines():
     ctl("link dev=r1,tx=40mbit,overhead=ethernet\nlink dev=later,tx=1gbit", device=QOS)
     equal(root("r1")["kind"], "natflow", "root")
     check(["link dev=r1,tx=40mbit,overhead=ethernet", "link dev=later,tx=1gbit"] == [l for l in read(QOS).splitlines() if l.startswith("link")], read(QOS))
+    check("there is no device later" in log()[-1], log()[-1])
     run("r", "ip link add later type dummy")
     run("r", "ip link set later up")
     wait(lambda: root("later")["kind"] == "natflow", "the qdisc of a device that came later")
