@@ -14,6 +14,8 @@ enum field {
 	FIELD_BURST,
 	FIELD_OUT,
 	FIELD_GROUP,
+	FIELD_DSCP,
+	FIELD_PRIO,
 	FIELDS
 };
 
@@ -33,6 +35,8 @@ static const struct natflow_field fields[FIELDS] = {
 	[FIELD_BURST] = { "burst=", "1 to 4294967295 bytes" },
 	[FIELD_OUT] = { "out=", "auto or police; rules do not shape" },
 	[FIELD_GROUP] = { "group=", NAME },
+	[FIELD_DSCP] = { "dscp=", "set: and 0 to 63, keep or wash" },
+	[FIELD_PRIO] = { "prio=", "0 to 15" },
 };
 
 enum group_field {
@@ -125,6 +129,24 @@ static int read_group(const char *text, char *name)
 	return 0;
 }
 
+/* @most: what @text may be at most. @n: 1 + that */
+static int read_small(const char *text, u32 most, u8 *n)
+{
+	u32 value;
+	int err = kstrtou32(text, 10, &value);
+
+	*n = value + 1;
+	return !err && value > most ? -ERANGE : err;
+}
+
+static int read_dscp(const char *text, u8 *dscp)
+{
+	*dscp = !strcmp(text, "wash");
+	if (*dscp || !strcmp(text, "keep"))
+		return 0;
+	return strncmp(text, "set:", 4) ? -EINVAL : read_small(text + 4, 63, dscp);
+}
+
 static int read_field(enum field which, char *text, struct natflow_limit_args *limit)
 {
 	switch (which) {
@@ -146,6 +168,10 @@ static int read_field(enum field which, char *text, struct natflow_limit_args *l
 		return read_burst(text, &limit->rates.burst);
 	case FIELD_GROUP:
 		return read_group(text, limit->group);
+	case FIELD_DSCP:
+		return read_dscp(text, &limit->dscp);
+	case FIELD_PRIO:
+		return read_small(text, 15, &limit->prio);
 	default:
 		return read_out(text, &limit->police);
 	}
@@ -180,8 +206,9 @@ int natflow_limit_parse(char *value, const struct natflow_verb *verb, struct nat
 		if (err)
 			return natflow_command_fail(cmd, value, fields[which].expected, err);
 	}
-	return limit->rates.rx || limit->rates.tx || *limit->group ? 0 :
-	       natflow_command_fail(cmd, cmd->text, "rxbytes=, txbytes= or group=", -EINVAL);
+	if (limit->rates.rx || limit->rates.tx || *limit->group || limit->dscp || limit->prio)
+		return 0;
+	return natflow_command_fail(cmd, cmd->text, "a rate, group=, dscp= or prio=", -EINVAL);
 }
 
 static int print_end(const char *word, const struct natflow_limit_end *end, char *text, size_t size)
@@ -233,6 +260,10 @@ int natflow_limit_print(const struct natflow_limit_args *limit, char *text, size
 		n += snprintf(text + n, size - n, ",out=police");
 	if (*limit->group)
 		n += snprintf(text + n, size - n, ",group=%s", limit->group);
+	if (limit->dscp)
+		n += snprintf(text + n, size - n, ",dscp=set:%u", limit->dscp - 1);
+	if (limit->prio)
+		n += snprintf(text + n, size - n, ",prio=%u", limit->prio - 1);
 	return n;
 }
 

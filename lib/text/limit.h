@@ -42,6 +42,7 @@ struct natflow_limit_args {
 	struct natflow_limit_rates rates;
 	bool police;		/* out=police */
 	char group[NATFLOW_NAME_MAX];	/* "": none */
+	u8 dscp, prio;		/* 1 + what packets get; 0: they keep theirs */
 };
 
 /* Of "group". */

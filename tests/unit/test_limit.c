@@ -20,6 +20,9 @@ static void test_limit_good(void **state)
 		{ "user=192.168.1.0/24,user_port=,remote=2001:db8::/32,remote_port=443,proto=tcp,rxbytes=125000,txbytes=", NULL },
 		{ "user=10.0.1.2,user_port=65535,remote=servers,remote_port=1,proto=udp,rxbytes=,txbytes=8000,burst=3000,out=police", NULL },
 		{ "user=kids,user_port=,remote=,remote_port=,proto=,rxbytes=,txbytes=,group=kids", NULL },
+		{ "user=,user_port=,remote=,remote_port=,proto=,rxbytes=,txbytes=,dscp=set:63,prio=0", NULL },
+		{ "dscp=wash", "user=,user_port=,remote=,remote_port=,proto=,rxbytes=,txbytes=,dscp=set:0" },
+		{ "dscp=keep,prio=15", "user=,user_port=,remote=,remote_port=,proto=,rxbytes=,txbytes=,prio=15" },
 		{ "txbytes=9", "user=,user_port=,remote=,remote_port=,proto=,rxbytes=,txbytes=9" },
 		{ "out=auto,rxbytes=5,user=::1", "user=::1,user_port=,remote=,remote_port=,proto=,rxbytes=5,txbytes=" },
 		{ "user=10.0.0.0/8,rxbytes=1,remote=0.0.0.0/0",
@@ -73,7 +76,7 @@ static void test_limit_longest(void **state)
 {
 	static const char line[] =
 		"add user=2001:1db8:1111:1111:1111:1111:1111:1111,user_port=65535,remote=2001:1db8:1111:1111:1111:1111:1111:1111,"
-		"remote_port=65535,proto=tcp,rxbytes=1000000000000,txbytes=1000000000000,burst=4294967295,out=police,group=123456789012345";
+		"remote_port=65535,proto=tcp,rxbytes=1000000000000,txbytes=1000000000000,burst=4294967295,out=police,group=123456789012345,dscp=set:63,prio=15";
 	struct natflow_command c;
 	char text[NATFLOW_LINE_MAX];
 
@@ -96,7 +99,7 @@ static void test_limit_bad(void **state)
 		{ "add user_port=0,rxbytes=1", -ERANGE }, { "add user_port=65536,rxbytes=1", -ERANGE },
 		{ "add remote_port=ports,rxbytes=1", -EOPNOTSUPP }, { "add proto=icmp,rxbytes=1", -EINVAL },
 		{ "add out=shape,rxbytes=1", -EOPNOTSUPP }, { "add out=edt,rxbytes=1", -EOPNOTSUPP }, { "add out=x,rxbytes=1", -EINVAL },
-		{ "add burst=0,rxbytes=1", -ERANGE }, { "add rxbytes=1,dscp=keep", -EINVAL },
+		{ "add burst=0,rxbytes=1", -ERANGE }, { "add dscp=keep", -EINVAL }, { "add dscp=set:64", -ERANGE }, { "add dscp=46", -EINVAL }, { "add dscp=set:", -EINVAL }, { "add prio=16", -ERANGE }, { "add prio=-1", -EINVAL },
 		{ "set-token-ctrl 10.0.1.2", -EINVAL }, { "set-token-ctrl 10.0.1.2 1", -EINVAL },
 		{ "set-token-ctrl 10.0.1.2/24 1 1", -EINVAL }, { "set-token-ctrl 10.0.1.2 1 x", -ERANGE },
 	};
