@@ -14,6 +14,7 @@
 #include <linux/netfilter_ipv4.h>
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
+#include <net/dsfield.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include "core/base/attach.h"
@@ -43,6 +44,7 @@ struct room {
 	atomic_t bound;				/* flows that have a limit */
 	u32 zones;				/* natflow_zone_generation() of the last walk */
 	u32 paced;				/* natflow_access.paced of it */
+	bool halves;				/* flows may have learned another prio= */
 	struct work_struct changed;
 };
 
@@ -110,8 +112,11 @@ static void gather(const struct natflow_limits *rules, const struct natflow_limi
 	unsigned int e;
 
 	memset(limit, 0, sizeof(*limit));
-	if (rule)
+	if (rule) {
 		natflow_limit_add(limit, rule->own.meters, class->rule_end);
+		limit->dscp = rule->args.dscp;
+		limit->prio = rule->args.prio;
+	}
 	for (e = 0; e < 2; e++) {
 		if (class->user[e])
 			natflow_limit_add(limit, class->user[e], e);
@@ -121,6 +126,8 @@ static void gather(const struct natflow_limits *rules, const struct natflow_limi
 	if (rule && rule->group)
 		natflow_limit_add(limit, rules->group[rule->group - 1].own.meters,
 				  class->rule_end);
+	for (e = 0; e < 2; e++)
+		limit->plain[e] = limit->count[e] == 1 && !limit->dscp && !limit->prio;
 }
 
 static void set_end(struct natflow_limit_flow *flow, unsigned int e, const struct natflow_net *nn,
@@ -232,7 +239,8 @@ static void bind(struct natflow_net *nn, struct natflow_flow *flow)
 		dir = natflow_flow_dir(flow, d, family);
 		if (IS_ERR(limit))
 			WRITE_ONCE(dir->tick, natflow_tick_now() - 1);	/* recheck() is asked */
-		else if (limit->count[d])	/* pairs with smp_rmb() in natflow_path.c */
+		else if (limit->count[d] || limit->dscp || limit->prio)
+			/* pairs with smp_rmb() in natflow_path.c */
 			smp_store_release(&dir->limited, 1);
 	}
 }
@@ -269,7 +277,7 @@ static bool differs(struct natflow_flow *flow, const void *arg)
 	bool found;
 
 	if (!test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits))
-		return false;
+		return room->halves;
 	if (IS_ERR(has))
 		return true;
 	local_bh_disable();
@@ -391,6 +399,20 @@ static unsigned int charge(struct room *room, const struct natflow_limit *limit,
 	return NF_DROP;
 }
 
+/* A packet that learning sees knows what it had before. */
+static void paint(struct room *room, const struct natflow_limit *limit, struct sk_buff *skb,
+		  u8 family)
+{
+	struct natflow_painted p = { .of = skb, .priority = skb->priority };
+
+	p.from = (family == NFPROTO_IPV4 ? ip_hdr(skb)->tos : ipv6_get_dsfield(ipv6_hdr(skb))) >> 2;
+	p.to = limit->dscp ? limit->dscp - 1 : p.from;
+	natflow_limit_paint(limit, skb);
+	preempt_disable_nested();
+	*this_cpu_ptr(&room->nn->pcpu->painted) = p;
+	preempt_enable_nested();
+}
+
 static unsigned int look(struct room *room, const struct natflow_limits *rules,
 			 struct sk_buff *skb, const struct nf_hook_state *state)
 {
@@ -407,6 +429,8 @@ static unsigned int look(struct room *room, const struct natflow_limits *rules,
 	if (unlikely(class.lacks))
 		return charge(room, NULL, &f, d, skb);
 	gather(rules, &class, &limit);
+	if (limit.dscp || limit.prio)
+		paint(room, &limit, skb, state->pf);
 	return limit.count[d] ? charge(room, &limit, &f, d, skb) : NF_ACCEPT;
 }
 
@@ -417,6 +441,9 @@ static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hoo
 	const struct natflow_limits *rules = rcu_dereference(room->rules);
 	unsigned int verdict;
 
+	/* An old packet's memory. */
+	if (unlikely(this_cpu_read(room->nn->pcpu->painted.of) == skb))
+		this_cpu_write(room->nn->pcpu->painted.of, NULL);
 	if (!rules || (!rules->count && natflow_limit_users_none(&room->users) &&
 		       !READ_ONCE(room->nn->access->paces)) || natflow_segment_bridged(skb))
 		return NF_ACCEPT;
@@ -523,6 +550,7 @@ void natflow_limit_set_rules(struct natflow_net *nn, struct natflow_limits *limi
 	struct natflow_limits *old = rcu_dereference_protected(room_of(nn)->rules, true);
 	const bool marks = limits->classid || old->classid;
 
+	room_of(nn)->halves = limits->paints || old->paints;
 	natflow_limits_enact(limits);
 	rcu_assign_pointer(room_of(nn)->rules, limits);
 	review(room_of(nn), marks);

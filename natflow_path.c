@@ -340,7 +340,7 @@ static __always_inline enum natflow_reason rewrite(struct ctx *c, const u8 famil
 	return NATFLOW_OK;
 }
 
-/* Return: false if the packet was dropped. */
+/* Paint and charge a packet. Return: false if it was dropped. */
 static noinline bool charge(struct natflow_flow *flow, const struct natflow_limit *limit,
 			    unsigned int d, struct sk_buff *skb, u64 extra)
 {
@@ -352,6 +352,7 @@ static noinline bool charge(struct natflow_flow *flow, const struct natflow_limi
 	const u32 bytes = skb->len + (u32)extra;
 	enum natflow_limit_verdict v = natflow_limit_charge(flow->nn, limit, d, skb, bytes);
 
+	natflow_limit_paint(limit, skb);
 	if (likely(v == NATFLOW_LIMIT_PASS))
 		return true;
 	natflow_stats_reason(flow->nn->pcpu, counted[v]);

@@ -236,9 +236,10 @@ const struct natflow_verb natflow_verb_limit = {
 	.help = "\n"
 		"#                         flows of a user share a rate in bytes a second, the\n"
 		"#                         first rule decides. Ends: ADDR, ADDR/BITS, an ipset or\n"
-		"#                         nothing; burst=BYTES, out=auto|police, group=NAME",
+		"#                         nothing; burst=BYTES, out=auto|police, group=NAME,\n"
+		"#                         dscp=set:N|keep|wash, prio=N",
 	.parse = natflow_limit_parse,
-	.expected = "words from user= to proto=, rxbytes=, txbytes=, burst=, out= or group=",
+	.expected = "user= to proto=, rxbytes=, txbytes=, burst=, out=, group=, dscp= or prio=",
 	.example = "add user=192.168.1.7,proto=tcp,rxbytes=1250000,txbytes=250000",
 	.ops = &limit_ops,
 };

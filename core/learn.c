@@ -37,6 +37,7 @@ struct ctx {
 	struct net_device *out;
 	struct natflow_note in;		/* the packet's fields at arrival */
 	bool noted;			/* @in is known */
+	struct natflow_painted painted;	/* zero: it was not */
 	bool deferred;			/* see is_deferred() */
 	unsigned int dir;
 	u8 family;
@@ -121,18 +122,35 @@ static enum natflow_reason find(struct ctx *c)
 	return reason;
 }
 
+/* What natflow_limit_paint() gave the packet, it gives those of the fast path, too. */
+static void note_paint(struct ctx *c)
+{
+	preempt_disable_nested();
+	c->painted = *this_cpu_ptr(&c->nn->pcpu->painted);
+	preempt_enable_nested();
+	if (c->painted.of != c->skb)
+		memset(&c->painted, 0, sizeof(c->painted));
+}
+
+/* The fields as they are without a rule of natflow's own. */
 static u64 look_of(const struct ctx *c)
 {
-	return c->family == NFPROTO_IPV4 ? natflow_look_ip4(ip_hdr(c->skb)) :
-					   natflow_look_ip6(ipv6_hdr(c->skb));
+	u64 look = c->family == NFPROTO_IPV4 ? natflow_look_ip4(ip_hdr(c->skb)) :
+					       natflow_look_ip6(ipv6_hdr(c->skb));
+
+	if (unlikely(c->painted.of) && natflow_look_tos(look) >> 2 == c->painted.to)
+		look ^= (u64)(c->painted.from ^ c->painted.to) << 30;
+	return look;
 }
 
 /* The priority that a packet has without rules (net/ipv4/ip_forward.c:ip_forward()). */
 static bool is_usual_priority(const struct ctx *c)
 {
-	return c->skb->priority == c->in.priority ||
+	const u32 priority = c->painted.of ? c->painted.priority : c->skb->priority;
+
+	return priority == c->in.priority ||
 	       (c->family == NFPROTO_IPV4 &&
-		c->skb->priority == rt_tos2priority(natflow_look_tos(c->in.look)));
+		priority == rt_tos2priority(natflow_look_tos(c->in.look)));
 }
 
 /*
@@ -481,6 +499,7 @@ unsigned int natflow_learn(void *priv, struct sk_buff *skb, const struct nf_hook
 	c.dir = CTINFO2DIR(info);
 	local_bh_disable();
 	note_clock(&c);
+	note_paint(&c);
 	c.noted = !c.deferred && natflow_note_find(skb, &c.in);
 	if (c.noted && !READ_ONCE(c.nn->strict) && is_classified(&c))
 		become_strict(c.nn);

@@ -45,7 +45,9 @@ struct natflow_meters {
 /* What the packets of a flow are charged to, by direction. Constant. */
 struct natflow_limit {
 	u8 count[2];
+	bool plain[2];			/* one bucket, and nothing else */
 	struct natflow_meter *meter[2][NATFLOW_LIMITS_MAX];
+	u8 dscp, prio;			/* 1 + what its packets get; 0: they keep theirs */
 	u8 owners;
 	struct natflow_meters *owner[NATFLOW_LIMITS_MAX];	/* one reference each */
 };
@@ -66,6 +68,7 @@ bool natflow_meters_retire(struct natflow_meters *buckets);
 
 void natflow_limit_add(struct natflow_limit *limit, struct natflow_meters *buckets,
 		       unsigned int user_end);
+void natflow_limit_paint(const struct natflow_limit *limit, struct sk_buff *skb);
 void natflow_limit_release(struct natflow_limit *limit);
 enum natflow_limit_verdict natflow_limit_charge(struct natflow_net *nn,
 						const struct natflow_limit *limit,
@@ -87,7 +90,7 @@ static __always_inline u64 natflow_limit_now(struct natflow_pcpu *c)
 }
 
 /**
- * natflow_limit_fits() - charge a packet to the only bucket of its flow, if that is quick
+ * natflow_limit_fits() - charge a packet to the only bucket of its flow, if that is all and quick
  * @nn: namespace
  * @limit: buckets
  * @dir: direction of the packet, IP_CT_DIR_*
@@ -104,7 +107,7 @@ static __always_inline bool natflow_limit_fits(struct natflow_net *nn,
 	const struct natflow_pace *rate;
 	s64 now, next;
 
-	if (unlikely(limit->count[dir] != 1))
+	if (unlikely(!limit->plain[dir]))
 		return false;
 	now = natflow_limit_now(this_cpu_ptr(nn->pcpu));
 	rate = &rcu_dereference(b->law)->rate;

@@ -117,6 +117,7 @@ static void forget_rules(struct natflow_limits *l)
 		disown(&l->group[i].own);
 	l->count = 0;
 	l->groups = 0;
+	l->paints = false;
 }
 
 /**
@@ -255,6 +256,7 @@ int natflow_limits_add(struct natflow_limits *limits, const struct natflow_limit
 	if (!own_some(&rule->own, &args->rates, before ? &before->own : NULL,
 		      before ? &before->args.rates : NULL))
 		return -ENOMEM;
+	limits->paints |= args->prio;
 	link_rule(limits, limits->count++);
 	return 0;
 }

@@ -45,6 +45,7 @@ struct natflow_limits {
 	u32 classid;				/* tc_classid_mode= */
 	unsigned int count, room;
 	unsigned int groups;
+	bool paints;				/* a rule has prio=, which flows learn */
 	unsigned int sets;
 	u16 set[NATFLOW_LIMIT_SETS_MAX];	/* indices, in the order of writing */
 	u8 lens[2][129];			/* is there a rule for a prefix of this length */

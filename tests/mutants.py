@@ -24,6 +24,8 @@ MUTANTS = (
     ("natflow_access.c", "\tif (nn->access->paces)\n\t\tnatflow_limit_review(nn);\n", "", "qos.policy_throttle"),
     ("policy/access.c", "pace->device = mac->key;", "pace->device = mac->key;\n\tpace->device.mac[0] ^= user->id;", "qos.policy_rate"),
     ("natflow_limit.c", "if (rule && rule->group)", "if (rule && 0)", "qos.group"),
+    ("core/limit.c", "ipv6_hdr(skb), INET_ECN_MASK", "ipv6_hdr(skb), 0", "qos.dscp_v6"),
+    ("core/learn.c", "look ^= (u64)(c->painted.from", "look ^= 0 & (u64)(c->painted.from", "qos.dscp"),
     ("natflow_path.c", "skb->pkt_type != PACKET_HOST", "skb->pkt_type == PACKET_LOOPBACK", "refuse.plain_v4"),
     ("natflow_path.c", "unlikely(skb->_nfct | skb->_skb_refdst)", "unlikely(skb->_skb_refdst)", "refuse.plain|containers_br"),
     ("natflow_path.c", "!= natflow_clock(c->nn, family)", "== natflow_clock(c->nn, family) + 77", "events.route_replace_v4"),

@@ -29,6 +29,13 @@ struct natflow_trail {
 	int ifindex[4];
 };
 
+/* What a limit's rule gave a packet, which may be gone: it is only compared. */
+struct natflow_painted {
+	const struct sk_buff *of;
+	u32 priority;		/* that it had before */
+	u8 from, to;		/* DSCP */
+};
+
 /*
  * Written and read with BH disabled. On PREEMPT_RT packets of one CPU may interleave
  * nevertheless (NATFLOW_COMPAT_INTERLEAVES), so fields that belong together are written,
@@ -46,6 +53,7 @@ struct natflow_pcpu {
 	unsigned long now_of;
 	/* A packet whose fields a limit has changed; may be gone, only compared. */
 	const struct sk_buff *marked_of;
+	struct natflow_painted painted;
 	/* A packet that a rule selected in vain; may be gone, only compared; see core/learn.c. */
 	const struct sk_buff *refused_of;
 	/* The route clock when a packet last went up the stack here; see core/base/clock.h. */

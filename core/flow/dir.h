@@ -23,7 +23,7 @@ struct natflow_dir {
 	u32 clock;			/* route clock it was learned at */
 	u16 tick;			/* natflow_tick_now() of its last look at the cold part */
 	u8 flags;			/* NATFLOW_DIR_REPLY, NATFLOW_DIR_V6; never change */
-	u8 limited;			/* natflow_flow.limit has buckets; set once, by bind() */
+	u8 limited;			/* natflow_flow.limit is for it; set once, by bind() */
 };
 
 /*

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import re
 import socket
 import struct
 import time
@@ -10,7 +11,7 @@ import time
 import access
 from access import user
 from meter import users
-from natlab import ADDR, Delta, Tcp, Udp, both, check, ctl, drain, equal, gone, learned, mac, modprobe, netns_add, netns_del, ns, opened, published, refuses, rule, run, select, settings, stats, sysctl, wait
+from natlab import ADDR, Capture, Delta, Tcp, Udp, both, check, csum, ctl, drain, equal, gone, learned, mac, modprobe, netns_add, netns_del, ns, opened, published, refuses, rule, run, select, settings, stats, sysctl, wait
 
 QOS, INFO, ZONE = "/dev/natflow_qos_ctl", "/dev/natflow_userinfo_ctl", "/dev/natflow_zone_ctl"
 LINE = "add user={},user_port=,remote=,remote_port=,proto=,rxbytes={},txbytes={}"
@@ -185,6 +186,72 @@ def case_group():
     equal((d["end.limit"], len(published())), (0, 2), "the flows go on")
     slowly()
     is_rate(2 * RATE, Flood(flows[0]))
+
+
+def forwarded(packet, dscp):
+    """What is sent of a packet: one hop less, and the DSCP, if it is not None."""
+    if packet[0] >> 4 == 6:
+        tos = packet[0] << 4 & 0xf0 | packet[1] >> 4
+        tos = tos if dscp is None else dscp << 2 | tos & 3
+        return bytes([0x60 | tos >> 4, (tos & 15) << 4 | packet[1] & 15]) + packet[2:7] + bytes([packet[7] - 1]) + packet[8:]
+    tos = packet[1] if dscp is None else dscp << 2 | packet[1] & 3
+    head = packet[:1] + bytes([tos]) + packet[2:8] + bytes([packet[8] - 1]) + packet[9:10] + b"\0\0" + packet[12:20]
+    return head[:10] + struct.pack("!H", 0xffff ^ csum(head)) + head[12:] + packet[20:]
+
+
+def band(dev):
+    """Packets that a prio qdisc has sent of priority 5."""
+    (row,) = [c for c in run("r", f"tc -s class show dev {dev}").split("class ") if c.startswith("prio 1:1 ")]
+    return int(re.search(r"Sent \d+ bytes (\d+) pkt", row)[1])
+
+
+def dscp(family):
+    """DSCP and priority of a rule, on the stack and the fast path, in both directions; ECN and all else stay, to the byte."""
+    ctl("lan_zone 1=r0\nwan_zone 2=r1", device=ZONE)
+    ctl("users=1")
+    select()
+    modprobe("sch_prio")
+    for dev in ("r0", "r1"):
+        run("r", f"tc qdisc add dev {dev} root handle 1: prio bands 2 priomap 1 1 1 1 1 0 1 1 1 1 1 1 1 1 1 1")
+    flow = Udp(family)
+    ends = ((flow.client, "r0", "r1"), (flow.server, "r1", "r0"))
+    for sock, _, _ in ends:
+        level, option = (socket.IPPROTO_IP, socket.IP_TOS) if family == 4 else (socket.IPPROTO_IPV6, socket.IPV6_TCLASS)
+        sock.setsockopt(level, option, 0x22)        # CS1, ECT(0)
+    taps = [(Capture("r", came, lambda f: b"paint" in f), Capture("r", left, lambda f: b"paint" in f, sent=True)) for _, came, left in ends]
+
+    def passes(want, fast):
+        """A datagram each way."""
+        hits, sent = stats()["hits"], [band(left) for _, _, left in ends]
+        flow.send(b"paint")
+        flow.reply(b"paint")
+        equal(stats()["hits"] - hits, 2 * fast, "hits")
+        for came, left in taps:
+            equal(left.next()[14:].hex(), forwarded(came.next()[14:], want).hex(), f"a packet, DSCP {want}, fast: {fast}")
+        more = [band(left) - before for (_, _, left), before in zip(ends, sent)]
+        check(all(n >= 1 for n in more) if want == 46 else not any(more), f"packets of priority 5: {more}")
+
+    whom = f"add user={ADDR['c', family]},user_port=,remote=,remote_port=,proto=,rxbytes=,txbytes="
+    write(whom + ",dscp=set:46,prio=5")
+    equal(rules(), [whom + ",dscp=set:46,prio=5"], "what reading shows")
+    learned(flow)
+    d = Delta()
+    passes(46, True)
+    slowly()
+    passes(46, False)
+    ctl("disabled=0")
+    learned(flow)
+    write("begin\nclear\n" + whom + ",dscp=wash\ncommit")
+    equal(d["end.limit"], 1, "the flow had another DSCP")
+    learned(flow)
+    passes(0, True)
+    write("clear")
+    learned(flow)
+    passes(None, True)
+    equal((d["learn.rewritten"], d["bump.classify"]), (0, 0), "what learning thinks of it")
+
+
+case_dscp_v4, case_dscp_v6 = both(dscp)
 
 
 def case_user():
