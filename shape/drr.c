@@ -238,15 +238,14 @@ struct natflow_drr_flow *natflow_drr_join(struct natflow_drr *q, u32 hash,
 					  const struct natflow_client *client,
 					  enum natflow_tin tin)
 {
+	struct natflow_drr_flow *flow = spare_flow(q);
 	struct natflow_drr_user *user = client->kind ? known_user(q, client) : nobody(q);
-	struct natflow_drr_flow *flow;
 
 	/* Packets of a user for whom there was no record may wait with nobody's. */
 	if (!user)
 		user = nobody(q)->rest.bytes ? nobody(q) : add_user(q, client);
 	/* Packets of this flow may wait there. */
-	flow = user->rest.bytes ? NULL : spare_flow(q);
-	if (!flow)
+	if (!flow || user->rest.bytes)
 		return &user->rest;
 	flow->user = user;
 	flow->hash = hash;
