@@ -4,9 +4,10 @@
 #include <linux/jhash.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/random.h>
 #include <net/codel.h>
 #include <net/codel_impl.h>
-#include <net/codel_qdisc.h>
+#include <net/pkt_sched.h>
 #include "drr.h"
 
 #define FLOW_BITS	13
@@ -14,7 +15,8 @@
 #define CANDIDATES	16	/* flows of the fattest user that are compared */
 /* A user's sparse flows go before others' turns until it owes so many quanta. */
 #define DEBT		4
-#define LOOKS		64	/* at sparse flows, for one packet */
+#define LOOKS		64	/* at users, and at flows, for one packet */
+#define DROPS		64	/* of CoDel, for one packet */
 
 static const u8 weight[NATFLOW_TINS] = {
 	[NATFLOW_TIN_BULK] = 1, [NATFLOW_TIN_BEST] = 4, [NATFLOW_TIN_VIDEO] = 8,
@@ -64,6 +66,7 @@ int natflow_drr_init(struct natflow_drr *q, struct Qdisc *sch)
 	q->sch = sch;
 	q->quantum = psched_mtu(qdisc_dev(sch));
 	q->memory_max = NATFLOW_DRR_MEMORY;
+	q->seed = get_random_u32();
 	INIT_LIST_HEAD(&q->sparse);
 	INIT_LIST_HEAD(&q->busy);
 	INIT_LIST_HEAD(&q->idle);
@@ -127,16 +130,15 @@ static struct hlist_head *flow_bucket(const struct natflow_drr *q, u32 hash)
 static struct hlist_head *user_bucket(const struct natflow_drr *q,
 				      const struct natflow_client *client)
 {
-	u32 hash = jhash2((const u32 *)client, sizeof(*client) / sizeof(u32), 0);
+	u32 hash = jhash2((const u32 *)client, sizeof(*client) / sizeof(u32), q->seed);
 
 	return &q->user_hash[hash_32(hash, USER_BITS)];
 }
 
-/* A user's record becomes free, unless it has flows, packets in @rest, or a turn. */
+/* A user's record becomes free, unless it has flows, or packets in @rest. */
 static void forget_user(struct natflow_drr *q, struct natflow_drr_user *user)
 {
-	if (user->flows || user->busy || user->bytes || user == nobody(q) ||
-	    user->rest.place != NATFLOW_PLACE_IDLE)
+	if (user->flows || user->bytes || user == nobody(q))
 		return;
 	hlist_del_init(&user->node);
 	list_add(&user->list, &q->free_users);
@@ -199,6 +201,7 @@ static struct natflow_drr_user *add_user(struct natflow_drr *q,
 	list_del_init(&user->list);
 	user->client = *client;
 	user->deficit = q->quantum;
+	user->pause = (struct natflow_pause){};
 	hlist_add_head(&user->node, user_bucket(q, client));
 	return user;
 }
@@ -252,6 +255,7 @@ struct natflow_drr_flow *natflow_drr_join(struct natflow_drr *q, u32 hash,
 	flow->tin = tin;
 	flow->asked = jiffies;
 	flow->place = NATFLOW_PLACE_IDLE;
+	flow->pause = (struct natflow_pause){};
 	codel_vars_init(&flow->codel);
 	list_move_tail(&flow->list, &q->idle);
 	hlist_add_head(&flow->node, flow_bucket(q, hash));
@@ -278,9 +282,72 @@ static void weigh(struct natflow_drr *q, struct natflow_drr_user *user)
 	q->levels |= BIT(level);
 }
 
+/* Of a packet that waits. */
+struct waiting {
+	codel_time_t since;
+};
+
+static struct waiting *waiting(const struct sk_buff *skb)
+{
+	qdisc_cb_private_validate(skb, sizeof(struct waiting));
+	return (struct waiting *)qdisc_skb_cb(skb)->data;
+}
+
+static codel_time_t waits_since(const struct sk_buff *skb)
+{
+	return waiting(skb)->since;
+}
+
 static u32 wire(const struct sk_buff *skb)
 {
 	return qdisc_pkt_len(skb);
+}
+
+/* -- pauses */
+
+static void begin_pause(const struct natflow_drr *q, struct natflow_pause *pause, u32 flows)
+{
+	pause->since = q->sent;
+	pause->round = (u64)q->turns * flows * q->quantum;
+}
+
+/* Has it lasted for so many rounds? */
+static bool is_over(const struct natflow_drr *q, const struct natflow_pause *pause, u32 rounds)
+{
+	return q->emptied >= pause->since || q->sent - pause->since >= pause->round * rounds;
+}
+
+/* Rounds that pay a user's debt. */
+static u32 rounds_of(const struct natflow_drr *q, const struct natflow_drr_user *user)
+{
+	return user->deficit < 0 ? 1 + (u32)-user->deficit / q->quantum : 1;
+}
+
+/* A flow has no packet any more. */
+static void leave(struct natflow_drr *q, struct natflow_drr_flow *flow)
+{
+	struct natflow_drr_user *user = flow->user;
+	u32 *count = &user->tin[flow->tin].count;
+
+	list_del_init(&flow->waiting);
+	begin_pause(q, &flow->pause, max_t(u32, *count, 1));
+	if (flow->place == NATFLOW_PLACE_TIN) {
+		--*count;
+		if (!--user->turns) {
+			list_del_init(&user->list);
+			q->turns--;
+			user->deficit = min_t(s32, user->deficit, q->quantum);
+		}
+	}
+	flow->place = NATFLOW_PLACE_IDLE;
+	if (!user->bytes)
+		begin_pause(q, &user->pause, 1);
+	if (flow != &user->rest) {
+		list_move_tail(&flow->list, &q->idle);
+		return;
+	}
+	list_del_init(&flow->list);
+	forget_user(q, user);
 }
 
 static void push(struct natflow_drr *q, struct natflow_drr_flow *flow, struct sk_buff *skb)
@@ -295,6 +362,7 @@ static void push(struct natflow_drr *q, struct natflow_drr_flow *flow, struct sk
 		list_add_tail(&flow->waiting, &flow->user->waiting);
 	flow->bytes += wire(skb);
 	flow->user->bytes += wire(skb);
+	q->bytes += wire(skb);
 	q->memory += skb->truesize;
 	q->sch->q.qlen++;
 	q->sch->qstats.backlog += wire(skb);
@@ -310,13 +378,17 @@ static struct sk_buff *pop(struct natflow_drr *q, struct natflow_drr_flow *flow)
 	flow->head = skb->next;
 	skb_mark_not_on_list(skb);
 	flow->bytes -= wire(skb);
-	if (!flow->head)
-		list_del_init(&flow->waiting);
 	flow->user->bytes -= wire(skb);
+	q->bytes -= wire(skb);
+	q->sent += wire(skb);
+	if (!q->bytes)
+		q->emptied = q->sent;
 	q->memory -= skb->truesize;
 	q->sch->q.qlen--;
 	q->sch->qstats.backlog -= wire(skb);
 	weigh(q, flow->user);
+	if (!flow->head)
+		leave(q, flow);
 	return skb;
 }
 
@@ -328,19 +400,11 @@ static void join_tin(struct natflow_drr *q, struct natflow_drr_flow *flow)
 
 	flow->place = NATFLOW_PLACE_TIN;
 	list_move_tail(&flow->list, &user->tin[flow->tin].flows);
-	if (user->busy)
+	user->tin[flow->tin].count++;
+	if (user->turns++)
 		return;
-	user->busy = true;
 	list_add_tail(&user->list, &q->busy);
-}
-
-static void make_idle(struct natflow_drr *q, struct natflow_drr_flow *flow)
-{
-	flow->place = NATFLOW_PLACE_IDLE;
-	if (flow == &flow->user->rest)
-		list_del_init(&flow->list);
-	else
-		list_move_tail(&flow->list, &q->idle);
+	q->turns++;
 }
 
 /**
@@ -348,13 +412,22 @@ static void make_idle(struct natflow_drr *q, struct natflow_drr_flow *flow)
  * @q: queue
  * @flow: its record
  * @skb: packet; qdisc_pkt_len() is set
+ * @now: ktime_get_ns()
  */
-void natflow_drr_add(struct natflow_drr *q, struct natflow_drr_flow *flow, struct sk_buff *skb)
+void natflow_drr_add(struct natflow_drr *q, struct natflow_drr_flow *flow, struct sk_buff *skb,
+		     u64 now)
 {
-	codel_set_enqueue_time(skb);
+	if (!flow->user->bytes &&
+	    is_over(q, &flow->user->pause, rounds_of(q, flow->user)))
+		flow->user->deficit = q->quantum;
+	waiting(skb)->since = now >> CODEL_SHIFT;
 	push(q, flow, skb);
 	if (flow->place != NATFLOW_PLACE_IDLE)
 		return;
+	if (!is_over(q, &flow->pause, 1)) {
+		join_tin(q, flow);
+		return;
+	}
 	flow->deficit = q->quantum;
 	flow->place = NATFLOW_PLACE_SPARSE;
 	list_move_tail(&flow->list, &q->sparse);
@@ -364,6 +437,9 @@ static struct sk_buff *codel_pop(struct codel_vars *vars, void *ctx)
 {
 	struct natflow_drr *q = ctx;
 
+	if (!q->drops)
+		return NULL;
+	q->drops--;
 	return pop(q, container_of(vars, struct natflow_drr_flow, codel));
 }
 
@@ -375,13 +451,15 @@ static void codel_drop(struct sk_buff *skb, void *ctx)
 	qdisc_qstats_drop(q->sch);
 }
 
-/* The next packet of a flow, on its and its user's account. */
+/* The next packet of a flow, on its and its user's account; NULL: CoDel dropped all. */
 static struct sk_buff *take(struct natflow_drr *q, struct natflow_drr_flow *flow)
 {
 	struct sk_buff *skb = codel_dequeue(q, &flow->bytes, &q->codel, &flow->codel,
-					    &q->codel_stats, wire, codel_get_enqueue_time,
-					    codel_drop, codel_pop);
+					    &q->codel_stats, wire, waits_since, codel_drop,
+					    codel_pop);
 
+	if (!skb)
+		skb = pop(q, flow);	/* no further drop in this call */
 	if (!skb)
 		return NULL;
 	flow->deficit -= wire(skb);
@@ -400,12 +478,13 @@ static struct sk_buff *next_sparse(struct natflow_drr *q)
 		flow = list_first_entry_or_null(&q->sparse, struct natflow_drr_flow, list);
 		if (!flow)
 			break;
-		skb = flow->deficit > 0 && flow->user->deficit > -(s32)(DEBT * q->quantum) ?
-		      take(q, flow) : NULL;
+		if (flow->deficit <= 0 || flow->user->deficit <= -(s32)(DEBT * q->quantum)) {
+			join_tin(q, flow);
+			continue;
+		}
+		skb = take(q, flow);
 		if (skb)
 			return skb;
-		/* An empty one, too: else it would be sparse again at once. */
-		join_tin(q, flow);
 	}
 	return NULL;
 }
@@ -438,11 +517,13 @@ static struct sk_buff *next_of(struct natflow_drr *q, struct natflow_drr_user *u
 {
 	struct natflow_drr_flow *flow;
 	struct sk_buff *skb;
+	unsigned int n = 0;
 	int t;
 
 	while ((t = next_tin(q, user)) >= 0) {
 		flow = list_first_entry(&user->tin[t].flows, struct natflow_drr_flow, list);
-		if (flow->deficit <= 0) {
+		/* Behind so many the account is what counts, not the turn. */
+		if (flow->deficit <= 0 && n++ < LOOKS) {
 			flow->deficit += q->quantum;
 			list_move_tail(&flow->list, &user->tin[t].flows);
 			continue;
@@ -452,26 +533,18 @@ static struct sk_buff *next_of(struct natflow_drr *q, struct natflow_drr_user *u
 			user->tin[t].deficit -= wire(skb);
 			return skb;
 		}
-		make_idle(q, flow);
 	}
 	return NULL;
-}
-
-static void leave_round(struct natflow_drr *q, struct natflow_drr_user *user)
-{
-	user->busy = false;
-	list_del_init(&user->list);
-	user->deficit = min_t(s32, user->deficit, q->quantum);
-	forget_user(q, user);
 }
 
 static struct sk_buff *next_busy(struct natflow_drr *q)
 {
 	struct natflow_drr_user *user;
 	struct sk_buff *skb;
+	unsigned int n = 0;
 
 	while ((user = list_first_entry_or_null(&q->busy, struct natflow_drr_user, list))) {
-		if (user->deficit <= 0) {
+		if (user->deficit <= 0 && n++ < LOOKS) {
 			user->deficit += q->quantum;
 			list_move_tail(&user->list, &q->busy);
 			continue;
@@ -479,7 +552,6 @@ static struct sk_buff *next_busy(struct natflow_drr *q)
 		skb = next_of(q, user);
 		if (skb)
 			return skb;
-		leave_round(q, user);
 	}
 	return NULL;
 }
@@ -494,6 +566,7 @@ struct sk_buff *natflow_drr_next(struct natflow_drr *q)
 {
 	struct sk_buff *skb;
 
+	q->drops = DROPS;
 	do {
 		skb = next_sparse(q) ?: next_busy(q);
 	} while (!skb && !list_empty(&q->sparse));
@@ -524,23 +597,4 @@ struct sk_buff *natflow_drr_spill(struct natflow_drr *q)
 	/* Others are compared the next time. */
 	list_rotate_left(&user->waiting);
 	return pop(q, fattest);
-}
-
-/**
- * natflow_drr_any() - a packet, no matter which, to empty the queue
- * @q: queue
- *
- * Return: NULL if nothing waits.
- */
-struct sk_buff *natflow_drr_any(struct natflow_drr *q)
-{
-	struct sk_buff *skb = natflow_drr_spill(q);
-
-	if (skb)
-		return skb;
-	/* Nothing waits: the turns end, too. */
-	while (!list_empty(&q->sparse))
-		next_sparse(q);
-	next_busy(q);
-	return NULL;
 }

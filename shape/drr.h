@@ -16,6 +16,9 @@
  *
  * A flow's packets leave in their order: it keeps its record and its tin while one waits.
  *
+ * Only flows with packets are in rounds. One that has none any more is sparse again when
+ * the round that it was in has passed, or the queue was empty. A user's debt ends likewise.
+ *
  * All calls: the qdisc's root lock is held, BH disabled.
  */
 #ifndef _NATFLOW_SHAPE_DRR_H
@@ -54,6 +57,12 @@ enum natflow_place {
 	NATFLOW_PLACE_FREE,	/* natflow_drr.free: nobody's */
 };
 
+/* When a flow, or a user, had no packet any more. */
+struct natflow_pause {
+	u64 since;			/* natflow_drr.sent */
+	u64 round;			/* bytes that others may send first, for a quantum */
+};
+
 struct natflow_drr_user;
 
 struct natflow_drr_flow {
@@ -67,6 +76,7 @@ struct natflow_drr_flow {
 	s32 deficit;			/* bytes */
 	u32 bytes;			/* that wait, on the wire */
 	u8 tin, place;
+	struct natflow_pause pause;
 	struct codel_vars codel;
 };
 
@@ -79,10 +89,12 @@ struct natflow_drr_user {
 	s32 deficit;			/* bytes */
 	u32 bytes;			/* that wait */
 	u32 flows;			/* records, without @rest */
+	u32 turns;			/* flows in @tin */
 	u8 level;
-	bool busy;
+	struct natflow_pause pause;
 	struct {
 		struct list_head flows;
+		u32 count;
 		s32 deficit;
 	} tin[NATFLOW_TINS];
 	struct natflow_drr_flow rest;	/* all its flows without a record */
@@ -94,6 +106,11 @@ struct natflow_drr {
 	struct list_head fat[NATFLOW_DRR_LEVELS];
 	u32 levels;			/* bit n: fat[n] is not empty */
 	u32 memory, memory_max;		/* bytes */
+	u32 bytes;			/* that wait, on the wire */
+	u32 turns;			/* users in @busy */
+	u64 sent, emptied;		/* bytes that have left: by now, and when nothing waited */
+	u32 seed;			/* of @user_hash */
+	u32 drops;			/* that CoDel may still do in this call */
 	u32 quantum;			/* bytes: a frame */
 	struct codel_params codel;
 	struct codel_stats codel_stats;
@@ -109,9 +126,9 @@ struct natflow_drr_flow *natflow_drr_find(struct natflow_drr *q, u32 hash);
 struct natflow_drr_flow *natflow_drr_join(struct natflow_drr *q, u32 hash,
 					  const struct natflow_client *client,
 					  enum natflow_tin tin);
-void natflow_drr_add(struct natflow_drr *q, struct natflow_drr_flow *flow, struct sk_buff *skb);
+void natflow_drr_add(struct natflow_drr *q, struct natflow_drr_flow *flow, struct sk_buff *skb,
+		     u64 now);
 struct sk_buff *natflow_drr_next(struct natflow_drr *q);
 struct sk_buff *natflow_drr_spill(struct natflow_drr *q);
-struct sk_buff *natflow_drr_any(struct natflow_drr *q);
 
 #endif /* _NATFLOW_SHAPE_DRR_H */

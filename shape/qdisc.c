@@ -123,7 +123,8 @@ static struct natflow_drr_flow *flow_of(struct Qdisc *sch, struct sk_buff *skb, 
 }
 
 /* A super-packet waits as its segments; false: it cannot be cut. */
-static bool add_segments(struct lane *lane, struct natflow_drr_flow *flow, struct sk_buff *skb)
+static bool add_segments(struct lane *lane, struct natflow_drr_flow *flow, struct sk_buff *skb,
+			 u64 now)
 {
 	const netdev_features_t features = netif_skb_features(skb) & ~NETIF_F_GSO_MASK;
 	struct sk_buff *segs = skb_gso_segment(skb, features), *next;
@@ -134,7 +135,7 @@ static bool add_segments(struct lane *lane, struct natflow_drr_flow *flow, struc
 		skb_mark_not_on_list(segs);
 		qdisc_skb_cb(segs)->pkt_len = segs->len;
 		natflow_compat_set_pkt_segs(segs, 1);
-		natflow_drr_add(&lane->queue, flow, segs);
+		natflow_drr_add(&lane->queue, flow, segs, now);
 	}
 	consume_skb(skb);
 	return true;
@@ -156,15 +157,16 @@ static u32 spill(struct Qdisc *sch, struct natflow_drr *queue, const struct natf
 static int enqueue(struct sk_buff *skb, struct Qdisc *sch, struct sk_buff **to_free)
 {
 	struct shaper *s = qdisc_priv(sch);
+	const u64 now = ktime_get_ns();
 	struct natflow_drr_flow *flow;
 	struct lane *lane;
 
 	flow = flow_of(sch, skb, &lane);
 	if (!lane->queue.memory)
-		lane->since = ktime_get_ns();
+		lane->since = now;
 	if (!skb_is_gso(skb) || (!is_long(lane, skb) && !is_long(&s->lane[0], skb)) ||
-	    !add_segments(lane, flow, skb))
-		natflow_drr_add(&lane->queue, flow, skb);
+	    !add_segments(lane, flow, skb, now))
+		natflow_drr_add(&lane->queue, flow, skb, now);
 	if (likely(lane->queue.memory <= lane->queue.memory_max))
 		return NET_XMIT_SUCCESS;
 	return spill(sch, &lane->queue, flow, to_free) ? NET_XMIT_CN : NET_XMIT_SUCCESS;
@@ -228,7 +230,7 @@ static void reset(struct Qdisc *sch)
 
 	qdisc_watchdog_cancel(&s->watchdog);
 	for (i = 0; i < s->lanes; i++)
-		while ((skb = natflow_drr_any(&s->lane[i].queue)))
+		while ((skb = natflow_drr_spill(&s->lane[i].queue)))
 			rtnl_kfree_skbs(skb, skb);
 }
 
