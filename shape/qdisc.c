@@ -13,6 +13,7 @@
  * (RTNL). Clocks are atomic.
  */
 #include <linux/module.h>
+#include <linux/random.h>
 #include <net/pkt_sched.h>
 #include "../core/base/netns.h"
 #include "../core/doubt.h"
@@ -42,6 +43,7 @@ struct lane {
 
 struct shaper {
 	struct lane lane[LANES];
+	hsiphash_key_t key;		/* of flows' hashes */
 	unsigned int lanes;		/* that have records */
 	unsigned int turn;		/* lane that is asked first */
 	atomic64_t clock;		/* of lane 0 */
@@ -106,7 +108,7 @@ static struct lane *lane_of(struct shaper *s, int ifindex)
 static struct natflow_drr_flow *flow_of(struct Qdisc *sch, struct sk_buff *skb, struct lane **lane)
 {
 	struct shaper *s = qdisc_priv(sch);
-	const u32 hash = skb_get_hash(skb);
+	const u32 hash = natflow_hash_of(skb, &s->key);
 	struct natflow_drr_flow *flow;
 	struct natflow_who who;
 	unsigned int i;
@@ -333,6 +335,7 @@ static int init(struct Qdisc *sch, struct nlattr *opt, struct netlink_ext_ack *e
 	int err;
 
 	qdisc_watchdog_init(&s->watchdog, sch);
+	get_random_bytes(&s->key, sizeof(s->key));
 	if (opt) {
 		NL_SET_ERR_MSG(extack, "natflow has no options; see /dev/natflow_qos_ctl");
 		return -EINVAL;

@@ -3,6 +3,7 @@
 #ifndef _NATFLOW_SHAPE_WHO_H
 #define _NATFLOW_SHAPE_WHO_H
 
+#include <linux/siphash.h>
 #include "drr.h"
 
 struct natflow_who {
@@ -12,6 +13,7 @@ struct natflow_who {
 
 void natflow_who(const struct sk_buff *skb, const struct net_device *dev, bool origin,
 		 struct natflow_who *who);
+u32 natflow_hash_of(struct sk_buff *skb, const hsiphash_key_t *key);
 enum natflow_tin natflow_tin_of(const struct sk_buff *skb);
 
 #endif /* _NATFLOW_SHAPE_WHO_H */
