@@ -198,7 +198,7 @@ static struct sk_buff *next_of_lane(struct shaper *s, struct lane *lane, u64 now
 	return skb;
 }
 
-static struct sk_buff *dequeue(struct Qdisc *sch)
+static noinline struct sk_buff *next_packet(struct Qdisc *sch)
 {
 	struct shaper *s = qdisc_priv(sch);
 	u64 now = ktime_get_ns(), later = U64_MAX;
@@ -220,6 +220,12 @@ static struct sk_buff *dequeue(struct Qdisc *sch)
 		qdisc_qstats_overlimit(sch);
 	}
 	return NULL;
+}
+
+/* The kernel asks behind each packet that it sends by itself, too. */
+static struct sk_buff *dequeue(struct Qdisc *sch)
+{
+	return sch->q.qlen ? next_packet(sch) : NULL;
 }
 
 /* -- up and down */
