@@ -238,8 +238,10 @@ static void reset(struct Qdisc *sch)
 
 	qdisc_watchdog_cancel(&s->watchdog);
 	for (i = 0; i < s->lanes; i++)
-		while ((skb = natflow_drr_spill(&s->lane[i].queue)))
+		while ((skb = natflow_drr_spill(&s->lane[i].queue))) {
 			rtnl_kfree_skbs(skb, skb);
+			qdisc_qstats_drop(sch);	/* as a device that goes down does not say */
+		}
 }
 
 static void set_rate(struct lane *lane, const struct natflow_link *link, u64 bits)
