@@ -10,7 +10,7 @@
 #include <net/pkt_sched.h>
 #include "drr.h"
 
-#define FLOW_BITS	13
+#define FLOW_BITS	14
 #define USER_BITS	10
 #define CANDIDATES	16	/* flows of the fattest user that are compared */
 /* A user's sparse flows go before others' turns until it owes so many quanta. */

@@ -29,7 +29,7 @@
 #include <net/codel.h>
 #include <net/sch_generic.h>
 
-#define NATFLOW_DRR_FLOWS	8192U
+#define NATFLOW_DRR_FLOWS	16384U
 #define NATFLOW_DRR_USERS	1024U
 #define NATFLOW_DRR_MEMORY	(16U << 20)	/* bytes of memory, as skb->truesize counts */
 #define NATFLOW_DRR_LEVELS	32U		/* of fatness: powers of 2 bytes */
