@@ -16,6 +16,10 @@
  *	FUNCTION return VALUE and do nothing, any other line stops that; only with
  *	kprobes, on x86, arm64 and s390
  *
+ *   echo "FUNCTION" > /proc/natlab_longest: from now on each call of a kernel's function is
+ *	timed; cat it: calls, and ns of the longest one; any other line stops that; only
+ *	with kretprobes
+ *
  * Devices are looked up in the writer's network namespace.
  */
 #include <linux/completion.h>
@@ -587,6 +591,89 @@ static void fail_init(void) { }
 static void fail_exit(void) { }
 #endif
 
+#ifdef CONFIG_KRETPROBES
+static char longest_name[64];
+static struct kretprobe longest;
+static atomic64_t longest_calls, longest_ns;
+
+static int longest_enter(struct kretprobe_instance *call, struct pt_regs *regs)
+{
+	*(u64 *)call->data = ktime_get_ns();
+	return 0;
+}
+
+static int longest_leave(struct kretprobe_instance *call, struct pt_regs *regs)
+{
+	const u64 took = ktime_get_ns() - *(u64 *)call->data;
+
+	atomic64_inc(&longest_calls);
+	if (took > atomic64_read(&longest_ns))
+		atomic64_set(&longest_ns, took);	/* of one CPU */
+	return 0;
+}
+
+static void longest_stop(void)
+{
+	if (longest.kp.addr)
+		unregister_kretprobe(&longest);
+	memset(&longest, 0, sizeof(longest));
+}
+
+static ssize_t longest_write(struct file *f, const char __user *user, size_t n, loff_t *off)
+{
+	char text[sizeof(longest_name)];
+	int err;
+
+	if (n >= sizeof(text) || copy_from_user(text, user, n))
+		return -EFAULT;
+	text[n] = '\0';
+	mutex_lock(&lock);
+	longest_stop();
+	strscpy(longest_name, strim(text), sizeof(longest_name));
+	atomic64_set(&longest_calls, 0);
+	atomic64_set(&longest_ns, 0);
+	longest.kp.symbol_name = longest_name;
+	longest.entry_handler = longest_enter;
+	longest.handler = longest_leave;
+	longest.data_size = sizeof(u64);
+	err = *longest_name ? register_kretprobe(&longest) : 0;
+	if (err)
+		memset(&longest, 0, sizeof(longest));
+	mutex_unlock(&lock);
+	return err ?: n;
+}
+
+static int longest_show(struct seq_file *m, void *v)
+{
+	seq_printf(m, "%lld %lld\n", atomic64_read(&longest_calls), atomic64_read(&longest_ns));
+	return 0;
+}
+
+static int longest_open(struct inode *inode, struct file *f)
+{
+	return single_open(f, longest_show, NULL);
+}
+
+static const struct proc_ops longest_ops = {
+	.proc_open = longest_open, .proc_read = seq_read, .proc_lseek = seq_lseek,
+	.proc_release = single_release, .proc_write = longest_write,
+};
+
+static void longest_init(void)
+{
+	proc_create("natlab_longest", 0600, NULL, &longest_ops);
+}
+
+static void longest_exit(void)
+{
+	remove_proc_entry("natlab_longest", NULL);
+	longest_stop();
+}
+#else
+static void longest_init(void) { }
+static void longest_exit(void) { }
+#endif
+
 static int bench_show(struct seq_file *m, void *v)
 {
 	seq_puts(m, bench_result);
@@ -612,12 +699,14 @@ static int __init natlab_init(void)
 	natlab_hrtimer_setup(&probe.timer, probe_send, HRTIMER_MODE_REL_SOFT);
 	proc_create("natlab_probe", 0600, NULL, &probe_ops);
 	fail_init();
+	longest_init();
 	return 0;
 }
 
 static void __exit natlab_exit(void)
 {
 	fail_exit();
+	longest_exit();
 	remove_proc_entry("natlab_inject", NULL);
 	remove_proc_entry("natlab_bench", NULL);
 	remove_proc_entry("natlab_probe", NULL);
