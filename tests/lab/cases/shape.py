@@ -7,7 +7,9 @@ import select as waiting
 import socket
 import time
 
-from natlab import ADDR, Udp, check, ctl, drain, equal, ip, learned, log, mac, modprobe, netns_add, ns, read, refuses, rule, run, second_link, select, stats, sysctl, udp_socket, wait
+import bench
+import sqm
+from natlab import ADDR, Capture, Udp, check, ctl, drain, equal, frame, inject, ip, ip_packet, learned, log, mac, modprobe, netns_add, no_memory, ns, read, refuses, rule, run, second_link, select, stats, sysctl, tcp, udp, udp_socket, wait
 
 QOS = "/dev/natflow_qos_ctl"
 
@@ -305,3 +307,161 @@ def case_memory():
     heard = 0
     while heard < 5:
         heard += server.recv(2000)[:1] == b"d"
+
+
+def case_records():
+    """More flows than there are records: the oldest one gives way, also if it is the last one of the user who wants another."""
+    server = two_clients()
+    ctl("link dev=r1,tx=100mbit", device=QOS)
+    lone = [sock for sock, _ in senders("c", 2, server)]
+    lone[0].send(b"1")
+    server.recv(10)
+    flows = 16384 + 100
+    rule(4, "-A PREROUTING -i r2 -j CT --notrack", table="raw")
+
+    def hosts(count):
+        """So many flows of d, or of as many hosts."""
+        name, addr = (mac("d", "d0"), "10.0.3.2") if count == flows else ("02:00:00:40:40:40", "10.64.64.64")
+        bench.give("bench", "r", "r2", 4, flows, count, frame(mac("r", "r2"), name, ip_packet(
+            4, addr, ADDR["s", 4], 17, udp(4, addr, ADDR["s", 4], 1024, 9, b"x" * 20))))
+    hosts(flows)
+    lone[1].send(b"2")
+    server.recv(10)
+    hosts(300)
+    for sock in lone * 2:
+        sock.send(b"3")
+        server.recv(10)
+
+
+def ledger(before, sent, dev="r1"):
+    """What was sent has left, was dropped and counted, or waits."""
+    now = root(dev)
+    equal(now["packets"] + now["drops"] + now["qlen"] - before["packets"] - before["drops"] - before["qlen"], sent,
+          f"packets {before} {now}")
+    return now
+
+
+def case_counted():
+    """Rates that change a thousand times, and links that flap with a full queue: nothing is lost that was not counted."""
+    server = two_clients()
+    for dev in ("r0", "r1"):
+        sysctl("r", f"net.ipv6.conf.{dev}.disable_ipv6", 1)     # the router's own packets pass the qdisc, too
+    run("r", f"ip neigh replace {ADDR['s', 4]} lladdr {mac('s', 's0')} dev r1 nud permanent")
+    run("s", f"ip neigh replace 10.0.2.1 lladdr {mac('r', 'r1')} dev s0 nud permanent")
+    server.setsockopt(socket.SOL_SOCKET, 33, 4 << 20)        # SO_RCVBUFFORCE
+    turns, sent = senders("c", 4, server), 0
+    ctl("link dev=r1,tx=100kbit", device=QOS)
+    before = root("r1")
+    for i in range(1000):
+        ctl(f"link dev=r1,tx={100 + i % 7 * 100}kbit", device=QOS)
+        turns[i % 4][0].send(b"%04d" % i)
+        sent += 1
+    ctl("link dev=r1,tx=100mbit", device=QOS)
+    wait(lambda: ledger(before, sent)["qlen"] == 0, "the queue is empty")
+    seen = [int(server.recv(10)) for _ in range(1000 - root("r1")["drops"])]
+    for turn in range(4):
+        equal([i for i in seen if i % 4 == turn], sorted(i for i in seen if i % 4 == turn), "a flow in its order")
+    for flap in (("s", "s0"), ("r", "r1")):
+        ctl("link dev=r1,tx=8kbit", device=QOS)
+        for _ in range(25):
+            for sock, data in turns:
+                sock.send(data)
+                sent += 1
+        check(ledger(before, sent)["qlen"] > 50, "a full queue")
+        ip(flap[0], f"link set {flap[1]} down")
+        wait(lambda: "NO-CARRIER" in run("r", "ip link show r1") or flap[0] == "r", "no carrier")
+        ip(flap[0], f"link set {flap[1]} up")
+        wait(lambda: "state UP" in run("r", "ip link show r1"), "carrier")
+        equal(ledger(before, sent)["kind"], "natflow", "root")
+
+
+def case_replaced():
+    """tc replaces the qdisc under load, again and again; a queue that is full moves with its device's name."""
+    server = two_clients()
+    out = senders("c", 1, server, size=20)[0][0].getsockname()
+    ctl("link dev=r1,tx=1mbit", device=QOS)
+    packet = frame(mac("r", "r0"), mac("c", "c0"), ip_packet(4, ADDR["c", 4], ADDR["s", 4], 17, udp(4, ADDR["c", 4], ADDR["s", 4], out[1], 9, bytes(100))))
+    load = bench.background("r0", 4, 64, 10000, packet)
+    for kind in ("pfifo", "natflow") * 4:
+        run("r", f"tc qdisc replace dev r1 root {kind}")
+    load.wait()
+    run("r", "tc qdisc del dev r1 root")
+    full(server)
+    ip("r", "link set r1 down\nlink set r1 name r9\nlink set r9 up")
+    wait(lambda: root("r9")["kind"] != "natflow", "a device that no line names any more")
+    ip("r", "link set r9 down\nlink set r9 name r1\nlink set r1 up")
+    wait(lambda: root("r1")["kind"] == "natflow", "and its name is back")
+
+
+def case_no_memory():
+    """Records that cannot be had: tc says so, and the device keeps the qdisc that it has."""
+    had = root("r1")["kind"]
+    with no_memory("kvmalloc_node", 1) as works:
+        if not works:
+            return
+        code, said = run("r", "tc qdisc replace dev r1 root natflow", ok=False)
+    check(code and "memory" in said, said)
+    equal(root("r1")["kind"], had, "root")
+    ctl("link dev=r1,tx=1mbit", device=QOS)
+    equal(root("r1")["kind"], "natflow", "root, with memory")
+
+
+def case_segments():
+    """A super-packet that takes more than a millisecond leaves as its segments; else as it came."""
+    two_clients()
+    for line, sizes in (("tx=10mbit", [1054] * 8), ("tx=10gbit", [8054])):
+        ctl(f"link dev=r1,{line}", device=QOS)
+        seen = Capture("r", "r1", lambda f: f[12:14] == b"\x08\x00" and f[23] == 6, sent=True)
+        inject("r0", frame(mac("r", "r0"), mac("c", "c0"), ip_packet(4, ADDR["c", 4], ADDR["s", 4], 6, tcp(
+            4, ADDR["c", 4], ADDR["s", 4], 1024, 9, 1, 0, 2 if line == "tx=10mbit" else 16, bytes(8000), partial=True))), "gso=1000,partial")
+        equal([len(seen.next()) for _ in sizes], sizes, line)
+        seen.none()
+
+
+# IP bytes of a datagram, by its data; and on the wire: IEEE 802.3, RFC 2516, DOCSIS, RFC 2684 in cells of 48 in 53.
+WIRE = (("ethernet", 10, 84), ("pppoe-vlan", 300, 328 + 50), ("docsis", 300, 328 + 18), ("atm", 316, 53 * 8), ("atm", 317, 53 * 9))
+
+
+def case_presets():
+    """A packet takes the time of its bytes on each kind of link, cells and the smallest frame among them."""
+    server = two_clients()
+    for preset, size, wire in WIRE:
+        line = f"tx={wire * 8 // 10 * 2}kbit,overhead={preset}"    # 5 ms each
+        fill([senders("c", 1, server, size=size)], 60, line)
+        arrivals(server, 10)
+        took = pace(arrivals(server, 40))
+        want = wire * 8e6 / (wire * 8 // 10 * 2)
+        print(f"# {line} {size}: {took / 1e6:.3f} ms of {want / 1e6:.3f}", flush=True)
+        check(abs(took / want - 1) < 0.02, f"{preset} {size}: {took} ns, {want} wanted")
+        ctl("link dev=r1,tx=100mbit", device=QOS)
+        wait(lambda: root("r1")["backlog"] == 0, "the queue is empty")
+        drain(server)
+
+
+def case_ifb():
+    """On an ifb for the download, users behind NAT are told apart."""
+    server = two_clients()
+    flows = []
+    for name, count in (("c", 8), ("d", 1)):
+        for sock, _ in senders(name, count, server):
+            sock.send(b"!")
+            flows.append((name.encode(), sock, server.recvfrom(10)[1]))
+    server.setsockopt(socket.SOL_SOCKET, 32, 4 << 20)        # SO_SNDBUFFORCE: what waits there is still the sender's
+    sqm.redirect("r1", "ifb0")
+    run("r", "tc qdisc del dev ifb0 root")
+    ctl("link dev=ifb0,tx=8kbit", device=QOS)
+    equal(root("ifb0")["kind"], "natflow", "root")
+    turns = [itertools.cycle([f for f in flows if f[0] == name]) for name in (b"c", b"d")]
+    for _ in range(200):
+        for turn in turns:
+            name, _, peer = next(turn)
+            server.sendto(name * 300, peer)
+    ctl(f"link dev=ifb0,tx={RATE}kbit", device=QOS)
+    seen = {}
+    while sum(seen.values()) < 140:
+        for sock in waiting.select([f[1] for f in flows], (), (), 30)[0]:
+            who = sock.recv(2000)[:1]
+            seen[who] = seen.get(who, 0) + 1
+    check(abs(seen[b"c"] - seen[b"d"]) <= 30, f"{seen}")
+    ctl("clear", device=QOS)
+    sqm.restore("r1", "ifb0")
