@@ -11,7 +11,7 @@ import time
 import access
 from access import user
 from meter import users
-from natlab import ADDR, Capture, Delta, Tcp, Udp, both, check, csum, ctl, drain, equal, gone, learned, mac, modprobe, netns_add, netns_del, ns, opened, published, refuses, rule, run, select, settings, stats, sysctl, wait
+from natlab import ADDR, Capture, Delta, Tcp, Udp, both, check, csum, ctl, drain, equal, gone, ip, learned, mac, modprobe, netns_add, netns_del, ns, opened, published, refuses, rule, run, select, settings, stats, sysctl, wait
 
 QOS, INFO, ZONE = "/dev/natflow_qos_ctl", "/dev/natflow_userinfo_ctl", "/dev/natflow_zone_ctl"
 LINE = "add user={},user_port=,remote=,remote_port=,proto=,rxbytes={},txbytes={}"
@@ -358,6 +358,29 @@ def case_policy_rate():
     is_free(flows[0])
 
 
+def case_policy_rate_stranger():
+    """An address without a record, for which there is no room, has its policy's rate all the same."""
+    begin()
+    ctl("user_limit=16")
+    access.write(f"timezone=UTC0\ndisabled=0\npolicy name=p,rate=0/{RATE}\nbind policy=p,zone=1")
+    flows = []
+    for n in range(100, 116):
+        flow = Udp()
+        ip("c", f"addr add 10.0.1.{n}/24 dev c0")
+        with ns("c"):
+            flow.client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        flow.client.bind((f"10.0.1.{n}", 0))
+        flow.client.connect((ADDR["s", 4], flow.server.getsockname()[1]))
+        flows.append(learned(flow))
+    flow = Udp(6)
+    flow.send()
+    again(flow)
+    check(ADDR["c", 6] not in users() and "10.0.1.100" in users(), f"{sorted(users())}")
+    d = Delta()
+    is_rate(RATE, Flood(flow))
+    check(d["hits"] > 50, f"{d.changed()}")
+
+
 def case_policy_throttle():
     """over=throttle: who has used a quota up gets a rate, a tenth of a second later; extra time lifts it."""
     bind(f"volume=400000/day,over=throttle,rate={RATE}/{RATE}")
@@ -410,6 +433,8 @@ def counted(fast):
         for _ in range(10):
             flood.turn()
             sent += flood.batch
+    flood.batch = 0
+    wait(lambda: flood.turn() or flood.bytes // (SIZE + HEADS[4]) + d["drop.over"] + d["drop.early"] >= sent, "all arrive, or are counted")
     arrived = flood.bytes // (SIZE + HEADS[4])
     equal(arrived + d["drop.over"] + d["drop.early"], sent, f"datagrams, {d.changed()}")
     row = users()[ADDR["c", 4]]
