@@ -188,6 +188,6 @@ def finish():
 def hopefully(condition, what):
     """wait(), which says how the module stands if it was in vain."""
     try:
-        return wait(condition, what, 25)
+        return wait(condition, what)
     except Failure as e:
         raise Failure(f"{e}: { {k: v for k, v in hwnat().items() if v} }") from None
