@@ -53,6 +53,7 @@ static int __net_init net_init(struct net *net)
 	INIT_LIST_HEAD(&room->doubted);
 	INIT_LIST_HEAD(&room->removing);
 	INIT_LIST_HEAD(&room->kept);
+	INIT_LIST_HEAD(&room->polled);
 	INIT_LIST_HEAD(&room->ports);
 	INIT_LIST_HEAD(&room->struck);
 	for (i = 0; i < NATFLOW_HWNAT_LEAVES; i++)

@@ -69,6 +69,7 @@ void natflow_hwnat_withdraw(struct natflow_hwnat_offload *o, enum natflow_hwnat_
 	if (o->state == NATFLOW_HWNAT_REMOVING)
 		return;
 	o->reason = reason;
+	list_del_init(&o->turn);
 	if (o->state != NATFLOW_HWNAT_INSTALLING) {
 		list_move_tail(&o->list, &o->room->removing);
 		queue_work(natflow_hwnat_wq, &o->room->install);
@@ -542,6 +543,7 @@ static void conclude(struct natflow_hwnat_offload *o, enum natflow_hwnat_reason 
 		set_state(o, o->entry[0].bound && o->entry[1].bound ? NATFLOW_HWNAT_BOUND :
 								      NATFLOW_HWNAT_INSTALLED);
 		list_move_tail(&o->list, o->events == room->events ? &room->live : &room->doubted);
+		list_add_tail(&o->turn, &room->polled);
 		natflow_hw_mark(o->flow)->refused = 0;
 		room->installs++;
 		o->installed = true;
@@ -659,6 +661,7 @@ static void offer(struct natflow_hwnat_room *room, struct natflow_flow *flow)
 	o->polled = jiffies;
 	o->seen[0] = jiffies;
 	o->seen[1] = jiffies;
+	INIT_LIST_HEAD(&o->turn);
 	INIT_LIST_HEAD(&o->leaf[0].node);
 	INIT_LIST_HEAD(&o->leaf[1].node);
 	if (!natflow_hw_hold(flow)) {

@@ -129,7 +129,7 @@ static bool is_aged(const struct natflow_hwnat_offload *o)
 	return false;
 }
 
-/* Context: drivers held; @o is live. */
+/* Context: drivers held; @o is live or doubted. */
 static void poll_one(struct natflow_hwnat_offload *o)
 {
 	const unsigned long before = o->polled, passed = jiffies - before;
@@ -157,11 +157,11 @@ static struct natflow_hwnat_offload *next(struct natflow_hwnat_room *room)
 	struct natflow_hwnat_offload *o;
 
 	spin_lock_irq(&room->lock);
-	o = list_first_entry_or_null(&room->live, struct natflow_hwnat_offload, list);
+	o = list_first_entry_or_null(&room->polled, struct natflow_hwnat_offload, turn);
 	if (o && time_before(jiffies, o->polled + HZ))
 		o = NULL;
 	if (o)
-		list_move_tail(&o->list, &room->live);
+		list_move_tail(&o->turn, &room->polled);
 	spin_unlock_irq(&room->lock);
 	return o;
 }
@@ -176,7 +176,7 @@ static unsigned int polls(const struct natflow_hwnat_room *room)
  * natflow_hwnat_poll() - the worker: read counters, withdraw what is idle, stale or silent
  * @work: natflow_hwnat_room.poll
  *
- * Only the worker installs, so nothing on the list "live" is being installed.
+ * A flow in doubt is polled, too: while events keep coming, each is. It stays in doubt.
  */
 void natflow_hwnat_poll(struct work_struct *work)
 {

@@ -63,6 +63,7 @@ struct natflow_hwnat_room {
 	spinlock_t lock;
 	struct list_head offered, installing, live, doubted, removing;
 	struct list_head kept;		/* being removed, when the driver takes it */
+	struct list_head polled;	/* live or doubted, by the time of the last poll */
 	struct list_head leaves[NATFLOW_HWNAT_LEAVES], struck;
 	u32 emptied;			/* times that all had to leave */
 	u32 events;			/* after each, all that is live is doubted */
@@ -110,7 +111,8 @@ struct natflow_hwnat_offload {
 	u8 state;			/* the same lock */
 	u8 reason;			/* why it is being removed; the same lock */
 	unsigned long seen[2];		/* jiffies of the last packets in software */
-	unsigned long polled;
+	struct list_head turn;		/* in natflow_hwnat_room.polled, or empty; the same lock */
+	unsigned long polled;		/* jiffies */
 	unsigned long since;		/* jiffies when its entries were added */
 	bool installed;			/* it is counted as that */
 	unsigned long alone_since;	/* only direction @alone - 1, if not 0, had packets */

@@ -8,9 +8,9 @@ import socket
 import time
 
 import cards
-from cards import bursting, engine, finish, forwarded, hardware, hopefully, hwnat, in_hardware, off, passes, refused, udp
+from cards import burst, bursting, engine, finish, forwarded, hardware, hopefully, hwnat, in_hardware, off, passes, refused, udp
 from meter import users
-from natlab import LONG, Tcp, Udp, bare, check, conntrack, ctl, equal, published, run, start, sysctl, udp_socket, wait
+from natlab import LONG, Tcp, Udp, bare, check, conntrack, ctl, equal, ip, published, run, start, sysctl, udp_socket, wait
 
 
 def again():
@@ -368,6 +368,29 @@ def case_never_bound():
     equal({f"cookie={c[2]}" for c in cards.calls() if c[0] == "stats"} - mine, set(), "others that were asked about")
     equal(hwnat()["approx"], 1, "approx")
     equal((hwnat()["state.installed"], hwnat()["state.bound"]), (1, 1), "states")
+    finish()
+
+
+@bare
+def case_storm():
+    """A rule changes whenever flows in hardware are asked for their paths, so each is in doubt at any time: they are counted nevertheless."""
+    engine()
+    sysctl("r", "net.netfilter.nf_conntrack_acct", 1)
+    flows = [Counted(udp(i)) for i in range(3)]
+    hardware(*flows)
+    removals = hwnat()["removals"]
+    cards.say("storm 1")
+    ip("r", "rule add pref 700 to 10.77.0.0/24 table main")         # the first event
+
+    def counted():
+        return {int(dport): int(packets) for dport, packets in re.findall(r" dport=(700\d) packets=(\d+)", conntrack("-L -p udp"))}
+    for what in ("once", "again"):
+        for flow in flows:
+            burst(flow, 10)
+        want = {7000 + i: flow.sent for i, flow in enumerate(flows)}
+        hopefully(lambda: counted() == want, f"counted {what}: conntracks have {counted()}, want {want}")
+    equal((hwnat()["removals"], cards.bound()), (removals, 6), "removals, rules that forward")
+    cards.say("storm 0")
     finish()
 
 

@@ -18,6 +18,8 @@
  *   echo "hold rtnl"		returns, and gives RTNL back, after "go"
  *   echo "hold features"	who turns hw-tc-offload off waits for "go" behind the change,
  *				before anybody is told of it; /sys/module/natnic/parameters/held
+ *   echo "storm 1"		whoever asks for the path below a card has a rule change then;
+ *				0: no longer
  *   echo clear			forget calls
  *   echo forget		forget rules: nf_flow_table leaves its own behind, see unbind()
  *
@@ -29,6 +31,7 @@
 #include <linux/completion.h>
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
+#include <linux/fib_rules.h>
 #include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/notifier.h>
@@ -37,6 +40,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <net/netlink.h>
 #include "natnic.h"
 
 #define PORTS_MAX 8
@@ -81,6 +85,7 @@ static unsigned int calls;
 static struct { unsigned int left; int err; } fail[KINDS];
 static unsigned int random_one_in;
 
+static bool storm;
 static bool held, hold_features;	/* RTNL, but for a look at @held */
 module_param(held, bool, 0444);
 static DECLARE_COMPLETION(go);
@@ -376,10 +381,36 @@ static netdev_tx_t wire_xmit(struct sk_buff *skb, struct net_device *dev)
 	return NETDEV_TX_OK;
 }
 
+/* What the kernel says when somebody adds a rule for routes. */
+static void tell_rule(struct net *net)
+{
+	struct sk_buff *skb = nlmsg_new(sizeof(struct fib_rule_hdr), GFP_ATOMIC);
+	struct nlmsghdr *nlh;
+
+	if (!skb)
+		return;
+	nlh = nlmsg_put(skb, 0, 0, RTM_NEWRULE, sizeof(struct fib_rule_hdr), 0);
+	memset(nlmsg_data(nlh), 0, sizeof(struct fib_rule_hdr));
+	((struct fib_rule_hdr *)nlmsg_data(nlh))->family = AF_INET;
+	rtnl_notify(skb, net, 0, RTNLGRP_IPV4_RULE, NULL, GFP_ATOMIC);
+}
+
+/* As dev_fill_forward_path() for a card without it. */
+static int fill_nic_path(struct net_device_path_ctx *ctx, struct net_device_path *path)
+{
+	path->type = DEV_PATH_ETHERNET;
+	path->dev = ctx->dev;
+	if (READ_ONCE(storm))
+		tell_rule(dev_net(ctx->dev));
+	ctx->dev = NULL;
+	return 0;
+}
+
 static const struct net_device_ops nic_ops = {
 	.ndo_start_xmit = nic_xmit,
 	.ndo_setup_tc = setup_tc,
 	.ndo_set_mac_address = eth_mac_addr,
+	.ndo_fill_forward_path = fill_nic_path,
 };
 
 /* As mt76's (mac80211.c:mt76_net_fill_forward_path()). */
@@ -511,6 +542,8 @@ static ssize_t proc_write(struct file *file, const char __user *buf, size_t size
 		places = n;
 	else if (sscanf(line, "rate %u", &n) == 1)
 		natnic_rate = n;
+	else if (sscanf(line, "storm %u", &n) == 1)
+		WRITE_ONCE(storm, n);
 	else
 		known = false;
 	spin_unlock_bh(&lock);
