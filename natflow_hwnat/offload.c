@@ -588,8 +588,11 @@ static struct natflow_hwnat_offload *take(struct natflow_hwnat_room *room)
 }
 
 /**
- * natflow_hwnat_install() - the worker: delete what is wrong, install what was offered
+ * natflow_hwnat_install() - the worker: delete what is wrong, install the next offer
  * @work: natflow_hwnat_room.install
+ *
+ * One offer at a time, each of which may come with an event about all flows: between two
+ * the poll has its turn, if it is due.
  */
 void natflow_hwnat_install(struct work_struct *work)
 {
@@ -597,15 +600,14 @@ void natflow_hwnat_install(struct work_struct *work)
 		container_of(work, struct natflow_hwnat_room, install);
 	struct natflow_hwnat_offload *o;
 
-	do {
-		mutex_lock(&room->drivers);
-		natflow_hwnat_drain(room);
-		mutex_unlock(&room->drivers);
-		o = take(room);
-		if (o)
-			install(o);
-		cond_resched();
-	} while (o);
+	mutex_lock(&room->drivers);
+	natflow_hwnat_drain(room);
+	mutex_unlock(&room->drivers);
+	o = take(room);
+	if (o) {
+		install(o);
+		queue_work(natflow_hwnat_wq, &room->install);
+	}
 	if (READ_ONCE(room->total))
 		queue_delayed_work(natflow_hwnat_wq, &room->poll, HZ / 10);
 }

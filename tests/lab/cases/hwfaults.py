@@ -8,9 +8,10 @@ import socket
 import time
 
 import cards
+import links
 from cards import burst, bursting, engine, finish, forwarded, hardware, hopefully, hwnat, in_hardware, off, passes, refused, udp
 from meter import users
-from natlab import LONG, Tcp, Udp, bare, check, conntrack, ctl, equal, ip, published, run, start, sysctl, udp_socket, wait
+from natlab import LONG, Tcp, Udp, bare, check, conntrack, ctl, equal, ip, published, rule, run, start, sysctl, udp_socket, wait
 
 
 def again():
@@ -177,6 +178,30 @@ def case_overtaken():
     hopefully(lambda: not hwnat()["flows"], "the offer is answered")
     equal({call[0] for call in cards.calls()}, {"bind"}, "calls of the driver")
     hardware(flow)
+    finish()
+
+
+@bare
+def case_polled_between_offers():
+    """Offers wait for the worker: before it has installed the last of them, it counts what is in hardware."""
+    engine(ports=3)
+    other = links.make(links.eth, "s", 2, 2)
+    rule(4, "-F POSTROUTING", table="nat")
+    first = udp(0)
+    hardware(first)
+    ip("s", f"rule add from {other.address(4, 2)} table 100\nroute add default via {other.address(4, 1)} table 100")
+    new = Udp(4, to=(other.address(4, 2), 7300), dport=7300, at=other.address(4, 2)).learn()
+    many = [udp(i) for i in range(1, 9)]
+    cards.hold("rtnl")
+    wait(cards.held, "RTNL is held")
+    begun = time.monotonic()
+    bursting([new], binds_a_port, "the worker wants to bind a port")
+    bursting(many, lambda: hwnat()["state.offered"] == len(many) and time.monotonic() - begun > 1.5, "the others wait, and a poll is due")
+    cards.say("clear")
+    cards.say("go")
+    hopefully(lambda: hwnat()["state.bound"] == 10, "all are in hardware")
+    kinds = [call[0] for call in cards.calls()]
+    check("stats" in "".join(kinds).rpartition("replace")[0], f"calls of the driver: {kinds}")
     finish()
 
 
