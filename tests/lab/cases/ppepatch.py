@@ -29,11 +29,29 @@ def bridged():
 
 def seen(ppe, flow, ttl):
     """A frame that hardware forwards leaves with that TTL."""
-    ppe.drain(2)
+    ppe.drain(flow.leave)
     before = ppe.status()["hard"]
     ppe.send(flow)
     equal(ppe.status()["hard"] - before, 1, "forwarded by hardware")
-    equal([f.hex() for f in ppe.drain(2, 1)], [flow.forwarded(ttl=ttl + 1).hex()], f"the frame that left, TTL {ttl}")
+    equal([f.hex() for f in ppe.drain(flow.leave, 1)], [flow.forwarded(ttl=ttl + 1).hex()], f"the frame that left, TTL {ttl}")
+
+
+def conduit(soc, patched):
+    """P02: a flow from a port of a switch behind the second GMAC is bound, in that GMAC's PPE."""
+    ppe = Ppe(soc, patched)
+    flow = ppe.replace(Flow(snat=SNAT, come=2, leave=1, switch=True))
+    if patched:
+        ppe.bind(flow)
+        seen(ppe, flow, 63)
+    else:
+        ppe.asked(flow)
+        equal(ppe.state(flow), "unbound", "the driver looked for it in the second PPE, and has it in the first")
+    ppe.destroy(flow)
+    equal(ppe.status().get("ppe1.bound"), 0, "bound entries of the second PPE")
+    return ppe
+
+
+each("conduit", conduit, ("mt7986", "mt7988") if NEW else ())
 
 
 def ttl(soc, patched):

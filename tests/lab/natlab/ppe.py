@@ -26,13 +26,14 @@ class Flow:
     cookies = 0
 
     def __init__(self, src="192.168.1.22", sport=52294, dst="185.187.81.227", dport=80, proto=6, snat=None, dnat=None,
-                 encaps=(), come=1, leave=2, bridged=False, smac=SMAC, dmac=DMAC):
+                 encaps=(), come=1, leave=2, switch=False, bridged=False, smac=SMAC, dmac=DMAC):
         Flow.cookies += 1
         self.cookie, self.proto, self.encaps, self.bridged = Flow.cookies, proto, encaps, bridged
         self.family = 6 if ":" in src else 4
         self.old, self.snat, self.dnat = (src, sport, dst, dport), snat, dnat
         self.new = (snat or (src, sport)) + (dnat or (dst, dport))
         self.come, self.leave, self.smac, self.dmac = come, leave, smac, dmac
+        self.device = 4 if switch else come             # that the rule names
 
     def rule(self, command, cookie=None):
         def address(text):
@@ -42,7 +43,7 @@ class Flow:
         return struct.pack("=QBBBB16s16s16s16sHHHH6s6sBBBB16s", self.cookie if cookie is None else cookie, command, self.family == 6, self.proto,
                            bool(self.snat) + 2 * bool(self.dnat), address(self.old[0]), address(self.old[2]),
                            address(self.new[0]), address(self.new[2]), self.old[1], self.old[3], self.new[1], self.new[3],
-                           *mac, self.come, self.leave, self.bridged, len(self.encaps), encaps)
+                           *mac, self.device, self.leave, self.bridged, len(self.encaps), encaps)
 
     def packet(self, data=b"hardware", flags=0x10, ttl=64, new=False, **more):
         src, sport, dst, dport = self.new if new else self.old

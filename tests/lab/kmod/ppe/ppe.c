@@ -278,7 +278,7 @@ static int make_devices(void)
 		if (err)
 			return err;
 	}
-	return register_netdev(natppe.wlan);
+	return register_netdev(natppe.wlan) ?: ppe_switch_make();
 }
 
 static void remove_device(struct net_device *dev)
@@ -295,6 +295,7 @@ static void remove_devices(void)
 {
 	unsigned int i;
 
+	ppe_switch_remove();
 	for (i = 0; i < PPE_GMACS; i++) {
 		if (natppe.wire[i] && natppe.wire[i]->reg_state == NETREG_REGISTERED)
 			unregister_netdev(natppe.wire[i]);

@@ -5,11 +5,13 @@
  *   wire1 --- [PPE] --- gmac1        a frame that is sent on wire1 arrives at gmac1's PPE:
  *   wire2 --- [PPE] --- gmac2        forwarded, it leaves by a wire; else gmac1 receives it
  *   wlan0                            a device that the PPE reaches through WED
+ *   lan1                             a port of a switch behind gmac2
  *
  *   ppe.c           SoCs, devices, registers
  *   ppe_rule.c      flower rules as nf_flow_table writes them
  *   ppe_fuzz.c      random flows: mainline's words beside natflow's, and what they make
  *   ppe_frame.c     frames of a rule
+ *   ppe_switch.c    the switch's port
  *   ppe_words.c     natflow's words for a rule
  *   ppe_direct.c    they are written through patches P13 and P14
  *   ppe_watch.c     looks at one entry all the time
@@ -47,7 +49,7 @@ struct natppe {
 	unsigned int ppes;
 	struct ppe_emulate ppe[3];
 	bool started[3];
-	struct net_device *wire[PPE_GMACS], *wlan;
+	struct net_device *wire[PPE_GMACS], *wlan, *lan;
 	atomic64_t counter[PPE_COUNTERS], reason[32];
 	atomic_t writes;	/* begun and ended, by /proc/natppe/rule */
 	int wed_flows;
@@ -67,7 +69,7 @@ struct ppe_rule {
 	u8 src[16], dst[16], new_src[16], new_dst[16];
 	u16 sport, dport, new_sport, new_dport;
 	u8 smac[6], dmac[6];	/* of frames that leave; of frames that come, if bridged */
-	u8 in, out;		/* GMAC: 1, 2; 3: the wlan */
+	u8 in, out;		/* GMAC: 1, 2; 3: the wlan; 4: the switch's port */
 	u8 bridged, encaps;
 	struct {
 		u16 proto, id;
@@ -94,6 +96,9 @@ static inline void ppe_direct(const struct ppe_rule *rule, struct ppe_answer *an
 	answer->rc = -EOPNOTSUPP;
 }
 #endif
+
+int ppe_switch_make(void);
+void ppe_switch_remove(void);
 
 struct natflow_ppe_info;
 int ppe_words(const struct ppe_rule *r, const struct natflow_ppe_info *in,

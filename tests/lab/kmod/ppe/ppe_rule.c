@@ -43,6 +43,8 @@ static void use(struct flower *f, enum flow_dissector_key_id id, unsigned short 
 
 static struct net_device *device_of(u8 number)
 {
+	if (number > PPE_GMACS + 1 && natppe.lan)
+		return natppe.lan;
 	return number > PPE_GMACS ? natppe.wlan : natppe.eth.netdev[(number ?: 1) - 1];
 }
 
