@@ -71,13 +71,14 @@ def inject(dev, data, flags="plain", where="r"):
 
 
 class Capture:
-    """Frames that arrive at a device from now on, or with sent=True those it sends."""
+    """Frames that arrive at a device (None: any) from now on, or with sent=True those it sends."""
 
     def __init__(self, where, dev, match=None, sent=False):
         with ns(where):
             self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
-        self.sock.bind((dev, 3))
+        if dev:
+            self.sock.bind((dev, 3))
         wanted = match or (lambda f: True)
         # 4 is PACKET_OUTGOING.
         self.match = lambda data, address: (address[2] == 4) == sent and wanted(data)
