@@ -28,6 +28,7 @@
 #include "core/base/netns.h"
 #include "core/base/note.h"
 #include "core/rules.h"
+#include "core/xmit.h"
 #include "lib/names/quic.h"
 #include "lib/text/settings.h"
 #include "natflow_access.h"
@@ -207,6 +208,7 @@ static int __init natflow_init(void)
 {
 	int err;
 
+	natflow_xmit_init();
 	natflow_quic_init();
 	err = natflow_note_init();
 	if (err)

@@ -70,6 +70,42 @@
 	(rcu_access_pointer((dev)->tcx_ingress) || rcu_access_pointer((dev)->tcx_egress))
 #endif
 
+/* What sees a packet before a device's queue: tc's and netfilter's hooks at its egress. */
+#ifndef CONFIG_NETFILTER_EGRESS
+#define natflow_compat_has_nf_egress(dev) false
+#else
+#define natflow_compat_has_nf_egress(dev) rcu_access_pointer((dev)->nf_hooks_egress)
+#endif
+#ifndef CONFIG_NET_CLS_ACT
+#define natflow_compat_has_egress(dev) natflow_compat_has_nf_egress(dev)
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define natflow_compat_has_egress(dev) \
+	(rcu_access_pointer((dev)->miniq_egress) || natflow_compat_has_nf_egress(dev))
+#else
+#define natflow_compat_has_egress(dev) \
+	(rcu_access_pointer((dev)->tcx_egress) || natflow_compat_has_nf_egress(dev))
+#endif
+
+/* 6.15 gave taps a function for who is under RCU already. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#define natflow_compat_is_tapped dev_nit_active
+#else
+#define natflow_compat_is_tapped dev_nit_active_rcu
+#endif
+
+/* Bits that netdev_core_pick_tx() and tc keep in a packet. */
+#ifdef CONFIG_XPS
+#define natflow_compat_set_sender(skb, cpu) \
+	((skb)->sender_cpu - 1 >= (u32)NR_CPUS ? (void)((skb)->sender_cpu = (cpu) + 1) : (void)0)
+#else
+#define natflow_compat_set_sender(skb, cpu) ((void)(skb))
+#endif
+#ifdef CONFIG_NET_CLS_ACT
+#define natflow_compat_leave_ingress(skb) ((skb)->tc_at_ingress = 0)
+#else
+#define natflow_compat_leave_ingress(skb) ((void)(skb))
+#endif
+
 /* Newer kernels mark super-packets whose CWR bit belongs to each segment (RFC 9768). */
 #include <linux/netdev_features.h>
 #ifdef NETIF_F_GSO_ACCECN

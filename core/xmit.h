@@ -16,6 +16,8 @@ enum natflow_verdict {
 
 struct sk_buff *natflow_xmit_copy_headers(struct sk_buff *skb, unsigned int headroom);
 
+void natflow_xmit_init(void);
+int natflow_xmit_send(struct sk_buff *skb);
 void natflow_xmit_flat(struct sk_buff *skb, const struct natflow_egress *eg);
 
 /**
@@ -66,7 +68,7 @@ static __always_inline void natflow_xmit(struct sk_buff *skb, const struct natfl
 		return;
 	}
 	natflow_egress_header(eg, skb);
-	dev_queue_xmit(skb);
+	natflow_xmit_send(skb);
 }
 
 #endif /* _NATFLOW_CORE_XMIT_H */

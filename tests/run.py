@@ -82,7 +82,7 @@ LATER = "lives|aged|silent|counters_delayed|toggled$|shared_table|empty"
 PAIRS = rf"(?!(nat|attach|hwnat|namespace|newest|window)[.])\w+[.].*_v6|hwrules.same_(eth|vlan_qinq|bridge_pppoe|trunk)|hwfaults[.](?!{LATER})"
 OLDEST = rf"^(?!{FIXED}|{ELSEWHERE}|hwfaults[.]({LATER})|hwrules.same_(pvid|vlan_on|bridge_on)|ppe(_entries|direct)?[.].*mt7(622|986))"
 NEWEST = rf"^(?!exact|driver|links.redials|{HERE}|{SAMPLED}|{PAIRS}|ppe.*mt7(62|986))|^({SAMPLES})"
-MIDDLE = r"^(nat|end|attach|newest|races|namespace|hwnat|hwrules.(same_eth|engine|mtk)|hwfaults.(toggled$|shared_limit)|ppe\w*|cut|window|" \
+MIDDLE = r"^(nat|end|attach|newest|xmit|races|namespace|hwnat|hwrules.(same_eth|engine|mtk)|hwfaults.(toggled$|shared_limit)|ppe\w*|cut|window|" \
          rf"events[.](route|rule|neigh|device))(?!.*_v6|.*mt7(62|988))|^(?!flat|coexist|hwreasons|hwevents[.](?!unload)|pmtu|hostacl[.]live)({SAMPLES})"
 # The hostile ring is many times as slow: the engine and conntrack, where memory, locks or lifetimes are at stake, and what of
 # the names juggles memory. All with test-all.
