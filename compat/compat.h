@@ -96,7 +96,7 @@
 /* Bits that netdev_core_pick_tx() and tc keep in a packet. */
 #ifdef CONFIG_XPS
 #define natflow_compat_set_sender(skb, cpu) \
-	((skb)->sender_cpu - 1 >= (u32)NR_CPUS ? (void)((skb)->sender_cpu = (cpu) + 1) : (void)0)
+	((skb)->sender_cpu - 1 >= MIN_NAPI_ID - 1 ? (void)((skb)->sender_cpu = (cpu) + 1) : (void)0)
 #else
 #define natflow_compat_set_sender(skb, cpu) ((void)(skb))
 #endif

@@ -7,6 +7,7 @@
  * transmit queue, and a packet that needs nothing done. All of it is asked for each packet.
  */
 #include <linux/tracepoint.h>
+#include <net/busy_poll.h>
 #include <net/sch_generic.h>
 #include "xmit.h"
 
