@@ -63,7 +63,7 @@ MUTANTS = (
     ("core/base/ct.c", "\t\tnote_last(tcp, w);\n", "\t\t(void)note_last;\n", "window.unacknowledged"),
     ("core/learn.c", "&& is_foreign(c))", "&& is_foreign(c) && c->deferred)", "window.slowed_v4"),
     ("core/base/ct.c", "\tif (nfct_help(ct))", "\tif (nfct_help(ct) == (void *)1)", "learn.helper_v4"),
-    ("core/base/ct.c", "\tWRITE_ONCE(ct->timeout, nfct_time_stamp + timeout);", "\t(void)timeout;", "conntrack.udp_life_v4"),
+    ("core/base/ct.c", "\t\tWRITE_ONCE(ct->timeout, nfct_time_stamp + udp_timeout(ct));", "\t\t(void)udp_timeout(ct);", "conntrack.udp_life_v4"),
     ("core/flow/flow.c", "\tnatflow_ct_account(", "\tif (dir == 2)\n\t\tnatflow_ct_account(", "conntrack.counters_v4"),
     ("core/flow/flow.c", "if (is_victim(flow))", "if (is_victim(flow) || flow)", "apart.flood_answered"),
     ("core/flow/flow.c", "if (nn->flows.half_count >= clamp(", "if (nn->flows.half_count > 3 * clamp(", "end.half_evicted_v4"),

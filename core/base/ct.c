@@ -168,6 +168,7 @@ void natflow_ct_after(const struct nf_conn *ct, unsigned int dir, union natflow_
 
 /* enum tcp_bit_set of net/netfilter/nf_conntrack_proto_tcp.c, the same from 6.1 to 7.3. */
 #define TCP_ACK_SET 3
+#define TCP_RST_SET 4
 
 /**
  * natflow_ct_window() - what conntrack knows of a TCP window
@@ -470,6 +471,17 @@ static unsigned int timeout_of(struct nf_conn *ct, bool tcp, unsigned int state)
 }
 
 /*
+ * Was a RST the last packet that conntrack saw, and not believed? A liberal connection's
+ * flow ended with it: what passed unseen, and is counted now, came before.
+ */
+static bool is_reset(const struct nf_conn *ct)
+{
+	const struct ip_ct_tcp *tcp = &ct->proto.tcp;
+
+	return tcp->last_index == TCP_RST_SET && natflow_ct_is_liberal(ct, tcp->last_dir);
+}
+
+/*
  * As nf_conntrack_tcp_packet() chooses it. A packet that passed unseen is newer than
  * the last one that conntrack saw, and natflow_ct_merge() has told so.
  */
@@ -479,15 +491,25 @@ static unsigned int tcp_timeout(struct nf_conn *ct)
 	const struct ip_ct_tcp *tcp = &ct->proto.tcp;
 	unsigned int state = TCP_CONNTRACK_ESTABLISHED;
 
-	spin_lock_bh(&ct->lock);
+	lockdep_assert_held(&ct->lock);
 	if (tcp->retrans >= retrans)
 		state = TCP_CONNTRACK_RETRANS;
+	else if (is_reset(ct))
+		state = TCP_CONNTRACK_CLOSE;
 	else if ((tcp->seen[0].flags | tcp->seen[1].flags) & IP_CT_TCP_FLAG_DATA_UNACKNOWLEDGED)
 		state = TCP_CONNTRACK_UNACK;
 	else if (!tcp->last_win)
 		state = TCP_CONNTRACK_RETRANS;
-	spin_unlock_bh(&ct->lock);
 	return min(timeout_of(ct, true, TCP_CONNTRACK_ESTABLISHED), timeout_of(ct, true, state));
+}
+
+/* Under the lock, so that conntrack's own choice for a packet that it sees now comes later. */
+static void refresh_tcp(struct nf_conn *ct)
+{
+	spin_lock_bh(&ct->lock);
+	if (ct->proto.tcp.state == TCP_CONNTRACK_ESTABLISHED)
+		WRITE_ONCE(ct->timeout, nfct_time_stamp + tcp_timeout(ct));
+	spin_unlock_bh(&ct->lock);
 }
 
 /**
@@ -529,18 +551,12 @@ static unsigned int udp_timeout(struct nf_conn *ct)
  */
 void natflow_ct_refresh(struct nf_conn *ct)
 {
-	unsigned int timeout;
-
 	if (!natflow_ct_alive(ct) || test_bit(IPS_FIXED_TIMEOUT_BIT, &ct->status))
 		return;
-	if (nf_ct_protonum(ct) == IPPROTO_TCP) {
-		if (READ_ONCE(ct->proto.tcp.state) != TCP_CONNTRACK_ESTABLISHED)
-			return;
-		timeout = tcp_timeout(ct);
-	} else {
-		timeout = udp_timeout(ct);
-	}
-	WRITE_ONCE(ct->timeout, nfct_time_stamp + timeout);
+	if (nf_ct_protonum(ct) == IPPROTO_TCP)
+		refresh_tcp(ct);
+	else
+		WRITE_ONCE(ct->timeout, nfct_time_stamp + udp_timeout(ct));
 }
 
 /**

@@ -565,7 +565,7 @@ def tcp(lan, wan, family):
             refuses(lambda: conn.server.recv(1), errno.ECONNRESET)
         conn.server.close()
         wait(lambda: not cards.rules(), f"both entries go after a {word}", SOON)
-        # A RST whose number conntrack cannot judge leaves it ESTABLISHED, for net.netfilter.nf_conntrack_tcp_timeout_unacknowledged.
+        # A RST whose number conntrack cannot judge leaves it ESTABLISHED, for net.netfilter.nf_conntrack_tcp_timeout_close or _max_retrans.
         wait(lambda: tcp_left(conn)[1] <= (300 if word == "rst" else 120), f"conntrack after a {word}: {tcp_left(conn)}", SOON)
     listed = run("r", f"{'iptables' if family == 4 else 'ip6tables'}-legacy -nvxL FORWARD").splitlines()
     equal([line.split()[0] for line in listed if " INVALID" in line], ["0"], "INVALID packets")

@@ -5,13 +5,14 @@ import errno
 import glob
 import re
 import socket
+import struct
 import time
 
 import cards
 import links
 from cards import burst, bursting, engine, finish, forwarded, hardware, hopefully, hwnat, in_hardware, off, passes, refused, udp
 from meter import users
-from natlab import LONG, Tcp, Udp, bare, check, conntrack, ctl, equal, ip, published, rule, run, start, sysctl, udp_socket, wait
+from natlab import LONG, Tcp, Udp, bare, check, conntrack, ctl, equal, ip, published, refuses, rule, run, start, sysctl, udp_socket, wait
 
 
 def again():
@@ -466,6 +467,30 @@ def case_aged():
     hopefully(lambda: hwnat()["removals"], "withdrawn when it was idle")
     bursting([Busy(conn)], lambda: cards.bound() == 2, "bound again")
     conn.close()
+    finish()
+
+
+@bare
+def case_reset():
+    """What hardware forwarded before a RST is counted after it: the conntrack keeps the time that the RST has given it."""
+    lan, _wan = engine()
+    sysctl("r", "net.netfilter.nf_conntrack_tcp_timeout_unacknowledged", 500000)        # another reason for a short time
+    conn = connection(1)
+    bursting([Busy(conn)], lambda: cards.bound() == 2 and hwnat()["state.bound"], "bound")
+    cards.hold("features")
+    toggle = start("r", f"ethtool -K {lan.g} hw-tc-offload off")
+    wait(cards.held, "the driver tells no counters and deletes nothing")
+    burst(Busy(conn), 2)
+    conn.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    conn.client.close()
+    refuses(lambda: conn.server.recv(1), errno.ECONNRESET)
+    packets = hwnat()["packets"]
+    cards.say("go")
+    equal((toggle.wait(), cards.rule_count()), (0, 0), "status, rules when the command has returned")
+    check(hwnat()["packets"] > packets, "packets were counted after the RST")
+    left = [int(line.split()[2]) for line in conntrack("-L -p tcp").splitlines() if " dport=7201 " in line]
+    check(left and max(left) <= 300, f"seconds that conntrack keeps the connection: {left}")
+    run("r", f"ethtool -K {lan.g} hw-tc-offload on")
     finish()
 
 
