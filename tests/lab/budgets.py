@@ -5,7 +5,7 @@ import json
 import re
 import sys
 
-ROWS = 172
+ROWS = 180
 BUDGET = {("nat-udp-v4", "natflow"): 1020, ("memory-v4", "natflow"): 480}
 UNIT = {"memory": "bytes/flow", "nat": "instructions/packet", "named": "instructions/packet", "decided": "instructions/packet",
         "question": "instructions/packet", "link": "instructions/packet", "sqm": "instructions/packet", "shape": "instructions/packet", "tcp": "instructions/kB",
@@ -58,12 +58,19 @@ def behind_sqm(value):
 
 
 def shaped(value):
-    table, cake, none, idle, rate = (value.get((f"shape-{queue}-v4", way, 16), NONE) for queue, way in (
-        ("cake", "nf_flow_table"), ("cake", "natflow"), ("none", "natflow"), ("idle", "natflow"), ("rate", "natflow")))
-    yield f"a rate: {rate} <= 0.55 * nf_flow_table's {table} with cake", rate <= 0.55 * table < NONE / 2
+    def row(queue, way="natflow", flows=16):
+        return value.get((f"shape-{queue}-v4", way, flows), NONE)
+    table, cake, none, idle, rate = row("cake", "nf_flow_table"), row("cake"), row("none"), row("idle"), row("rate")
+    yield f"a rate: {rate} <= 0.43 * nf_flow_table's {table} with cake", rate <= 0.43 * table < NONE / 2
     yield f"a rate: {rate} <= natflow's {cake} with cake", rate <= cake < NONE
     # What the kernel does for any qdisc that packets may pass by while it is empty.
-    yield f"a qdisc without a rate: {idle} <= {none} without a qdisc + 320", idle <= none + 320 < NONE
+    yield f"a qdisc without a rate: {idle} <= {none} without a qdisc + 225", idle <= none + 225 < NONE
+    few, many = rate - none, row("rate", flows=10000) - row("none", flows=10000)
+    yield f"a rate, 10,000 flows: {many} <= 1.15 * {few} of few", many <= 1.15 * few < NONE / 2
+    for call in ("enqueue", "next_packet"):
+        for what in ("flows", "users"):
+            took = value.get((f"longest-{call}-{what}", "natflow", 100000), NONE)
+            yield f"the longest {call} of 100,000 {what}: {took} <= 50000", took <= 50000
 
 
 def probes(value):
