@@ -42,7 +42,7 @@ def beside_others(value):
         if f == 1:
             for family, plain in ((4, four), (6, six)):
                 segment = value.get((f"nat-tcp-v{family}", "natflow", 1), NONE)
-                yield f"a segment of TCP, v{family}: {segment} <= {plain} + 10 %", segment <= plain * 1.1
+                yield f"a segment of TCP, v{family}: {segment} <= {plain} + 90", segment <= plain + 90
         yield f"v4 {f} flows: {four} < nf_flow_table's {other}", four < other < NONE
     for (case, way, _), v in value.items():
         other = value.get((case, "nf_flow_table", _))
