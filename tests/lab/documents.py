@@ -16,10 +16,6 @@ NOT_RUN = {
     ("Documentation/hardware.md", "# natflow-ppe "): "ppe_entries.* does, on what mainline's driver prints",
     ("Documentation/hardware.md", "cd openwrt"): "the tree of OpenWrt is not in Debian",
     ("Documentation/hardware.md", "apt install linux-source-6.12"): "tests/patches.py applies and builds them: a whole kernel takes an hour",
-    ("README.md", "echo link dev=wan"): "shape.* write such lines for devices that are there",
-    ("Documentation/shaping.md", "echo link dev=wan"): "shape.* do, and tests/lab/shaping.py",
-    ("Documentation/rates.md", "echo add"): "qos.lines and qos.dscp do so, by write()",
-    ("Documentation/rates.md", "echo group"): "qos.group does so, by write()",
     ("Documentation/locking.md", "learning"): "two CPUs side by side",
 }
 

@@ -11,6 +11,8 @@ SITES = "echo list name="
 LOOK = "cat /proc/natflow "
 KEPT = "iptables -I"
 RULES = "echo flush"
+RATES = (("README.md", "echo link dev=wan"), ("Documentation/shaping.md", "echo link dev=wan"), ("Documentation/rates.md", "echo add user"),
+         ("Documentation/rates.md", "echo group"), ("Documentation/rates.md", "echo add remote"))
 VISIT = "ip netns exec c curl -sS -m 20 -o /dev/null -H 'Host: {}' http://10.0.2.2/data"
 
 
@@ -128,6 +130,23 @@ def used(shell):
         check(re.search(r"^\d+ addr=", shell.type(line), re.M), line)
 
 
+def shaped(shell):
+    """README, Documentation/shaping.md and rates.md: a fair line, and rates of users, groups and rules."""
+    for name, first in RATES:
+        for line in block(name, first):
+            line = command(line).replace("dev=wan", "dev=r1").replace("192.168.1.7", "10.0.1.2")
+            output = shell.type(line)
+            if line.startswith("echo link"):
+                check("qdisc natflow" in shell.type("tc qdisc show dev r1"), "the line's device has another queue")
+            elif line.startswith("cat "):
+                check(re.search("^link dev=r1,tx=38mbit,rx=190mbit", output, re.M), output)
+            if line.startswith("echo add user=10.0.1.2"):
+                check("add user=10.0.1.2," in shell.type("cat /dev/natflow_qos_ctl"), "no such rule")
+        shell.type(VISIT.format("www.example.org"))
+        shell.type("echo clear > /dev/natflow_qos_ctl")
+    check("qdisc natflow" not in shell.type("tc qdisc show dev r1"), "the queue stayed")
+
+
 def listed(shell):
     """Documentation/names.md: lists, as text and compiled."""
     shell.type("cd /tmp; echo clear > /dev/hostacl_ctl")
@@ -160,6 +179,7 @@ def points(tap):
             tap.point("shell: README, who uses the line", lambda: used(shell))
             tap.point("shell: README, a rule for all but some", lambda: kept(shell))
             tap.point("shell: README, a changed firewall", lambda: changed(shell))
+            tap.point("shell: README, shaping.md and rates.md", lambda: shaped(shell))
             tap.point("shell: what is said of a refused line", lambda: refused(shell))
             tap.point("shell: README, names", lambda: visited(shell))
             tap.point("shell: Documentation/names.md, lists", lambda: listed(shell))
