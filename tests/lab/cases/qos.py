@@ -407,12 +407,13 @@ def case_policy_throttle():
 
 def case_policy_rate_schedule():
     """A rate begins and ends with its schedule; the flow is fast behind either."""
-    bind(f"rate={RATE}/{RATE},schedule=21:00-22:00")
     with access.clock() as set_clock:
-        set_clock("2026-02-11 20:59:59", 0)
+        set_clock("2026-02-11 20:30:00")
+        bind(f"rate={RATE}/{RATE},schedule=21:00-22:00")
         flow = learned(Udp())
         d = Delta()
-        wait(lambda: flow.send() or d["end.limit"] == 1, "21:00")
+        set_clock("2026-02-11 21:00:00", 0.3)
+        wait(lambda: d["end.limit"] == 1, "21:00")
         again(flow)
         is_rate(RATE, Flood(flow))
         set_clock("2026-02-11 22:00:00", 0.3)
