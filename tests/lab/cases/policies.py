@@ -297,6 +297,7 @@ def case_summer_time():
     begin()
     flow = Udp(4)
     with clock() as set_clock:
+        set_clock("2026-03-28 12:00:00")
         write(f"timezone={BERLIN}\npolicy name=p,verdict=block,schedule=sun 01:30-02:30\nbind policy=p,zone=1")
         flow.learn()
         for text, is_on in (("2026-03-29 00:29:30", False), ("2026-03-29 00:30:00", True), ("2026-03-29 00:59:59", True), ("2026-03-29 01:00:00", False),
