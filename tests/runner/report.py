@@ -70,6 +70,8 @@ class Report:
         """A case of minutes must say why, where nobody else had the CPUs meanwhile."""
         seconds = time.monotonic() - since.wall
         with self.lock:
+            if (ring, name) in self.second_tries:
+                return          # it may have waited in vain before
             usual = statistics.median([p["seconds"] for p in self.points if p["kernel"] == kernel] or [0])
         if is_too_long(seconds, usual) and not since.disturbed():
             self.point(ring, f"{name}: {seconds:.0f} s (the median is {usual:.1f} s) and no \"Takes long: \" in its head", False,
