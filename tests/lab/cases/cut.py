@@ -179,11 +179,10 @@ def case_share():
         """Each connection once: a dump that begins a bucket anew shows it twice (ctnetlink_dump_table())."""
         return set(re.findall(r"sport=(\d+) dport=9 ", conntrack("-L -f ipv4 -p tcp")))
 
-    def between_sweeps():
-        """How many were cut, and how many are left: of one moment, a new minute asks for another sweep."""
+    def all_left():
+        """How many were cut, if the others are there. On 7.3 one dump in thirty shows one less, or more; what is lost stays lost."""
         cut = d["access_cut"]
-        left = len(ports())
-        return cut == d["access_cut"] and (cut, left)
+        return len(ports()) == 3000 - cut and cut
     zones()
     Udp(4).learn().close()
     portal(4)
@@ -195,15 +194,14 @@ def case_share():
                     f"--sport {10000 + port} --dport 9\n")
         f.flush()
         run("r", f"conntrack -R {f.name}")
-    equal(len(ports()), 3000, "in conntrack")
+    wait(lambda: len(ports()) == 3000, "all are in conntrack", 10)
     heard = resets("s", "s0", 4)
     d, begun = Delta(), time.monotonic()
     set_status(4, 6)
     wait(lambda: d["access_cut"] + d["access_unanswered"] >= 3000, "all were looked at")
     # 500 at once, and a thousand a second.
-    cut, left = wait(between_sweeps, "no sweep while conntrack is read")
+    cut = wait(all_left, "those that are left are in conntrack", 10)
     check(500 <= cut <= 501 + 1000 * (time.monotonic() - begun), f"{d.changed()}")
-    equal(left, 3000 - cut, f"left in conntrack; of others: {set(entries(4)) - {9}}, {d.changed()}")
     # A veth's receiver takes a thousand packets in a row, and may drop the rest.
     for _ in range(400):
         heard.next()
