@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct natflow_list_args *list = NATFLOW_ARGS(&cmd, struct natflow_list_args);
 	struct natflow_zone_args *zone = NATFLOW_ARGS(&cmd, struct natflow_zone_args);
 	struct natflow_limit_args *limit = NATFLOW_ARGS(&cmd, struct natflow_limit_args);
+	struct natflow_group_args *group = NATFLOW_ARGS(&cmd, struct natflow_group_args);
 	char shown[NATFLOW_LINE_MAX];
 	size_t i;
 
@@ -33,7 +34,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		    (zone->line.id > NATFLOW_ZONE_ID_MAX || !memchr(zone->line.name, 0, sizeof(zone->line.name))))
 			abort();
 		if (!err && cmd.verb == &natflow_verb_limit &&
-		    ((!limit->rx && !limit->tx) || natflow_limit_print(limit, shown, sizeof(shown)) >= NATFLOW_LINE_MAX))
+		    ((!limit->rates.rx && !limit->rates.tx && !*limit->group && !limit->dscp && !limit->prio) ||
+		     natflow_limit_print(limit, shown, sizeof(shown)) >= NATFLOW_LINE_MAX))
+			abort();
+		if (!err && cmd.verb == &natflow_verb_group &&
+		    (!memchr(group->name, 0, sizeof(group->name)) || natflow_group_print(group, shown, sizeof(shown)) >= NATFLOW_LINE_MAX))
 			abort();
 	}
 	return 0;
