@@ -79,7 +79,7 @@ ELSEWHERE = r"packets[.](eth|jumbo|vlan|qinq)|userscale|sqm[.]links|hwrules[.](e
             rf"(events|freshness)[.]\w+_v4|teardown|hwevents[.](route|roam_v4|card)|{BELOW}"
 HERE = r"packets[.](bridge|e1000e)|sqm[.](wan|lan)|hwrules[.](engine_pvid|airoha$|mlx5$)|shape[.](users|rate|tins|download)|fields|storms[.]r\w+6"
 LATER = "lives|aged|silent|counters_delayed|toggled$|shared_table|empty"
-PAIRS = rf"(?!(nat|attach|hwnat|namespace|newest|window)[.])\w+[.].*_v6|hwrules.same_(eth|vlan_qinq|bridge_pppoe|trunk)|hwfaults[.](?!{LATER})"
+PAIRS = rf"(?!(nat|attach|hwnat|namespace|newest)[.])\w+[.].*_v6|hwrules.same_(eth|vlan_qinq|bridge_pppoe|trunk)|hwfaults[.](?!{LATER})"
 OLDEST = rf"^(?!{FIXED}|{ELSEWHERE}|hwfaults[.]({LATER})|hwrules.same_(pvid|vlan_on|bridge_on)|ppe(_entries|direct)?[.].*mt7(622|986))"
 NEWEST = rf"^(?!exact|driver|links.redials|{HERE}|{SAMPLED}|{PAIRS}|ppe.*mt7(62|986))|^({SAMPLES})"
 MIDDLE = r"^(nat|end|attach|newest|xmit|races|namespace|hwnat|hwrules.(same_eth|engine|mtk)|hwfaults.(toggled$|shared_limit)|ppe\w*|cut|window|" \
@@ -88,7 +88,7 @@ MIDDLE = r"^(nat|end|attach|newest|xmit|races|namespace|hwnat|hwrules.(same_eth|
 # the names juggles memory. All with test-all.
 HOSTILE = r"^(nat[.](?!snat_port|hairpin|.*_v6)|refuse[.](lengths_v4|conntrack_gone)|attach[.](life|detach)|" \
           r"events[.](route_replace|device_deleted)_v4|ipsec[.](dec|pol.*later)|conntrack[.](?!unseen|.*_v6)|memory|" \
-          r"links[.]dsa_vlan|headers[.]qinq_v4|hwfaults[.]churn|hwreasons.dsa$|hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets|shape[.](tc|order)|driver)"
+          r"links[.]dsa_vlan|headers[.]qinq_v4|hwreasons.dsa$|hostacl[.](live|list_live)|evasion.(overlap|chunk)|urls.chunk|dns.targets|shape[.](tc|order)|driver)"
 # Another architecture, another byte order: that packets are rewritten right.
 FOREIGN = ("6.1-arm64", "6.1-s390x")
 # Softirqs that can be preempted, words of 32 bits: the engine.
