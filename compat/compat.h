@@ -61,14 +61,16 @@
 #define natflow_compat_register_sysctl register_sysctl_sz
 #endif
 
-/* 6.6 gave tc's hooks to BPF too. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
-#define natflow_compat_has_tc(dev) \
-	(rcu_access_pointer((dev)->miniq_ingress) || rcu_access_pointer((dev)->miniq_egress))
+/* 6.6 gave tc's hooks to BPF too. @way: ingress or egress. */
+#ifndef CONFIG_NET_CLS_ACT
+#define natflow_compat_tc(dev, way) false
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define natflow_compat_tc(dev, way) rcu_access_pointer((dev)->miniq_##way)
 #else
-#define natflow_compat_has_tc(dev) \
-	(rcu_access_pointer((dev)->tcx_ingress) || rcu_access_pointer((dev)->tcx_egress))
+#define natflow_compat_tc(dev, way) rcu_access_pointer((dev)->tcx_##way)
 #endif
+#define natflow_compat_has_tc(dev) \
+	(natflow_compat_tc(dev, ingress) || natflow_compat_tc(dev, egress))
 
 /* What sees a packet before a device's queue: tc's and netfilter's hooks at its egress. */
 #ifndef CONFIG_NETFILTER_EGRESS
@@ -76,15 +78,8 @@
 #else
 #define natflow_compat_has_nf_egress(dev) rcu_access_pointer((dev)->nf_hooks_egress)
 #endif
-#ifndef CONFIG_NET_CLS_ACT
-#define natflow_compat_has_egress(dev) natflow_compat_has_nf_egress(dev)
-#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define natflow_compat_has_egress(dev) \
-	(rcu_access_pointer((dev)->miniq_egress) || natflow_compat_has_nf_egress(dev))
-#else
-#define natflow_compat_has_egress(dev) \
-	(rcu_access_pointer((dev)->tcx_egress) || natflow_compat_has_nf_egress(dev))
-#endif
+	(natflow_compat_tc(dev, egress) || natflow_compat_has_nf_egress(dev))
 
 /* 6.15 gave taps a function for who is under RCU already. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
