@@ -135,8 +135,10 @@ static int read_small(const char *text, u32 most, u8 *n)
 	u32 value;
 	int err = kstrtou32(text, 10, &value);
 
+	if (err)
+		return err;
 	*n = value + 1;
-	return !err && value > most ? -ERANGE : err;
+	return value > most ? -ERANGE : 0;
 }
 
 static int read_dscp(const char *text, u8 *dscp)
