@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The bench with a rate on out0 that no packet waits for: natflow's own qdisc, and cake with the same tasks."""
-import json
-
 import bench
 import sqm
 from natlab import check, ctl, modprobe, rule, run, stats, wait
@@ -12,10 +10,6 @@ FLOOD = 100000
 MEMORY = 16 << 20
 QOS = "/dev/natflow_qos_ctl"
 CAKE = "root cake bandwidth 100gbit nat dual-srchost"
-
-
-def root(dev):
-    return [q for q in json.loads(run("r", f"tc -j -s qdisc show dev {dev}")) if q.get("root")][0]
 
 
 def measure_queue(queue, path, floor, flows=FLOWS):
@@ -48,16 +42,16 @@ def flood(what, frame, flows):
     ctl("link dev=out0,tx=1mbit", device=QOS)
     for function, rest in (("enqueue", ""), ("next_packet", "link dev=out0,tx=100gbit")):
         longest(f"natflow:{function}")
-        before, most = root("out0"), 0
+        before, most = sqm.root("out0"), 0
         for part in range(0, FLOOD, flows):
             bench.generate("in0", 4, flows, flows, frame(part // flows))
             # A packet of 60 bytes takes 768 of memory at the least.
-            most = max(most, root("out0")["qlen"])
+            most = max(most, sqm.root("out0")["qlen"])
         check(most * 576 <= MEMORY, f"{most} packets wait")
         if rest:
             ctl(rest, device=QOS)
-            wait(lambda: root("out0")["qlen"] == 0, "all have left")
-        after = root("out0")
+            wait(lambda: sqm.root("out0")["qlen"] == 0, "all have left")
+        after = sqm.root("out0")
         gone, lost = after["packets"] - before["packets"], after["drops"] - before["drops"]
         check(gone + lost + after["qlen"] - before["qlen"] >= FLOOD * 0.99, f"{gone} left, {lost} dropped, {after['qlen']} wait")
         with open("/proc/natlab_longest") as f:

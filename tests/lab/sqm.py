@@ -20,7 +20,12 @@ def restore(dev, ifb):
     ip("r", f"link del {ifb}")
 
 
+def root(dev, where="r"):
+    """The root qdisc: kind, packets, bytes, drops and the like."""
+    return [q for q in json.loads(run(where, f"tc -j -s qdisc show dev {dev}")) if q.get("root")][0]
+
+
 def cake(dev):
     """(packets, bytes) that left dev's root qdisc."""
-    root = [q for q in json.loads(run("r", f"tc -j -s qdisc show dev {dev}")) if q.get("root")][0]
-    return root["packets"], root["bytes"]
+    queue = root(dev)
+    return queue["packets"], queue["bytes"]

@@ -2,7 +2,6 @@
 """The qdisc "natflow", and the link lines that attach it."""
 import errno
 import itertools
-import json
 import re
 import select as waiting
 import socket
@@ -10,14 +9,10 @@ import time
 
 import bench
 import sqm
+from sqm import root
 from natlab import ADDR, LONG, Capture, Udp, check, ctl, drain, equal, frame, inject, ip, ip_packet, learned, log, mac, modprobe, netns_add, no_memory, ns, read, refuses, rule, run, second_link, select, stats, sysctl, tcp, udp, udp_socket, wait
 
 QOS = "/dev/natflow_qos_ctl"
-
-
-def root(dev, where="r"):
-    """The root qdisc: kind, packets, bytes, drops and the like."""
-    return [q for q in json.loads(run(where, f"tc -j -s qdisc show dev {dev}")) if q.get("root")][0]
 
 
 def case_tc():
@@ -174,19 +169,25 @@ def pace(times):
     return step
 
 
+def time_each(server, turns, rounds, line, first, count):
+    """ns of a packet behind a line: of so many, behind the first ones. Then nothing waits any more."""
+    fill(turns, rounds, line)
+    arrivals(server, first)
+    took = pace(arrivals(server, count))
+    ctl("link dev=r1,tx=100mbit", device=QOS)
+    wait(lambda: root("r1")["backlog"] == 0, "the queue is empty")
+    drain(server)
+    return took
+
+
 def case_rate():
     """The bytes that leave in a time are those of the line's rate, with the link's overhead."""
     server = two_clients()
     for line, size, bits, count in ((f"tx={RATE}kbit", 300 + 42, RATE * 1e3, 150), (f"tx={RATE}kbit,overhead=100", 300 + 28 + 100, RATE * 1e3, 150),
                                     ("tx=64kbit", 342, 64e3, 40)):
-        fill([senders("c", 4, server)], 600, line)
-        arrivals(server, 20)
-        rate = size * 8e9 / pace(arrivals(server, count))
+        rate = size * 8e9 / time_each(server, [senders("c", 4, server)], 600, line, 20, count)
         print(f"# {line}: {rate:.0f} bit/s", flush=True)
         check(abs(rate / bits - 1) < 0.02, f"{line}: {rate:.0f} bit/s")
-        ctl("link dev=r1,tx=100mbit", device=QOS)
-        wait(lambda: root("r1")["backlog"] == 0, "the queue is empty")
-        drain(server)
 
 
 def case_download():
@@ -431,15 +432,10 @@ def case_presets():
     server = two_clients()
     for preset, size, wire in WIRE if LONG else WIRE[1::3]:
         line = f"tx={wire * 8 // 10 * 2}kbit,overhead={preset}"    # 5 ms each
-        fill([senders("c", 1, server, size=size)], 60, line)
-        arrivals(server, 10)
-        took = pace(arrivals(server, 40))
+        took = time_each(server, [senders("c", 1, server, size=size)], 60, line, 10, 40)
         want = wire * 8e6 / (wire * 8 // 10 * 2)
         print(f"# {line} {size}: {took / 1e6:.3f} ms of {want / 1e6:.3f}", flush=True)
         check(abs(took / want - 1) < 0.02, f"{preset} {size}: {took} ns, {want} wanted")
-        ctl("link dev=r1,tx=100mbit", device=QOS)
-        wait(lambda: root("r1")["backlog"] == 0, "the queue is empty")
-        drain(server)
 
 
 def case_ifb():
