@@ -5,13 +5,12 @@ import errno
 import json
 import re
 import socket
-import struct
 import time
 
 import access
 from access import user
 from meter import users
-from natlab import ADDR, Capture, Delta, Tcp, Udp, both, check, csum, ctl, drain, equal, gone, ip, learned, mac, modprobe, netns_add, netns_del, ns, opened, published, refuses, rule, run, select, settings, stats, sysctl, wait
+from natlab import ADDR, Capture, Delta, Tcp, Udp, both, check, ctl, drain, equal, forwarded, gone, ip, learned, mac, modprobe, netns_add, netns_del, ns, opened, published, refuses, rule, run, select, settings, stats, sysctl, wait
 
 QOS, INFO, ZONE = "/dev/natflow_qos_ctl", "/dev/natflow_userinfo_ctl", "/dev/natflow_zone_ctl"
 LINE = "add user={},user_port=,remote=,remote_port=,proto=,rxbytes={},txbytes={}"
@@ -186,17 +185,6 @@ def case_group():
     equal((d["end.limit"], len(published())), (0, 2), "the flows go on")
     slowly()
     is_rate(2 * RATE, Flood(flows[0]))
-
-
-def forwarded(packet, dscp):
-    """What is sent of a packet: one hop less, and the DSCP, if it is not None."""
-    if packet[0] >> 4 == 6:
-        tos = packet[0] << 4 & 0xf0 | packet[1] >> 4
-        tos = tos if dscp is None else dscp << 2 | tos & 3
-        return bytes([0x60 | tos >> 4, (tos & 15) << 4 | packet[1] & 15]) + packet[2:7] + bytes([packet[7] - 1]) + packet[8:]
-    tos = packet[1] if dscp is None else dscp << 2 | packet[1] & 3
-    head = packet[:1] + bytes([tos]) + packet[2:8] + bytes([packet[8] - 1]) + packet[9:10] + b"\0\0" + packet[12:20]
-    return head[:10] + struct.pack("!H", 0xffff ^ csum(head)) + head[12:] + packet[20:]
 
 
 def band(dev):

@@ -12,7 +12,7 @@ from .doors import CTL, Delta, NET, ctl, flows, gone, log, opened, published, re
 from .topology import (ADDR, ENDS, carriers_reported, first_rule, gro, ip, mac, netns_add, netns_del, quiet, reachable, rule,
                        select, up, wait_rules)
 from .traffic import Tcp, Udp, drain, drop, on_one_bridge, udp_socket
-from .packets import Capture, csum, frame, inet, inject, ip_packet, tcp, udp
+from .packets import Capture, csum, forwarded, frame, inet, inject, ip_packet, tcp, udp
 from .conntrack import conntrack, conntrack_entry, nft_counter
 from .kernel import Queue, cpu, no_memory, on_each_cpu, trouble
 from .rtnl import attribute, rtnl

@@ -64,6 +64,17 @@ def frame(dst, src, packet, family=None):
     return bytes.fromhex(dst.replace(":", "")) + bytes.fromhex(src.replace(":", "")) + struct.pack("!H", kind) + packet
 
 
+def forwarded(packet, dscp):
+    """What a gateway sends of a packet: one hop less, and the DSCP, if it is not None."""
+    if packet[0] >> 4 == 6:
+        tos = packet[0] << 4 & 0xf0 | packet[1] >> 4
+        tos = tos if dscp is None else dscp << 2 | tos & 3
+        return bytes([0x60 | tos >> 4, (tos & 15) << 4 | packet[1] & 15]) + packet[2:7] + bytes([packet[7] - 1]) + packet[8:]
+    tos = packet[1] if dscp is None else dscp << 2 | packet[1] & 3
+    head = packet[:1] + bytes([tos]) + packet[2:8] + bytes([packet[8] - 1]) + packet[9:10] + b"\0\0" + packet[12:20]
+    return head[:10] + struct.pack("!H", 0xffff ^ csum(head)) + head[12:] + packet[20:]
+
+
 def inject(dev, data, flags="plain", where="r"):
     """Hand a frame to a device's receive path, as an skb of the wanted kind."""
     with ns(where), open("/proc/natlab_inject", "wb", buffering=0) as f:
