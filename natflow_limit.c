@@ -241,7 +241,7 @@ static void bind(struct natflow_net *nn, struct natflow_flow *flow)
 			WRITE_ONCE(dir->tick, natflow_tick_now() - 1);	/* recheck() is asked */
 		else if (limit->count[d] || limit->dscp || limit->prio)
 			/* pairs with smp_rmb() in natflow_path.c */
-			smp_store_release(&dir->limited, 1);
+			smp_store_release(&dir->treat, dir->treat | NATFLOW_DIR_LIMITED);
 	}
 }
 
@@ -403,7 +403,9 @@ static unsigned int charge(struct room *room, const struct natflow_limit *limit,
 static void paint(struct room *room, const struct natflow_limit *limit, struct sk_buff *skb,
 		  u8 family)
 {
-	struct natflow_painted p = { .of = skb, .priority = skb->priority };
+	struct natflow_painted p = {
+		.of = skb, .priority = skb->priority, .ruled = limit->dscp,
+	};
 
 	p.from = (family == NFPROTO_IPV4 ? ip_hdr(skb)->tos : ipv6_get_dsfield(ipv6_hdr(skb))) >> 2;
 	p.to = limit->dscp ? limit->dscp - 1 : p.from;

@@ -6,7 +6,9 @@
 #include <linux/if_ether.h>
 #include <linux/netfilter_bridge.h>
 #include <linux/skbuff.h>
+#include <net/dsfield.h>
 #include <net/dst.h>
+#include <net/inet_ecn.h>
 #include <net/xfrm.h>
 #include "core/ageing.h"
 #include "core/ask.h"
@@ -363,14 +365,32 @@ static noinline bool charge(struct natflow_flow *flow, const struct natflow_limi
 	return false;
 }
 
-/* Charge a packet to the buckets of its flow. Return: false if it was dropped. */
-static __always_inline bool limit(struct ctx *c, const u8 family)
+/* Give a packet the DSCP of the other direction's, and charge it, too, if its flow has a limit. */
+static noinline bool restore(struct natflow_flow *flow, u8 how, unsigned int d, struct sk_buff *skb,
+			     u64 extra)
+{
+	const u8 tos = how & ~NATFLOW_DIR_TREATED;
+
+	if (skb->protocol == htons(ETH_P_IP))
+		ipv4_change_dsfield(ip_hdr(skb), INET_ECN_MASK, tos);
+	else
+		ipv6_change_dsfield(ipv6_hdr(skb), INET_ECN_MASK, tos);
+	if (!(how & NATFLOW_DIR_LIMITED))
+		return true;
+	smp_rmb();	/* as in treat() */
+	return charge(flow, READ_ONCE(flow->limit), d, skb, extra);
+}
+
+/* What natflow_dir.treat says of a packet. Return: false if it was dropped. */
+static __always_inline bool treat(struct ctx *c, u8 how, const u8 family)
 {
 	struct natflow_flow *flow = natflow_dir_flow(c->dir, family);
 	const unsigned int d = c->dir->flags & NATFLOW_DIR_REPLY;
 	const struct natflow_limit *limit;
 
-	smp_rmb();	/* natflow_dir.limited before @limit; pairs with the release in bind() */
+	if (unlikely(how & NATFLOW_DIR_DSCP))
+		return restore(flow, how, d, c->skb, c->extra);
+	smp_rmb();	/* natflow_dir.treat before @limit; pairs with the release in bind() */
 	limit = READ_ONCE(flow->limit);
 	return likely(natflow_limit_fits(c->nn, limit, d, c->skb->len + (u32)c->extra)) ||
 	       charge(flow, limit, d, c->skb, c->extra);
@@ -408,6 +428,8 @@ static noinline unsigned int refuse(const struct natflow_port *port, struct sk_b
 
 static __always_inline enum natflow_verdict forward(struct ctx *c, const u8 family)
 {
+	u8 how;
+
 	c->reason = parse(c, family);
 	if (likely(!c->reason))
 		c->reason = find(c, family);
@@ -417,7 +439,8 @@ static __always_inline enum natflow_verdict forward(struct ctx *c, const u8 fami
 		c->reason = rewrite(c, family);
 	if (unlikely(c->reason))
 		return NATFLOW_REFUSE;
-	if (unlikely(READ_ONCE(c->dir->limited)) && !limit(c, family))
+	how = READ_ONCE(c->dir->treat);
+	if (unlikely(how & NATFLOW_DIR_TREATED) && !treat(c, how, family))
 		return NATFLOW_GO;
 	count(c, family);
 	if (unlikely(READ_ONCE(c->egress->tracked)))

@@ -84,7 +84,7 @@ static bool describe_dir(struct natflow_flow *flow, unsigned int d, struct natfl
 	out->egress = eg;
 	out->mtu = READ_ONCE(eg->mtu);
 	copy_next_hop(eg, out->next_hop);
-	if (READ_ONCE(dir->limited))
+	if (READ_ONCE(dir->treat) & NATFLOW_DIR_TREATED)
 		to->limited = true;
 	/* data_race(): a concurrent lesson is seen at the next look. */
 	if (data_race(flow->meta[d].watched || flow->meta[d].strict))

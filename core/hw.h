@@ -48,7 +48,7 @@ struct natflow_hw_flow {
 	u8 proto;			/* IPPROTO_TCP or IPPROTO_UDP */
 	bool asked;			/* selected by --hw, or hwnat=1 with select=all */
 	bool watched;			/* the stack or a feature wants to see its packets */
-	bool limited;			/* it is charged to a bucket */
+	bool limited;			/* it is charged to a bucket, or given a DSCP */
 	u16 zone;			/* conntrack zone */
 	struct natflow_hw_dir dir[2];	/* IP_CT_DIR_* */
 };

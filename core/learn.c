@@ -132,13 +132,18 @@ static void note_paint(struct ctx *c)
 		memset(&c->painted, 0, sizeof(c->painted));
 }
 
+static u64 look_now(const struct ctx *c)
+{
+	return c->family == NFPROTO_IPV4 ? natflow_look_ip4(ip_hdr(c->skb)) :
+					   natflow_look_ip6(ipv6_hdr(c->skb));
+}
+
 /* The fields as they are without a rule of natflow's own. */
 static u64 look_of(const struct ctx *c)
 {
-	u64 look = c->family == NFPROTO_IPV4 ? natflow_look_ip4(ip_hdr(c->skb)) :
-					       natflow_look_ip6(ipv6_hdr(c->skb));
+	u64 look = look_now(c);
 
-	if (unlikely(c->painted.of) && natflow_look_tos(look) >> 2 == c->painted.to)
+	if (unlikely(c->painted.of) && natflow_look_dscp(look) == c->painted.to)
 		look ^= (u64)(c->painted.from ^ c->painted.to) << 30;
 	return look;
 }
@@ -331,6 +336,8 @@ static enum natflow_reason note_fields(struct ctx *c)
 		return NATFLOW_LEARN_UNNOTED;
 	l->in = c->in;
 	l->look = look_of(c);
+	l->dscp = natflow_look_dscp(look_now(c));
+	l->linked = c->painted.linked;
 	l->mark = c->skb->mark;
 	l->priority = c->skb->priority;
 	l->ct_mark = READ_ONCE(c->ct->mark);

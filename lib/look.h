@@ -51,4 +51,9 @@ static __always_inline u8 natflow_look_tos(u64 look)
 	return look >> 28;
 }
 
+static __always_inline u8 natflow_look_dscp(u64 look)
+{
+	return look >> 30 & 0x3f;
+}
+
 #endif /* _NATFLOW_LIB_LOOK_H */

@@ -166,6 +166,10 @@ struct natflow_net {
 	struct natflow_links *links;	/* RTNL and the door's lock; NULL: none */
 	struct work_struct links_work;	/* devices get what @links say */
 	atomic64_t rx_clock[NATFLOW_RX_MAX];	/* of links with rx=, in their order */
+	struct natflow_rx_dscp {
+		int ifindex;	/* 0: none */
+		bool wash;
+	} rx_dscp[NATFLOW_RX_MAX];	/* whose packets get a DSCP, see shape/dscp.c */
 	struct natflow_zones *zones;	/* NULL until the first line or question: policy/zone.c */
 
 	struct natflow_log *log;

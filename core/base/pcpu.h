@@ -29,11 +29,13 @@ struct natflow_trail {
 	int ifindex[4];
 };
 
-/* What a limit's rule gave a packet, which may be gone: it is only compared. */
+/* What a rule or a link line gave a packet, which may be gone: it is only compared. */
 struct natflow_painted {
 	const struct sk_buff *of;
 	u32 priority;		/* that it had before */
 	u8 from, to;		/* DSCP */
+	bool ruled;		/* @to is a rule's */
+	bool linked;		/* @to is that of a link line, see shape/dscp.c */
 };
 
 /*

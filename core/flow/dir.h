@@ -23,7 +23,7 @@ struct natflow_dir {
 	u32 clock;			/* route clock it was learned at */
 	u16 tick;			/* natflow_tick_now() of its last look at the cold part */
 	u8 flags;			/* NATFLOW_DIR_REPLY, NATFLOW_DIR_V6; never change */
-	u8 limited;			/* natflow_flow.limit is for it; set once, by bind() */
+	u8 treat;			/* DSCP of packets that leave << 2 | NATFLOW_DIR_... */
 };
 
 /*
@@ -33,6 +33,11 @@ struct natflow_dir {
 #define NATFLOW_DIR_COLD	BIT_ULL(56)	/* a mark, a priority, a watch, lengths */
 #define NATFLOW_DIR_REWRITTEN	BIT_ULL(57)	/* the stack changes what natflow would not */
 #define NATFLOW_DIR_VARIES	BIT_ULL(58)	/* it treats packets that look alike differently */
+
+/* In natflow_dir.treat, which is written under flows.lock. */
+#define NATFLOW_DIR_LIMITED	0x01	/* natflow_flow.limit is for it; set once, by bind() */
+#define NATFLOW_DIR_DSCP	0x02	/* packets arrive with another DSCP: they are given it */
+#define NATFLOW_DIR_TREATED	(NATFLOW_DIR_LIMITED | NATFLOW_DIR_DSCP)
 
 #define NATFLOW_DIR_REPLY	0x01	/* the direction, IP_CT_DIR_* */
 /* NATFLOW_DIR_V6 keeps a lookup of one family from taking the other's words for its own. */

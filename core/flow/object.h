@@ -76,6 +76,7 @@ struct natflow_flow {
 		u8 ecn:4;		/* bit n: codepoint n was among them */
 		u8 strict:1;		/* lengths are compared */
 		u8 watched:1;		/* natflow_watch.on; never of replies */
+		u8 linked:1;		/* packets get the DSCP of the other direction's */
 	} meta[2];
 	int iif[2];			/* ingress ifindex, for display */
 	int l3[2];			/* ifindex of the L3 device that received the packets */
@@ -97,6 +98,8 @@ struct natflow_lesson {
 	u64 look;			/* and at POST_ROUTING */
 	u32 mark, priority;
 	u32 ct_mark;
+	u8 dscp;			/* it leaves with */
+	bool linked;			/* that is natflow_painted.to, of a link line */
 	bool strict;			/* natflow_net.strict */
 	struct natflow_watch watch;
 	u32 clock, edition;

@@ -40,6 +40,27 @@ static void note_edition(struct natflow_flow *flow, unsigned int d, u32 edition)
 }
 
 /*
+ * What is done to packets of the direction. If they leave with another DSCP now, and those
+ * of the other direction get the same, these are stale: the next one takes the stack.
+ */
+static void write_treat(struct natflow_flow *flow, unsigned int d, const struct natflow_lesson *l)
+{
+	const u8 family = natflow_flow_family(flow);
+	struct natflow_dir *dir = natflow_flow_dir(flow, d, family);
+	struct natflow_dir *other = natflow_flow_dir(flow, !d, family);
+	u8 treat = l->dscp << 2 | (dir->treat & NATFLOW_DIR_LIMITED);
+
+	if (l->linked && l->dscp != natflow_look_dscp(l->in.look))
+		treat |= NATFLOW_DIR_DSCP;
+	if ((treat ^ dir->treat) >> 2 && flow->meta[!d].linked) {
+		clear_bit(NATFLOW_FLOW_CURRENT0 + !d, &flow->bits);
+		WRITE_ONCE(other->clock, natflow_clock(flow->nn, family) - 1);
+	}
+	flow->meta[d].linked = l->linked;
+	WRITE_ONCE(dir->treat, treat);
+}
+
+/*
  * Write the lesson into the direction. Readers use a published direction at the same
  * time: its key and rewrite stay. The clock is stored last and read first, so a
  * reader of the new clock sees the new egress.
@@ -59,6 +80,7 @@ static struct natflow_egress *write_dir(struct natflow_flow *flow, unsigned int 
 	flow->l3[d] = l->l3;
 	note_edition(flow, d, l->edition);
 	natflow_seen_write(flow, d, l);
+	write_treat(flow, d, l);
 	old = rcu_replace_pointer(dir->egress, l->egress, lockdep_is_held(&flow->nn->flows.lock));
 	l->egress = NULL;
 	/* After everything else; pairs with the path's load-acquire. */
