@@ -29,6 +29,7 @@
 #include "policy/limits.h"
 #include "policy/paced.h"
 #include "policy/wire.h"
+#include "shape/dscp.h"
 
 #define SWEEP	(10 * HZ)	/* between two looks for buckets of devices that can go */
 
@@ -441,16 +442,19 @@ static unsigned int forward(void *priv, struct sk_buff *skb, const struct nf_hoo
 {
 	struct room *room = priv;
 	const struct natflow_limits *rules = rcu_dereference(room->rules);
-	unsigned int verdict;
+	unsigned int verdict = NF_ACCEPT;
 
 	/* An old packet's memory. */
 	if (unlikely(this_cpu_read(room->nn->pcpu->painted.of) == skb))
 		this_cpu_write(room->nn->pcpu->painted.of, NULL);
-	if (!rules || (!rules->count && natflow_limit_users_none(&room->users) &&
-		       !READ_ONCE(room->nn->access->paces)) || natflow_segment_bridged(skb))
+	if (natflow_segment_bridged(skb))
 		return NF_ACCEPT;
 	local_bh_disable();
-	verdict = look(room, rules, skb, state);
+	if (rules && (rules->count || !natflow_limit_users_none(&room->users) ||
+		      READ_ONCE(room->nn->access->paces)))
+		verdict = look(room, rules, skb, state);
+	if (verdict == NF_ACCEPT)
+		natflow_dscp_restore(room->nn, skb, state);
 	local_bh_enable();
 	return verdict;
 }

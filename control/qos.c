@@ -48,7 +48,8 @@ static int ready_qos(struct natflow_net *nn, void *draft)
 {
 	const struct qos_draft *d = draft;
 
-	return d->changes_limits ? natflow_limit_start(nn) : 0;
+	return d->changes_limits || (d->changes_links && natflow_links_have_dscp(d->links)) ?
+	       natflow_limit_start(nn) : 0;
 }
 
 static void commit_qos(struct natflow_net *nn, void *draft)
@@ -137,10 +138,12 @@ static const struct natflow_verb_ops link_ops = {
 
 const struct natflow_verb natflow_verb_link = {
 	.word = "link",
-	.values = " dev=NAME[,tx=RATE][,rx=RATE][,overhead=BYTES|PRESET][,mpu=BYTES]",
-	.help = "what it sends (tx) and what comes by it (rx) is held, users in turn",
+	.values = " dev=NAME[,tx=RATE][,rx=RATE][,dscp=WHAT][,overhead=BYTES|PRESET][,mpu=BYTES]",
+	.help = "\n"
+		"#                         what it sends (tx) and what comes by it (rx) is held, users\n"
+		"#                         in turn; WHAT: restore|keep|wash, of what comes by it",
 	.parse = natflow_link_parse,
-	.expected = "dev=NAME, tx=40mbit or rx=200mbit; overhead=0 to 255 or preset; mpu=0 to 255",
+	.expected = "dev=NAME, tx=40mbit or rx=200mbit; overhead=, mpu=0 to 255; dscp= with rx=",
 	.example = "link dev=wan,tx=40mbit,rx=200mbit,overhead=ethernet",
 	.ops = &link_ops,
 };

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 #include "../core/base/log.h"
 #include "../core/base/netns.h"
+#include "../core/doubt.h"
 #include "../policy/zone.h"
 #include "link.h"
 
@@ -61,6 +62,55 @@ const struct natflow_link *natflow_link_of(const struct natflow_net *nn,
 		if (!strcmp(nn->links->link[i].dev, dev->name))
 			return &nn->links->link[i];
 	return NULL;
+}
+
+static bool has_dscp(const struct natflow_link *link)
+{
+	return link->rx && link->dscp != NATFLOW_LINK_KEEP;
+}
+
+/**
+ * natflow_links_have_dscp() - does a line of these give packets a DSCP
+ * @links: lines
+ *
+ * Context: any.
+ */
+bool natflow_links_have_dscp(const struct natflow_links *links)
+{
+	unsigned int i;
+
+	for (i = 0; i < links->count; i++)
+		if (has_dscp(&links->link[i]))
+			return true;
+	return false;
+}
+
+/* For shape/dscp.c: lines were written, or a device has come. Flows are learned anew. */
+static void set_dscp(struct natflow_net *nn)
+{
+	const struct natflow_links *links = nn->links;
+	struct natflow_rx_dscp now[NATFLOW_RX_MAX] = {};
+	unsigned int i, count = 0;
+	bool changed = false;
+
+	for (i = 0; links && i < links->count; i++) {
+		struct net_device *dev = has_dscp(&links->link[i]) ?
+			__dev_get_by_name(nn->net, links->link[i].dev) : NULL;
+
+		if (!dev)
+			continue;
+		now[count].ifindex = dev->ifindex;
+		now[count++].wash = links->link[i].dscp == NATFLOW_LINK_WASH;
+	}
+	for (i = 0; i < NATFLOW_RX_MAX; i++) {
+		changed |= now[i].ifindex != nn->rx_dscp[i].ifindex ||
+			   now[i].wash != nn->rx_dscp[i].wash;
+		WRITE_ONCE(nn->rx_dscp[i].wash, now[i].wash);
+		WRITE_ONCE(nn->rx_dscp[i].ifindex, now[i].ifindex);
+	}
+	/* What packets learned between the two writes goes with the rest. */
+	if (changed)
+		natflow_doubt_routes(nn, NATFLOW_DOUBT_ROUTES, NATFLOW_CAUSE_SETTING);
 }
 
 /* Does a line want the qdisc on the device? */
@@ -135,6 +185,7 @@ void natflow_links_set(struct natflow_net *nn, struct natflow_links *links)
 	nn->links = links;
 	for_each_netdev(nn->net, dev)
 		apply(nn, dev, true);
+	set_dscp(nn);
 	say_absent(nn);
 	rtnl_unlock();
 	kfree(old);
@@ -149,6 +200,7 @@ static void links_work(struct work_struct *work)
 	if (nn->links)
 		for_each_netdev(nn->net, dev)
 			apply(nn, dev, false);
+	set_dscp(nn);
 	rtnl_unlock();
 }
 

@@ -23,6 +23,7 @@ struct natflow_links {
 
 /* link.c */
 const struct natflow_links *natflow_links(const struct natflow_net *nn);
+bool natflow_links_have_dscp(const struct natflow_links *links);
 int natflow_links_add(struct natflow_links *links, const struct natflow_link *link);
 void natflow_links_set(struct natflow_net *nn, struct natflow_links *links);
 const struct natflow_link *natflow_link_of(const struct natflow_net *nn,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The line "link dev=NAME[,tx=RATE][,rx=RATE][,overhead=BYTES|PRESET][,mpu=BYTES]". */
+/* The line "link dev=NAME[,tx=RATE][,rx=RATE][,dscp=...][,overhead=BYTES|PRESET][,mpu=BYTES]". */
 #include "link.h"
 
 #define RATE_MIN	8000	/* bit/s */
@@ -20,6 +20,11 @@ static const struct preset {
 
 static const struct { const char *word; u32 factor; } units[] = {
 	{ "kbit", 1000 }, { "mbit", 1000 * 1000 }, { "gbit", 1000 * 1000 * 1000 },
+};
+
+static const char * const dscps[NATFLOW_LINK_DSCPS] = {
+	[NATFLOW_LINK_RESTORE] = "restore", [NATFLOW_LINK_KEEP] = "keep",
+	[NATFLOW_LINK_WASH] = "wash",
 };
 
 /* "40mbit": an integer and its unit. */
@@ -64,6 +69,18 @@ static int read_overhead(const char *text, struct natflow_link *link)
 	return n > NATFLOW_LINK_BYTES_MAX ? -ERANGE : 0;
 }
 
+static int read_dscp(const char *text, struct natflow_link *link)
+{
+	u8 i;
+
+	for (i = NATFLOW_LINK_RESTORE; i < NATFLOW_LINK_DSCPS; i++)
+		if (!strcmp(text, dscps[i])) {
+			link->dscp = i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
 static int read_field(char *field, struct natflow_link *link)
 {
 	char *value = strchr(field, '=');
@@ -85,6 +102,8 @@ static int read_field(char *field, struct natflow_link *link)
 		return link->rx ? -EINVAL : read_rate(value, &link->rx);
 	if (!strncmp(field, "overhead=", 9))
 		return link->has_overhead ? -EINVAL : read_overhead(value, link);
+	if (!strncmp(field, "dscp=", 5))
+		return link->dscp ? -EINVAL : read_dscp(value, link);
 	if (strncmp(field, "mpu=", 4))
 		return -EINVAL;
 	err = kstrtou32(value, 10, &n);
@@ -95,7 +114,7 @@ static int read_field(char *field, struct natflow_link *link)
 }
 
 /**
- * natflow_link_parse() - dev=NAME[,tx=RATE][,rx=RATE][,overhead=...][,mpu=...]
+ * natflow_link_parse() - dev=NAME[,tx=RATE][,rx=RATE][,dscp=...][,overhead=...][,mpu=...]
  * @value: argument
  * @verb: verb
  * @cmd: gets a struct natflow_link
@@ -118,7 +137,7 @@ int natflow_link_parse(char *value, const struct natflow_verb *verb, struct natf
 			return natflow_command_fail(cmd, field, verb->expected, err);
 		field = next;
 	} while (field);
-	return *link->dev && (link->tx || link->rx) ? 0 :
+	return *link->dev && (link->rx || (link->tx && !link->dscp)) ? 0 :
 	       natflow_command_fail(cmd, value, verb->expected, -EINVAL);
 }
 
@@ -150,6 +169,9 @@ const char *natflow_link_text(const struct natflow_link *link, char *text)
 
 	len += print_rate("tx", link->tx, text + len, NATFLOW_LINK_TEXT_MAX - len);
 	len += print_rate("rx", link->rx, text + len, NATFLOW_LINK_TEXT_MAX - len);
+	if (link->dscp)
+		len += snprintf(text + len, NATFLOW_LINK_TEXT_MAX - len, ",dscp=%s",
+				dscps[link->dscp]);
 	for (i = 0; i < ARRAY_SIZE(presets); i++)
 		if (link->has_overhead && presets[i].overhead == link->overhead &&
 		    presets[i].atm == link->atm)

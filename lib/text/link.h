@@ -9,6 +9,15 @@
 #define NATFLOW_LINK_RATE_MAX	(100ULL * 1000 * 1000 * 1000)	/* bit/s */
 #define NATFLOW_LINK_BYTES_MAX	255	/* of overhead and mpu */
 
+/* The DSCP of packets that come by a link with rx=. */
+enum natflow_link_dscp {
+	NATFLOW_LINK_DEFAULT,	/* restore */
+	NATFLOW_LINK_RESTORE,	/* that of the flow's packets towards the link */
+	NATFLOW_LINK_KEEP,
+	NATFLOW_LINK_WASH,	/* 0 */
+	NATFLOW_LINK_DSCPS
+};
+
 struct natflow_link {
 	char dev[NATFLOW_NAME_MAX];
 	u64 tx, rx;		/* bit/s, at least 8000; 0: no limit */
@@ -19,6 +28,7 @@ struct natflow_link {
 	u8 overhead, mpu;
 	bool has_overhead;
 	bool atm;		/* cells of 53 bytes carry 48 */
+	u8 dscp;		/* enum natflow_link_dscp, of what comes by the link */
 };
 
 int natflow_link_parse(char *value, const struct natflow_verb *verb, struct natflow_command *cmd);

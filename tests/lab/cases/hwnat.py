@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Hardware NAT's core on its dry run (backend=null): what is offered, and what takes an entry away, before the command returned."""
 import errno
+import socket
 import time
 
 import access
@@ -124,7 +125,7 @@ def case_asked():
 
 
 def case_rate():
-    """A rule takes its flow out of hardware, and keeps it in software: no-hw: rate; without the rule it comes back."""
+    """A rule takes its flow out of hardware, and keeps it in software: no-hw: rate; so does a DSCP of a link line; then it comes back."""
     load()
     ctl("lan_zone 1=r0\nwan_zone 2=r1", device=access.ZONE)
     flow = installed()
@@ -137,6 +138,15 @@ def case_rate():
         return hwnat()["refused.rate"]
     wait(refused, "refused.rate")
     equal((hwnat()["flows"], states()), (0, ["off"]), "the flow")
+    ctl("clear", device="/dev/natflow_qos_ctl")
+    flow.learn()
+    offered(flow)
+    flow.server.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 46 << 2)
+    ctl("link dev=r1,rx=1gbit", device="/dev/natflow_qos_ctl")
+    gone("after a link line")
+    flow.learn()
+    before = hwnat()["refused.rate"]
+    wait(lambda: refused() > before, "refused.rate by a DSCP")
     ctl("clear", device="/dev/natflow_qos_ctl")
     flow.learn()
     offered(flow)
