@@ -224,6 +224,12 @@ static struct natflow_limit *find_and_keep(struct room *room, struct natflow_flo
 	return ERR_PTR(-ENOMEM);
 }
 
+static u8 way_of(const struct natflow_limit *limit, const struct natflow_dir *dir, unsigned int d)
+{
+	return limit->plain[d] && !(dir->treat & NATFLOW_DIR_MORE) ? NATFLOW_DIR_PLAIN :
+								     NATFLOW_DIR_MORE;
+}
+
 static void bind(struct natflow_net *nn, struct natflow_flow *flow)
 {
 	const u8 family = natflow_flow_family(flow);
@@ -242,7 +248,7 @@ static void bind(struct natflow_net *nn, struct natflow_flow *flow)
 			WRITE_ONCE(dir->tick, natflow_tick_now() - 1);	/* recheck() is asked */
 		else if (limit->count[d] || limit->dscp || limit->prio)
 			/* pairs with smp_rmb() in natflow_path.c */
-			smp_store_release(&dir->treat, dir->treat | NATFLOW_DIR_LIMITED);
+			smp_store_release(&dir->treat, dir->treat | way_of(limit, dir, d));
 	}
 }
 

@@ -365,20 +365,21 @@ static noinline bool charge(struct natflow_flow *flow, const struct natflow_limi
 	return false;
 }
 
-/* Give a packet the DSCP of the other direction's, and charge it, too, if its flow has a limit. */
-static noinline bool restore(struct natflow_flow *flow, u8 how, unsigned int d, struct sk_buff *skb,
-			     u64 extra)
+/*
+ * Give a packet the DSCP that its direction leaves with, and charge it, if its flow has
+ * more than one bucket or anything else. Return: false if it was dropped.
+ */
+static noinline bool treat_more(struct natflow_flow *flow, u8 how, unsigned int d,
+				struct sk_buff *skb, u64 extra)
 {
+	const struct natflow_limit *limit = READ_ONCE(flow->limit);
 	const u8 tos = how & ~NATFLOW_DIR_TREATED;
 
 	if (skb->protocol == htons(ETH_P_IP))
 		ipv4_change_dsfield(ip_hdr(skb), INET_ECN_MASK, tos);
 	else
 		ipv6_change_dsfield(ipv6_hdr(skb), INET_ECN_MASK, tos);
-	if (!(how & NATFLOW_DIR_LIMITED))
-		return true;
-	smp_rmb();	/* as in treat() */
-	return charge(flow, READ_ONCE(flow->limit), d, skb, extra);
+	return IS_ERR_OR_NULL(limit) || charge(flow, limit, d, skb, extra);
 }
 
 /* What natflow_dir.treat says of a packet. Return: false if it was dropped. */
@@ -388,9 +389,9 @@ static __always_inline bool treat(struct ctx *c, u8 how, const u8 family)
 	const unsigned int d = c->dir->flags & NATFLOW_DIR_REPLY;
 	const struct natflow_limit *limit;
 
-	if (unlikely(how & NATFLOW_DIR_DSCP))
-		return restore(flow, how, d, c->skb, c->extra);
 	smp_rmb();	/* natflow_dir.treat before @limit; pairs with the release in bind() */
+	if (unlikely(!(how & NATFLOW_DIR_PLAIN)))
+		return treat_more(flow, how, d, c->skb, c->extra);
 	limit = READ_ONCE(flow->limit);
 	return likely(natflow_limit_fits(c->nn, limit, d, c->skb->len + (u32)c->extra)) ||
 	       charge(flow, limit, d, c->skb, c->extra);

@@ -90,9 +90,9 @@ static __always_inline u64 natflow_limit_now(struct natflow_pcpu *c)
 }
 
 /**
- * natflow_limit_fits() - charge a packet to the only bucket of its flow, if that is all and quick
+ * natflow_limit_fits() - charge a packet to the only bucket of its flow, if that is quick
  * @nn: namespace
- * @limit: buckets
+ * @limit: plain in this direction
  * @dir: direction of the packet, IP_CT_DIR_*
  * @bytes: of L3, of all packets of the wire
  *
@@ -107,8 +107,6 @@ static __always_inline bool natflow_limit_fits(struct natflow_net *nn,
 	const struct natflow_pace *rate;
 	s64 now, next;
 
-	if (unlikely(!limit->plain[dir]))
-		return false;
 	now = natflow_limit_now(this_cpu_ptr(nn->pcpu));
 	rate = &rcu_dereference(b->law)->rate;
 	next = atomic64_read(&b->next);

@@ -30,7 +30,7 @@ MUTANTS = (
     ("core/flow/publish.c", ">> 2 && flow->meta[!d].linked)", ">> 2 && 0 && flow->meta[!d].linked)", "marks.restored_v4"),
     ("shape/dscp.c", "p.ruled || ", "", "marks.rules_win_v4"),
     ("shape/dscp.c", "skb->priority = rt_tos2priority", "usual = rt_tos2priority", "marks.tagged_v4"),
-    ("natflow_path.c", "if (unlikely(how & NATFLOW_DIR_DSCP))", "if (0)", "marks.restored_v6"),
+    ("natflow_path.c", "ipv6_change_dsfield(ipv6_hdr(skb), INET_ECN_MASK, tos);", ";", "marks.restored_v6"),
     ("natflow_path.c", "skb->pkt_type != PACKET_HOST", "skb->pkt_type == PACKET_LOOPBACK", "refuse.plain_v4"),
     ("natflow_path.c", "unlikely(skb->_nfct | skb->_skb_refdst)", "unlikely(skb->_skb_refdst)", "refuse.plain|containers_br"),
     ("natflow_path.c", "!= natflow_clock(c->nn, family)", "== natflow_clock(c->nn, family) + 77", "events.route_replace_v4"),

@@ -35,9 +35,9 @@ struct natflow_dir {
 #define NATFLOW_DIR_VARIES	BIT_ULL(58)	/* it treats packets that look alike differently */
 
 /* In natflow_dir.treat, which is written under flows.lock. */
-#define NATFLOW_DIR_LIMITED	0x01	/* natflow_flow.limit is for it; set once, by bind() */
-#define NATFLOW_DIR_DSCP	0x02	/* packets arrive with another DSCP: they are given it */
-#define NATFLOW_DIR_TREATED	(NATFLOW_DIR_LIMITED | NATFLOW_DIR_DSCP)
+#define NATFLOW_DIR_PLAIN	0x01	/* natflow_flow.limit is one bucket for it, and no more */
+#define NATFLOW_DIR_MORE	0x02	/* packets get the DSCP, and what natflow_flow.limit has */
+#define NATFLOW_DIR_TREATED	(NATFLOW_DIR_PLAIN | NATFLOW_DIR_MORE)
 
 #define NATFLOW_DIR_REPLY	0x01	/* the direction, IP_CT_DIR_* */
 /* NATFLOW_DIR_V6 keeps a lookup of one family from taking the other's words for its own. */

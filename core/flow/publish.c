@@ -48,10 +48,12 @@ static void write_treat(struct natflow_flow *flow, unsigned int d, const struct 
 	const u8 family = natflow_flow_family(flow);
 	struct natflow_dir *dir = natflow_flow_dir(flow, d, family);
 	struct natflow_dir *other = natflow_flow_dir(flow, !d, family);
-	u8 treat = l->dscp << 2 | (dir->treat & NATFLOW_DIR_LIMITED);
+	u8 treat = l->dscp << 2;
 
 	if (l->linked && l->dscp != natflow_look_dscp(l->in.look))
-		treat |= NATFLOW_DIR_DSCP;
+		treat |= NATFLOW_DIR_MORE;
+	else if (flow->limit)
+		treat |= dir->treat & NATFLOW_DIR_TREATED;
 	if ((treat ^ dir->treat) >> 2 && flow->meta[!d].linked) {
 		clear_bit(NATFLOW_FLOW_CURRENT0 + !d, &flow->bits);
 		WRITE_ONCE(other->clock, natflow_clock(flow->nn, family) - 1);
