@@ -16,7 +16,7 @@ MODULES="veth dummy nf_conntrack nf_nat nf_flow_table nf_flow_table_inet nf_tabl
  iptable_filter iptable_mangle iptable_raw ip6_tables ip6table_nat ip6table_filter ip6table_mangle
  ip6table_raw xt_MASQUERADE xt_nat xt_conntrack xt_mark xt_connmark xt_comment xt_tcpudp xt_state
  xt_TCPMSS xt_multiport xt_dscp xt_length xt_limit xt_statistic xt_CT xt_DSCP xt_HL xt_CLASSIFY ipt_REJECT ip6t_REJECT ip6t_rpfilter bridge br_netfilter
- 8021q sch_ingress sch_cake sch_prio sch_htb sch_tbf sch_fq_codel cls_matchall cls_u32 cls_flower act_gact act_mirred act_skbedit sch_netem sch_fq nft_counter nft_limit nft_numgen nf_dup_netdev
+ 8021q sch_ingress sch_cake sch_prio sch_htb sch_tbf sch_fq_codel cls_matchall cls_u32 cls_flower cls_fw act_gact act_mirred act_skbedit act_police act_ctinfo sch_netem sch_fq nft_counter nft_limit nft_numgen nf_dup_netdev
  nf_conntrack_ftp nf_nat_ftp nfnetlink_cttimeout nfnetlink_queue xt_NFQUEUE mpls_iptunnel mpls_router virtio_pci virtio_net xfrm_user esp4 esp6
  drbg jitterentropy_rng ctr sha512_generic authenc cbc hmac sha1_generic sha1 aes_generic echainiv seqiv cryptomgr crypto_null algapi libaes ipip ip6_tunnel sit tun ifb vrf macvlan vxlan ip_gre pppoe bonding wireguard e1000e
 
