@@ -263,6 +263,27 @@ def case_user():
     is_rate(2 * RATE, *map(Flood, flows))
 
 
+def case_privacy():
+    """Addresses of IPv6 in one prefix share a rule's rate, behind NAT66, too; one of them has a rate of its own besides."""
+    begin()
+    rule(6, "-A POSTROUTING -o r1 -j MASQUERADE", table="nat")
+    ip("c", "addr add fd00:1::77/64 dev c0 nodad")
+    limit("fd00:1::/64")
+    flows = [Udp(6), Udp(6)]
+    with ns("c"):
+        flows[1].client = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    flows[1].client.settimeout(60)
+    flows[1].client.bind(("fd00:1::77", 0))
+    flows[1].client.connect((ADDR["s", 6], flows[1].server.getsockname()[1]))
+    for flow in flows:
+        learned(flow)
+    equal(flows[1].peer[0], ADDR["r1", 6], "source behind NAT66")
+    is_rate(RATE, *map(Flood, flows))
+    ctl(f"set-token-ctrl fd00:1::77 0 {RATE // 2}", device=INFO)
+    again(*flows)
+    is_rate(RATE // 2, Flood(flows[1]))
+
+
 def case_changed_rule():
     """A rule that changes its rate reaches a live flow, which stays fast; another rule for it ends it; so does clear."""
     begin()
