@@ -51,8 +51,9 @@ static int read_set(const char *text, char *name, bool may_lack)
 	return !strchr(text, ' ') && natflow_set_name_copy(text, name) ? 0 : -EINVAL;
 }
 
-static int read_word(enum word which, const char *text, struct natflow_auth_rule *rule)
+static int read_word(int which, char *text, void *args)
 {
+	struct natflow_auth_rule *rule = args;
 	u32 number = 0;
 	int err = 0;
 
@@ -86,23 +87,14 @@ static int read_word(enum word which, const char *text, struct natflow_auth_rule
  */
 int natflow_auth_parse(char *value, const struct natflow_verb *verb, struct natflow_command *cmd)
 {
-	struct natflow_auth_rule *rule = NATFLOW_ARGS(cmd, struct natflow_auth_rule);
-	u64 seen = 0;
-	char *next;
+	static const struct natflow_fields rule = {
+		.field = words, .count = WORDS, .read = read_word,
+	};
+	u64 seen;
+	int err = natflow_fields_parse(value, &rule, verb, cmd, &seen);
 
-	for (; value; value = next) {
-		int which = natflow_field_index(words, WORDS, value), err;
-
-		next = strchr(value, ',');
-		if (next)
-			*next++ = '\0';
-		if (which < 0 || seen & BIT_ULL(which))
-			return natflow_command_fail(cmd, value, verb->expected, -EINVAL);
-		seen |= BIT_ULL(which);
-		err = read_word(which, value + strlen(words[which].word), rule);
-		if (err)
-			return natflow_command_fail(cmd, value, words[which].expected, err);
-	}
+	if (err)
+		return err;
 	return (seen & NEEDED) == NEEDED ? 0 :
 	       natflow_command_fail(cmd, cmd->text, "id=, szone=, type= and sipgrp=", -EINVAL);
 }

@@ -103,6 +103,47 @@ int natflow_device_parse(char *value, const struct natflow_verb *verb,
 	return 0;
 }
 
+static char *cut_at_comma(char *text)
+{
+	char *comma = strchr(text, ',');
+
+	if (comma)
+		*comma++ = '\0';
+	return comma;
+}
+
+/**
+ * natflow_fields_parse() - read arguments that are fields
+ * @value: arguments; is taken apart
+ * @fields: which there are
+ * @verb: verb
+ * @cmd: the line; its ->args are what the fields are read into
+ * @seen: gets a bit for each field that was there
+ *
+ * Return: 0 or an errno: -EINVAL for a field that is unknown or there twice, else that of
+ * its reader.
+ */
+int natflow_fields_parse(char *value, const struct natflow_fields *fields,
+			 const struct natflow_verb *verb, struct natflow_command *cmd, u64 *seen)
+{
+	char *next;
+
+	for (*seen = 0; value; value = next) {
+		int which = natflow_field_index(fields->field, fields->count, value), err;
+		const struct natflow_field *field;
+
+		next = fields->cut ? fields->cut(value) : cut_at_comma(value);
+		if (which < 0 || *seen & BIT_ULL(which))
+			return natflow_command_fail(cmd, value, verb->expected, -EINVAL);
+		*seen |= BIT_ULL(which);
+		field = &fields->field[which];
+		err = fields->read(which, value + strlen(field->word), cmd->args);
+		if (err)
+			return natflow_command_fail(cmd, value, field->expected, err);
+	}
+	return 0;
+}
+
 /* If @line begins with @word, return what follows it; else NULL. */
 static char *after_word(char *line, const char *word)
 {

@@ -56,6 +56,14 @@ struct natflow_command {
 	};
 };
 
+/* Arguments "WORD=VALUE,WORD=VALUE", in any order, each at most once. */
+struct natflow_fields {
+	const struct natflow_field *field;	/* their words */
+	int count;
+	int (*read)(int which, char *text, void *args);		/* 0 or an errno */
+	char *(*cut)(char *text);	/* where one ends: the rest or NULL; NULL: at a comma */
+};
+
 /* The arguments of a line, as the struct of its verb. */
 #define NATFLOW_ARGS(cmd, type) ({				\
 	BUILD_BUG_ON(sizeof(type) > NATFLOW_ARGS_MAX);		\
@@ -76,5 +84,7 @@ int natflow_nothing_parse(char *value, const struct natflow_verb *verb,
 			  struct natflow_command *cmd);
 int natflow_device_parse(char *value, const struct natflow_verb *verb,
 			 struct natflow_command *cmd);
+int natflow_fields_parse(char *value, const struct natflow_fields *fields,
+			 const struct natflow_verb *verb, struct natflow_command *cmd, u64 *seen);
 
 #endif /* _NATFLOW_LIB_TEXT_GRAMMAR_H */

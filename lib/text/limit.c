@@ -149,8 +149,12 @@ static int read_dscp(const char *text, u8 *dscp)
 	return strncmp(text, "set:", 4) ? -EINVAL : read_small(text + 4, 63, dscp);
 }
 
-static int read_field(enum field which, char *text, struct natflow_limit_args *limit)
+static int read_field(int which, char *text, void *args)
 {
+	struct natflow_limit_args *limit = args;
+
+	if (!*text)
+		return 0;
 	switch (which) {
 	case FIELD_USER:
 		return read_end(text, &limit->match.user);
@@ -190,24 +194,14 @@ static int read_field(enum field which, char *text, struct natflow_limit_args *l
 int natflow_limit_parse(char *value, const struct natflow_verb *verb, struct natflow_command *cmd)
 {
 	struct natflow_limit_args *limit = NATFLOW_ARGS(cmd, struct natflow_limit_args);
-	char *next;
-	u64 seen = 0;
+	static const struct natflow_fields rule = {
+		.field = fields, .count = FIELDS, .read = read_field,
+	};
+	u64 seen;
+	int err = natflow_fields_parse(value, &rule, verb, cmd, &seen);
 
-	for (; value; value = next) {
-		int which = natflow_field_index(fields, FIELDS, value), err;
-		char *text;
-
-		next = strchr(value, ',');
-		if (next)
-			*next++ = '\0';
-		if (which < 0 || seen & BIT_ULL(which))
-			return natflow_command_fail(cmd, value, verb->expected, -EINVAL);
-		seen |= BIT_ULL(which);
-		text = value + strlen(fields[which].word);
-		err = *text ? read_field(which, text, limit) : 0;
-		if (err)
-			return natflow_command_fail(cmd, value, fields[which].expected, err);
-	}
+	if (err)
+		return err;
 	if (limit->rates.rx || limit->rates.tx || *limit->group || limit->dscp || limit->prio)
 		return 0;
 	return natflow_command_fail(cmd, cmd->text, "a rate, group=, dscp= or prio=", -EINVAL);
@@ -269,9 +263,10 @@ int natflow_limit_print(const struct natflow_limit_args *limit, char *text, size
 	return n;
 }
 
-static int read_group_field(enum group_field which, const char *text,
-			    struct natflow_group_args *group)
+static int read_group_field(int which, char *text, void *args)
 {
+	struct natflow_group_args *group = args;
+
 	switch (which) {
 	case GROUP_NAME:
 		return read_group(text, group->name);
@@ -295,23 +290,14 @@ static int read_group_field(enum group_field which, const char *text,
 int natflow_group_parse(char *value, const struct natflow_verb *verb, struct natflow_command *cmd)
 {
 	struct natflow_group_args *group = NATFLOW_ARGS(cmd, struct natflow_group_args);
-	char *next;
-	u64 seen = 0;
+	static const struct natflow_fields shared = {
+		.field = group_fields, .count = GROUP_FIELDS, .read = read_group_field,
+	};
+	u64 seen;
+	int err = natflow_fields_parse(value, &shared, verb, cmd, &seen);
 
-	for (; value; value = next) {
-		int which = natflow_field_index(group_fields, GROUP_FIELDS, value), err;
-
-		next = strchr(value, ',');
-		if (next)
-			*next++ = '\0';
-		if (which < 0 || seen & BIT_ULL(which))
-			return natflow_command_fail(cmd, value, verb->expected, -EINVAL);
-		seen |= BIT_ULL(which);
-		err = read_group_field(which, value + strlen(group_fields[which].word), group);
-		if (err)
-			return natflow_command_fail(cmd, value, group_fields[which].expected,
-						    err);
-	}
+	if (err)
+		return err;
 	return *group->name && (group->rates.rx || group->rates.tx) ? 0 :
 	       natflow_command_fail(cmd, cmd->text, "name=, and rxbytes= or txbytes=", -EINVAL);
 }

@@ -183,8 +183,10 @@ static const struct natflow_field fields[FIELDS] = {
 	[FIELD_LOG] = { "log=", "counters, domain, host or url" },
 };
 
-static int read_field(enum field which, char *text, struct natflow_policy *p)
+static int read_field(int which, char *text, void *args)
 {
+	struct natflow_policy *p = args;
+
 	switch (which) {
 	case FIELD_NAME:
 		return read_name(text, p->name);
@@ -234,21 +236,15 @@ int natflow_policy_parse(char *value, const struct natflow_verb *verb,
 			 struct natflow_command *cmd)
 {
 	struct natflow_policy *policy = NATFLOW_ARGS(cmd, struct natflow_policy);
+	static const struct natflow_fields all = {
+		.field = fields, .count = FIELDS, .read = read_field, .cut = cut,
+	};
 	const char *lacks;
-	u64 seen = 0;
-	char *next;
+	u64 seen;
+	int err = natflow_fields_parse(value, &all, verb, cmd, &seen);
 
-	for (; value; value = next) {
-		int which = natflow_field_index(fields, FIELDS, value), err;
-
-		next = cut(value);
-		if (which < 0 || seen & BIT_ULL(which))
-			return natflow_command_fail(cmd, value, verb->expected, -EINVAL);
-		seen |= BIT_ULL(which);
-		err = read_field(which, value + strlen(fields[which].word), policy);
-		if (err)
-			return natflow_command_fail(cmd, value, fields[which].expected, err);
-	}
+	if (err)
+		return err;
 	lacks = contradiction(policy, seen);
 	return lacks ? natflow_command_fail(cmd, cmd->text, lacks, -EINVAL) : 0;
 }
