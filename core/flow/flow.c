@@ -3,6 +3,7 @@
  * The life of a flow: selected, learned, published, ended, freed. See the
  * state machine in object.h.
  */
+#include <linux/hash.h>
 #include <linux/slab.h>
 #include "../base/attach.h"
 #include "../base/charge.h"
@@ -21,7 +22,21 @@
 static struct kmem_cache *flow_cache[NATFLOW_FAMILIES] __ro_after_init;
 static struct workqueue_struct *undertakers __ro_after_init;
 
+static u32 hash_ct(const void *key, u32 len, u32 seed)
+{
+	return hash_long((unsigned long)*(const struct nf_conn * const *)key ^ seed, 32);
+}
+
+/* Return: 0 if they are the same. */
+static int compare_ct(struct rhashtable_compare_arg *arg, const void *flow)
+{
+	return ((const struct natflow_flow *)flow)->ct != *(struct nf_conn * const *)arg->key;
+}
+
+/* Keys are addresses that the kernel chose: one multiplication spreads them. */
 static const struct rhashtable_params by_ct_params = {
+	.hashfn = hash_ct,
+	.obj_cmpfn = compare_ct,
 	.key_len = sizeof(struct nf_conn *),
 	.key_offset = offsetof(struct natflow_flow, ct),
 	.head_offset = offsetof(struct natflow_flow, node),
