@@ -37,6 +37,28 @@ void natflow_ct_untrack(struct net *net)
 	nf_ct_netns_put(net, NFPROTO_INET);
 }
 
+/* What speaks against a conntrack of this status, if anything does. */
+#define STATUS_ASKED (IPS_TEMPLATE | IPS_CONFIRMED | IPS_DYING | IPS_OFFLOAD | IPS_SEQ_ADJUST | \
+		      IPS_NAT_CLASH | IPS_SEEN_REPLY)
+#define STATUS_GOOD (IPS_CONFIRMED | IPS_SEEN_REPLY)
+
+static noinline enum natflow_reason check_status(const struct nf_conn *ct, unsigned long status)
+{
+	if (status & IPS_TEMPLATE)
+		return NATFLOW_LEARN_NO_CONNTRACK;
+	if (!(status & IPS_CONFIRMED))
+		return NATFLOW_LEARN_UNCONFIRMED;
+	if (status & IPS_DYING)
+		return NATFLOW_LEARN_DYING;
+	if (status & IPS_OFFLOAD)
+		return NATFLOW_LEARN_OFFLOADED;
+	if (status & IPS_SEQ_ADJUST)
+		return NATFLOW_LEARN_SEQADJ;
+	if (status & IPS_NAT_CLASH)
+		return NATFLOW_LEARN_CLASH;
+	return nfct_help(ct) ? NATFLOW_LEARN_HELPER : NATFLOW_LEARN_UNREPLIED;
+}
+
 /**
  * natflow_ct_eligible() - may this conntrack's packets be forwarded by natflow
  * @ct: conntrack of a packet in hand
@@ -50,22 +72,10 @@ enum natflow_reason natflow_ct_eligible(const struct nf_conn *ct)
 
 	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
 		return NATFLOW_LEARN_PROTOCOL;
-	if (status & IPS_TEMPLATE)
-		return NATFLOW_LEARN_NO_CONNTRACK;
-	if (!(status & IPS_CONFIRMED))
-		return NATFLOW_LEARN_UNCONFIRMED;
-	if (status & IPS_DYING)
-		return NATFLOW_LEARN_DYING;
-	if (status & IPS_OFFLOAD)
-		return NATFLOW_LEARN_OFFLOADED;
-	if (status & IPS_SEQ_ADJUST)
-		return NATFLOW_LEARN_SEQADJ;
-	if (status & IPS_NAT_CLASH)
-		return NATFLOW_LEARN_CLASH;
+	if (unlikely((status & STATUS_ASKED) != STATUS_GOOD))
+		return check_status(ct, status);
 	if (nfct_help(ct))
 		return NATFLOW_LEARN_HELPER;
-	if (!(status & IPS_SEEN_REPLY))
-		return NATFLOW_LEARN_UNREPLIED;
 	if (proto == IPPROTO_TCP && (!(status & IPS_ASSURED) ||
 				     READ_ONCE(ct->proto.tcp.state) != TCP_CONNTRACK_ESTABLISHED))
 		return NATFLOW_LEARN_TCP_STATE;
