@@ -421,7 +421,8 @@ static noinline unsigned int refuse(const struct natflow_port *port, struct sk_b
 	else if (skb->protocol == htons(ETH_P_IPV6))
 		natflow_clock_sample(port->nn, skb, NFPROTO_IPV6);
 	natflow_stats_reason(port->nn->pcpu, reason);
-	natflow_way_note(port, skb);
+	if (unlikely(READ_ONCE(port->nn->topo.uppers)))
+		natflow_way_note(port, skb);
 	natflow_way_seen(skb);
 	trace_refuse(port->ifindex, skb, reason);
 	return NF_ACCEPT;

@@ -76,6 +76,7 @@ struct natflow_listen {
 struct natflow_topo {
 	/* By ifindex: written under RTNL, read under RCU; their ways under @egress_lock. */
 	DECLARE_HASHTABLE(ports, 6);
+	unsigned int uppers;		/* ports above others; written under RTNL */
 	atomic_t way_seq;		/* last way id in use, see natflow_way_new_id() */
 	struct natflow_group group;	/* written by one door's writer at a time, under RTNL */
 	spinlock_t egress_lock;

@@ -11,7 +11,8 @@
  * @skb: packet
  *
  * Each hook that a packet passes adds its device to this CPU's trail, from the
- * lowest device up. natflow_way_learn() reads the trail.
+ * lowest device up. natflow_way_learn() reads the trail. Where no port is above another
+ * (natflow_topo.uppers), there is nothing to note.
  *
  * Context: RCU read side, BH disabled.
  */
@@ -133,6 +134,9 @@ const struct natflow_way *natflow_way_learn(struct natflow_net *nn, const struct
 	struct natflow_trail copy;
 	const struct natflow_trail *t = &copy;
 
+	/* Else the trail may be an older packet's, of the same address. */
+	if (!in->upper)
+		return &in->own;
 	preempt_disable_nested();
 	copy = *this_cpu_ptr(&nn->pcpu->trail);
 	preempt_enable_nested();

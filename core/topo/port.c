@@ -173,8 +173,11 @@ int natflow_port_add(struct natflow_net *nn, struct net_device *dev)
 	port->ops.pf = NFPROTO_NETDEV;
 	port->ops.hooknum = NF_NETDEV_INGRESS;
 	port->ops.priority = INT_MAX;
+	/* Before its hook: the ports below note from now on what they hand up. */
+	WRITE_ONCE(nn->topo.uppers, nn->topo.uppers + port->upper);
 	err = nf_register_net_hook(nn->net, &port->ops);
 	if (err) {
+		WRITE_ONCE(nn->topo.uppers, nn->topo.uppers - port->upper);
 		kfree(port);
 		return err;
 	}
@@ -192,6 +195,7 @@ static void unhook(struct natflow_port *port)
 	empty(port, true);
 	hash_del_rcu(&port->node);
 	nf_unregister_net_hook(port->nn->net, &port->ops);
+	WRITE_ONCE(port->nn->topo.uppers, port->nn->topo.uppers - port->upper);
 	call_rcu(&port->rcu, port_free_rcu);
 }
 
