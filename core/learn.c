@@ -93,33 +93,27 @@ static bool selected_by_setting(const struct natflow_net *nn, const struct nf_co
  * No rule and no setting selected the packet. This is counted if the flow could be
  * fast. A packet that a rule selected and natflow refused has another reason.
  */
-static enum natflow_reason check_unselected(const struct ctx *c)
+static enum natflow_reason check_unselected(struct natflow_net *nn, const struct sk_buff *skb,
+					    const struct nf_conn *ct)
 {
-	if (this_cpu_read(c->nn->pcpu->refused_of) == c->skb) {
-		this_cpu_write(c->nn->pcpu->refused_of, NULL);
+	if (this_cpu_read(nn->pcpu->refused_of) == skb) {
+		this_cpu_write(nn->pcpu->refused_of, NULL);
 		return NATFLOW_OK;
 	}
-	if (natflow_ct_eligible(c->ct) || skb_dst(c->skb)->flags & DST_FAKE_RTABLE ||
-	    natflow_compat_is_ipvs(c->skb))
+	if (natflow_ct_eligible(ct) || skb_dst(skb)->flags & DST_FAKE_RTABLE ||
+	    natflow_compat_is_ipvs(skb))
 		return NATFLOW_OK;
 	return NATFLOW_LEARN_UNSELECTED;
 }
 
-/* Find or select the flow. c->flow stays NULL if neither is possible. */
-static enum natflow_reason find(struct ctx *c)
+/* Select the flow if a setting says so. c->flow stays NULL if not, or if it is not possible. */
+static enum natflow_reason select_flow(struct ctx *c)
 {
-	enum natflow_reason reason = NATFLOW_OK;
-
-	c->flow = natflow_flow_by_ct(c->nn, c->ct);
-	if (!c->flow && READ_ONCE(c->nn->learning)) {
-		if (selected_by_setting(c->nn, c->ct))
-			reason = natflow_flow_select(c->nn, c->ct, false, &c->flow);
-		else
-			reason = check_unselected(c);
-	}
-	if (c->flow)
-		c->flow->slow_pkts++;
-	return reason;
+	if (!READ_ONCE(c->nn->learning))
+		return NATFLOW_OK;
+	if (selected_by_setting(c->nn, c->ct))
+		return natflow_flow_select(c->nn, c->ct, false, &c->flow);
+	return check_unselected(c->nn, c->skb, c->ct);
 }
 
 /* What natflow_limit_paint() gave the packet, it gives those of the fast path, too. */
@@ -480,6 +474,50 @@ unsigned int natflow_learn_window(void *priv, struct sk_buff *skb,
 	return NF_ACCEPT;
 }
 
+/* A packet of a flow, or of one that a setting may select, or one that rules classify. */
+static noinline void teach(struct natflow_net *nn, struct sk_buff *skb, struct natflow_flow *flow,
+			   const struct nf_hook_state *state)
+{
+	struct ctx c natflow_uninitialized;
+	enum natflow_reason reason = NATFLOW_OK;
+	enum ip_conntrack_info info;
+
+	c.nn = nn;
+	c.skb = skb;
+	c.ct = nf_ct_get(skb, &info);
+	c.flow = flow;
+	c.out = state->out;
+	c.dir = CTINFO2DIR(info);
+	c.family = state->pf;
+	c.lesson.egress = NULL;
+	memset(&c.lesson.watch, 0, sizeof(c.lesson.watch));
+	note_clock(&c);
+	note_paint(&c);
+	c.noted = !c.deferred && natflow_note_find(skb, &c.in);
+	if (c.noted && !READ_ONCE(nn->strict) && is_classified(&c))
+		become_strict(nn);
+	if (!c.flow)
+		reason = select_flow(&c);
+	if (c.flow) {
+		c.flow->slow_pkts++;
+		reason = learn(&c);
+	}
+	if (reason)
+		natflow_stats_reason(nn->pcpu, reason);
+	if (c.flow || reason)
+		trace_learn(c.ct, c.dir, reason);
+}
+
+/* Nobody selects the packet's flow, and no rule has changed it. */
+static bool is_ordinary(struct natflow_net *nn, const struct sk_buff *skb,
+			const struct nf_conn *ct, u8 family)
+{
+	if (READ_ONCE(nn->learning) && selected_by_setting(nn, ct))
+		return false;
+	return READ_ONCE(nn->strict) || (this_cpu_read(nn->pcpu->painted.of) != skb &&
+					 natflow_note_is_kept(skb, family));
+}
+
 /**
  * natflow_learn() - the POST_ROUTING hook, both families
  * @priv: struct natflow_net
@@ -491,32 +529,27 @@ unsigned int natflow_learn_window(void *priv, struct sk_buff *skb,
  */
 unsigned int natflow_learn(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	struct ctx c = {
-		.nn = priv, .skb = skb, .family = state->pf, .out = state->out,
-	};
+	struct natflow_net *nn = priv;
 	enum ip_conntrack_info info;
-	enum natflow_reason reason;
+	struct natflow_flow *flow;
+	struct nf_conn *ct;
 
 	/* Only a packet that a device received and the stack routed teaches. */
-	if (!READ_ONCE(c.nn->forwarding) || !skb->skb_iif || skb->sk || !skb_dst(skb))
+	if (!READ_ONCE(nn->forwarding) || !skb->skb_iif || skb->sk || !skb_dst(skb))
 		return NF_ACCEPT;
-	c.ct = nf_ct_get(skb, &info);
-	if (!c.ct || nf_ct_is_template(c.ct))
+	ct = nf_ct_get(skb, &info);
+	if (!ct || nf_ct_is_template(ct))
 		return NF_ACCEPT;
-	c.dir = CTINFO2DIR(info);
 	local_bh_disable();
-	note_clock(&c);
-	note_paint(&c);
-	c.noted = !c.deferred && natflow_note_find(skb, &c.in);
-	if (c.noted && !READ_ONCE(c.nn->strict) && is_classified(&c))
-		become_strict(c.nn);
-	reason = find(&c);
-	if (c.flow)
-		reason = learn(&c);
-	if (reason)
-		natflow_stats_reason(c.nn->pcpu, reason);
-	if (c.flow || reason)
-		trace_learn(c.ct, c.dir, reason);
+	flow = natflow_flow_by_ct(nn, ct);
+	if (likely(!flow) && likely(is_ordinary(nn, skb, ct, state->pf))) {
+		if (READ_ONCE(nn->learning) && check_unselected(nn, skb, ct)) {
+			natflow_stats_reason(nn->pcpu, NATFLOW_LEARN_UNSELECTED);
+			trace_learn(ct, CTINFO2DIR(info), NATFLOW_LEARN_UNSELECTED);
+		}
+	} else {
+		teach(nn, skb, flow, state);
+	}
 	local_bh_enable();
 	return NF_ACCEPT;
 }

@@ -77,6 +77,30 @@ void natflow_note_arrival(const struct sk_buff *skb, const struct nf_hook_state 
 }
 
 /**
+ * natflow_note_is_kept() - has no rule changed the mark, priority or TOS of a packet?
+ * @skb: packet about to leave
+ * @family: NFPROTO_IPV4 or NFPROTO_IPV6
+ *
+ * Context: BH disabled.
+ * Return: false also if nothing is known of its arrival.
+ */
+bool natflow_note_is_kept(const struct sk_buff *skb, u8 family)
+{
+	const u64 look = family == NFPROTO_IPV4 ? natflow_look_ip4(ip_hdr(skb)) :
+						  natflow_look_ip6(ipv6_hdr(skb));
+	const struct natflow_note *note;
+	bool same;
+
+	preempt_disable_nested();
+	note = note_of(skb);
+	same = note->of == skb && note->len == natflow_note_length(skb->len) &&
+	       note->mark == skb->mark && note->priority == skb->priority &&
+	       !((note->look ^ look) & NATFLOW_LOOK_TOS);
+	preempt_enable_nested();
+	return same;
+}
+
+/**
  * natflow_note_find() - how a packet looked when it came in
  * @skb: packet about to leave
  * @copy: filled in

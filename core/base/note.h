@@ -18,6 +18,7 @@ static inline u16 natflow_note_length(unsigned int len)
 int natflow_note_init(void);
 void natflow_note_exit(void);
 void natflow_note_arrival(const struct sk_buff *skb, const struct nf_hook_state *state);
+bool natflow_note_is_kept(const struct sk_buff *skb, u8 family);
 bool natflow_note_find(const struct sk_buff *skb, struct natflow_note *copy);
 
 #endif /* _NATFLOW_CORE_BASE_NOTE_H */
