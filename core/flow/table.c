@@ -91,11 +91,8 @@ static int slot_of(struct natflow_net *nn, struct natflow_bucket *b, const struc
 
 static unsigned int used(struct natflow_net *nn, struct natflow_bucket *b)
 {
-	unsigned int i, n = 0;
-
-	for (i = 0; i < NATFLOW_BUCKET_SLOTS; i++)
-		n += !!rcu_dereference_protected(b->slot[i], lockdep_is_held(&nn->flows.lock));
-	return n;
+	lockdep_assert_held(&nn->flows.lock);
+	return hweight64(b->tags & (NATFLOW_BYTES(1) >> 8));	/* tag_byte() is odd */
 }
 
 static void overflow_add(struct natflow_bucket *b, int n)
@@ -125,15 +122,19 @@ struct natflow_dir *natflow_table_find(struct natflow_net *nn, struct natflow_ta
 		struct natflow_bucket *b = bucket_of(table, hash, second);
 
 		for (i = 0; i < NATFLOW_BUCKET_SLOTS; i++) {
-			struct natflow_dir *dir =
-				rcu_dereference_protected(b->slot[i],
-							  lockdep_is_held(&nn->flows.lock));
+			struct natflow_dir *dir;
 
-			if (!dir || !natflow_dir_is(dir, family))
+			if ((u8)(b->tags >> (8 * i)) != tag_byte(hash))
 				continue;
-			if (!memcmp(natflow_dir_key(dir), key, natflow_key_words(family) * 8))
+			dir = rcu_dereference_protected(b->slot[i],
+							lockdep_is_held(&nn->flows.lock));
+			if (natflow_dir_is(dir, family) &&
+			    !memcmp(natflow_dir_key(dir), key, natflow_key_words(family) * 8))
 				return dir;
 		}
+		/* As readers do: nothing of this bucket went to the second one. */
+		if (!(b->tags >> OVERFLOW_SHIFT))
+			break;
 	}
 	return NULL;
 }
