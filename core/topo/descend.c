@@ -185,6 +185,12 @@ void natflow_descend(struct natflow_net *nn, struct neighbour *neigh, u32 priori
 	struct net_device *dev = neigh->dev;
 	struct natflow_down next;
 
+	/* Most next hops. */
+	if (!is_vlan_dev(dev) && !netif_is_bridge_master(dev)) {
+		memset(down, 0, sizeof(*down));
+		down->dev = dev;
+		return;
+	}
 	neigh_ha_snapshot(ha, neigh, dev);
 	memset(&next, 0, sizeof(next));		/* callers compare results with memcmp() */
 	/* This namespace gets no events of devices in another one. */

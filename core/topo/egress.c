@@ -185,6 +185,13 @@ static void kill(struct natflow_egress *eg)
 	call_rcu(&eg->rcu, killed_rcu);
 }
 
+static bool is_same_down(const struct natflow_down *a, const struct natflow_down *b)
+{
+	/* Without bypassed devices all the rest is zero. */
+	return a->dev == b->dev && a->bypass.count == b->bypass.count &&
+	       (!a->bypass.count || !memcmp(a, b, sizeof(*a)));
+}
+
 /* An egress may keep sending at an upper device after a lower one became usable. */
 static bool same_path(const struct natflow_egress *eg)
 {
@@ -303,7 +310,7 @@ struct natflow_egress *natflow_egress_get(struct natflow_net *nn, struct neighbo
 		if (eg->neigh == neigh && eg->mtu == mtu && eg->mtu6 == mtu6 &&
 		    eg->ethertype == ethertype &&
 		    (eg->priority == priority || !down.tags) &&
-		    !memcmp(&eg->down, &down, sizeof(down))) {
+		    is_same_down(&eg->down, &down)) {
 			refcount_inc(&eg->ref);
 			goto out;
 		}
