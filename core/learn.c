@@ -518,6 +518,26 @@ static bool is_ordinary(struct natflow_net *nn, const struct sk_buff *skb,
 					 natflow_note_is_kept(skb, family));
 }
 
+/* Context: BH disabled. */
+static __always_inline void look_at(struct natflow_net *nn, struct sk_buff *skb, struct nf_conn *ct,
+				    enum ip_conntrack_info info,
+				    const struct nf_hook_state *state)
+{
+	struct natflow_flow *flow = NULL;
+
+	/* A flow that another CPU makes at this moment learns from its next packet. */
+	if (READ_ONCE(nn->flows.count))
+		flow = natflow_flow_by_ct(nn, ct);
+	if (unlikely(flow) || unlikely(!is_ordinary(nn, skb, ct, state->pf))) {
+		teach(nn, skb, flow, state);
+		return;
+	}
+	if (READ_ONCE(nn->learning) && check_unselected(nn, skb, ct)) {
+		natflow_stats_reason(nn->pcpu, NATFLOW_LEARN_UNSELECTED);
+		trace_learn(ct, CTINFO2DIR(info), NATFLOW_LEARN_UNSELECTED);
+	}
+}
+
 /**
  * natflow_learn() - the POST_ROUTING hook, both families
  * @priv: struct natflow_net
@@ -529,9 +549,9 @@ static bool is_ordinary(struct natflow_net *nn, const struct sk_buff *skb,
  */
 unsigned int natflow_learn(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
+	const bool outside = !softirq_count();	/* a verdict of user space, for example */
 	struct natflow_net *nn = priv;
 	enum ip_conntrack_info info;
-	struct natflow_flow *flow;
 	struct nf_conn *ct;
 
 	/* Only a packet that a device received and the stack routed teaches. */
@@ -540,16 +560,10 @@ unsigned int natflow_learn(void *priv, struct sk_buff *skb, const struct nf_hook
 	ct = nf_ct_get(skb, &info);
 	if (!ct || nf_ct_is_template(ct))
 		return NF_ACCEPT;
-	local_bh_disable();
-	flow = natflow_flow_by_ct(nn, ct);
-	if (likely(!flow) && likely(is_ordinary(nn, skb, ct, state->pf))) {
-		if (READ_ONCE(nn->learning) && check_unselected(nn, skb, ct)) {
-			natflow_stats_reason(nn->pcpu, NATFLOW_LEARN_UNSELECTED);
-			trace_learn(ct, CTINFO2DIR(info), NATFLOW_LEARN_UNSELECTED);
-		}
-	} else {
-		teach(nn, skb, flow, state);
-	}
-	local_bh_enable();
+	if (outside)
+		local_bh_disable();
+	look_at(nn, skb, ct, info, state);
+	if (outside)
+		local_bh_enable();
 	return NF_ACCEPT;
 }
