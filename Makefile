@@ -110,6 +110,10 @@ test-all:
 check test-unit test-patches test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest test-driver test-exact endurance mutants bench shaping:
 	@T=$(T) K=$(K) CASE="$(CASE)" RUNS=$(RUNS) SEED=$(SEED) tests/run.py $@
 
+# After a bench whose figures are meant: they are what later ones are held against.
+bench-baseline:
+	@tests/lab/budgets.py --renew
+
 help:
 	@echo 'make                 modules and the iptables extension'
 	@echo 'make install         DESTDIR= KDIR= ARCH= CROSS_COMPILE= are honoured; uninstall undoes it'
@@ -131,8 +135,9 @@ help:
 	@echo 'make test-driver      everything at random for half an hour; SEED=number repeats it'
 	@echo 'make test-selftest   the kernel'\''s nft_flowtable.sh on natflow; K= RUNS=20 SEED=number'
 	@echo 'make mutants         natflow broken in known ways: a case notices each'
-	@echo 'make bench           instructions per packet'
+	@echo 'make bench           instructions per packet, held against tests/bench/baseline.json'
+	@echo 'make bench-baseline  the last bench becomes that baseline'
 	@echo 'make shaping         delays and shares of a full link, beside cake, and their plot'
 
 .PHONY: all modules check-config install uninstall clean demo shell test test-all check \
-	test-unit test-patches test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest test-driver test-exact endurance mutants bench shaping help
+	test-unit test-patches test-browser test-visit test-install test-names fuzz test-lab test-hostile test-selftest test-driver test-exact endurance mutants bench bench-baseline shaping help

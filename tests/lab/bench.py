@@ -329,7 +329,7 @@ def main():
     nat()
     ends = benchlinks.setup()
     floor = min(generate("in0", 0, 1, COUNT, original(4)) for _ in range(3))
-    print()
+    print("\nKERNEL", read("/proc/version").strip())
     say("harness", "floor", 1, floor)
     for path in ("stack", "nf_flow_table", "natflow"):
         if path == "nf_flow_table":

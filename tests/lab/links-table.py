@@ -23,7 +23,7 @@ def row(cells):
 def costs(kind):
     """A row for each pairing that the bench measured."""
     with open("build/bench.json", encoding="utf-8") as f:
-        value = {(r["case"], r["path"]): r["value"] for r in json.load(f)}
+        value = {(r["case"], r["path"]): r["value"] for r in json.load(f)["rows"]}
     table = row(["in by", "out by", "the stack", "nf_flow_table", "natflow"]) + row(["---"] * 5)
     for case in dict.fromkeys(c for c, _ in value if c.startswith(kind + "-")):
         _, lan, wan = case.split("-")
