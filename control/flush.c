@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Verbs of natflow_ctl that act on flows at once, and those without a setting. */
 #include <linux/rtnetlink.h>
+#include "flows.h"
 #include "verb.h"
-#include "../core/base/ct.h"
 #include "../core/base/log.h"
 #include "../core/base/netns.h"
 #include "../core/doubt.h"
@@ -11,55 +11,9 @@
 #include "../core/topo/port.h"
 #include "../lib/text/filter.h"
 
-static bool leaves_by(struct natflow_flow *flow, unsigned int dir, const char *name)
-{
-	const struct natflow_egress *eg =
-		rcu_dereference(natflow_flow_dir(flow, dir, natflow_flow_family(flow))->egress);
-
-	return eg && READ_ONCE(eg->alive) && !strcmp(eg->dev->name, name);
-}
-
-static bool comes_in_by(struct natflow_flow *flow, unsigned int dir, const char *name)
-{
-	const struct net_device *dev = dev_get_by_index_rcu(flow->nn->net,
-							    READ_ONCE(flow->iif[dir]));
-
-	return dev && !strcmp(dev->name, name);
-}
-
-static bool passes_device(struct natflow_flow *flow, const char *name)
-{
-	return comes_in_by(flow, 0, name) || comes_in_by(flow, 1, name) ||
-	       leaves_by(flow, 0, name) || leaves_by(flow, 1, name);
-}
-
-/* Context: RCU read side. */
-static bool flow_matches(struct natflow_flow *flow, const void *arg)
-{
-	const struct natflow_filter *f = arg;
-	u8 family = natflow_flow_family(flow);
-	const struct natflow_key_tail *tail;
-	const u8 *src, *dst;
-	union natflow_key key;
-
-	natflow_ct_key(flow->ct, IP_CT_DIR_ORIGINAL, 0, &key);
-	tail = natflow_key_tail(&key, family);
-	src = (const u8 *)&key;
-	dst = src + (family == NFPROTO_IPV4 ? 4 : 16);
-	if ((f->src_family && f->src_family != family) ||
-	    (f->dst_family && f->dst_family != family))
-		return false;
-	return (!f->proto || f->proto == natflow_ct_proto(flow->ct)) &&
-	       (!f->src_family || natflow_prefix_match(src, f->src, f->src_len)) &&
-	       (!f->dst_family || natflow_prefix_match(dst, f->dst, f->dst_len)) &&
-	       (!f->sport || f->sport == ntohs(tail->ports.sport)) &&
-	       (!f->dport || f->dport == ntohs(tail->ports.dport)) &&
-	       (!*f->dev || passes_device(flow, f->dev));
-}
-
 static void commit_flush(struct natflow_net *nn, const struct natflow_command *cmd)
 {
-	natflow_flow_flush(nn, NATFLOW_END_FLUSH, flow_matches,
+	natflow_flow_flush(nn, NATFLOW_END_FLUSH, natflow_flows_match,
 			   NATFLOW_ARGS(cmd, const struct natflow_filter));
 }
 

@@ -6,6 +6,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include "access.h"
+#include "flows.h"
 #include "proc.h"
 #include "settings.h"
 #include "status.h"
@@ -81,72 +82,17 @@ static int show_log(struct seq_file *m, void *v)
 	return 0;
 }
 
-/*
- * The flows, by position: first the slots of the table, then the unpublished flows by
- * their numbers. A position stays the same when the table changes, so a read in
- * pieces neither repeats nor loses a flow that stays.
- */
-static struct natflow_flow *flow_in_slot(const struct natflow_table *table, loff_t slot)
-{
-	const struct natflow_bucket *b = &table->bucket[(u32)slot / NATFLOW_BUCKET_SLOTS];
-	struct natflow_dir *dir = rcu_dereference(b->slot[(u32)slot % NATFLOW_BUCKET_SLOTS]);
-
-	if (!dir || dir->flags & NATFLOW_DIR_REPLY)
-		return NULL;
-	return natflow_dir_owner(dir);
-}
-
-/* The unpublished flow behind @before, or from @number on if @before is none (any more). */
-static struct natflow_flow *half_from(struct natflow_net *nn, struct natflow_flow *before,
-				      u64 number)
-{
-	struct natflow_flow *flow;
-
-	spin_lock_bh(&nn->flows.lock);
-	if (before && !test_bit(NATFLOW_FLOW_PUBLISHED, &before->bits) &&
-	    !test_bit(NATFLOW_FLOW_DEAD, &before->bits)) {
-		flow = list_next_entry(before, half);
-	} else {
-		list_for_each_entry(flow, &nn->flows.halves, half)
-			if (flow->number >= number)
-				break;
-	}
-	if (list_entry_is_head(flow, &nn->flows.halves, half))
-		flow = NULL;
-	spin_unlock_bh(&nn->flows.lock);
-	return flow;
-}
-
-/* Context: RCU read side. Return: the flow at or behind *pos, which moves there. */
-static struct natflow_flow *flow_from(struct natflow_net *nn, struct natflow_flow *before,
-				      loff_t *pos)
-{
-	const struct natflow_table *table = rcu_dereference(nn->flows.table);
-	loff_t slots = table ? ((loff_t)table->mask + 1) * NATFLOW_BUCKET_SLOTS : 0;
-
-	for (; *pos < slots; ++*pos) {
-		struct natflow_flow *flow = flow_in_slot(table, *pos);
-
-		if (flow)
-			return flow;
-	}
-	before = half_from(nn, before, *pos - slots);
-	if (before)
-		*pos = slots + before->number;
-	return before;
-}
-
 static void *flows_start(struct seq_file *m, loff_t *pos)
 	__acquires(RCU)
 {
 	rcu_read_lock();
-	return flow_from(natflow_net(seq_file_net(m)), NULL, pos);
+	return natflow_flows_from(natflow_net(seq_file_net(m)), NULL, pos);
 }
 
 static void *flows_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	++*pos;
-	return flow_from(natflow_net(seq_file_net(m)), v, pos);
+	return natflow_flows_from(natflow_net(seq_file_net(m)), v, pos);
 }
 
 static void flows_stop(struct seq_file *m, void *v)
@@ -170,24 +116,6 @@ static void show_tuple(struct seq_file *m, const union natflow_key *key, u8 fami
 	seq_printf(m, " sport=%u dport=%u", ntohs(tail->ports.sport), ntohs(tail->ports.dport));
 }
 
-/*
- * Packets and bytes, folded or not. A fold between the two reads would count its
- * packets twice.
- */
-static void read_traffic(struct natflow_flow *flow, unsigned int d,
-			 const struct natflow_dir *dir, u64 *packets, u64 *bytes)
-{
-	u64 count;
-
-	do {
-		*packets = atomic64_read_acquire(&flow->packets[d]);
-		*bytes = atomic64_read(&flow->bytes[d]);
-		count = atomic64_read_acquire(&dir->count);
-	} while (*packets != atomic64_read(&flow->packets[d]));
-	*packets += count >> 40;
-	*bytes += count & (BIT_ULL(40) - 1);
-}
-
 /* One direction: its addresses before and after NAT, its devices, its counters. */
 static void show_dir(struct seq_file *m, struct natflow_flow *flow, unsigned int d)
 {
@@ -199,7 +127,7 @@ static void show_dir(struct seq_file *m, struct natflow_flow *flow, unsigned int
 	union natflow_key key;
 	u64 packets, bytes;
 
-	read_traffic(flow, d, dir, &packets, &bytes);
+	natflow_flows_traffic(flow, d, &packets, &bytes);
 	seq_puts(m, d ? " reply" : " orig");
 	natflow_ct_key(flow->ct, d, 0, &key);
 	show_tuple(m, &key, family);
@@ -210,35 +138,15 @@ static void show_dir(struct seq_file *m, struct natflow_flow *flow, unsigned int
 		   eg && READ_ONCE(eg->alive) ? eg->out->name : "-", packets, bytes);
 }
 
-static const char *state_of(const struct natflow_flow *flow)
-{
-	if (test_bit(NATFLOW_FLOW_AMBIGUOUS, &flow->bits))
-		return "ambiguous";
-	if (test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits))
-		return "published";
-	return natflow_flow_learned(flow, 0) || natflow_flow_learned(flow, 1) ? "half" : "selected";
-}
-
-static const char *hw_of(const struct natflow_flow *flow)
-{
-	static const char * const words[] = { "off", "offered", "installed", "bound" };
-	const u8 state = READ_ONCE(flow->hw.state);
-
-	if (!state && test_bit(NATFLOW_FLOW_HW, &flow->bits) &&
-	    !natflow_attach_has(flow->nn, NATFLOW_SLOT_HW))
-		return "no-back-end";
-	return words[min_t(u8, state, ARRAY_SIZE(words) - 1)];
-}
-
 static int flows_show(struct seq_file *m, void *v)
 {
 	struct natflow_flow *flow = v;
 
 	seq_printf(m, "%s %s state=%s idle=%u hw=%s",
 		   natflow_flow_family(flow) == NFPROTO_IPV4 ? "ipv4" : "ipv6",
-		   nf_ct_protonum(flow->ct) == IPPROTO_TCP ? "tcp" : "udp", state_of(flow),
-		   jiffies_to_msecs(jiffies - READ_ONCE(flow->used)) / 1000,
-		   hw_of(flow));
+		   nf_ct_protonum(flow->ct) == IPPROTO_TCP ? "tcp" : "udp",
+		   natflow_flows_state(flow),
+		   jiffies_to_msecs(jiffies - READ_ONCE(flow->used)) / 1000, natflow_flows_hw(flow));
 	show_dir(m, flow, 0);
 	show_dir(m, flow, 1);
 	seq_putc(m, '\n');
