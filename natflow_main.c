@@ -12,6 +12,7 @@
 #include <net/net_namespace.h>
 #include "control/ctl.h"
 #include "control/door.h"
+#include "control/netlink.h"
 #include "control/proc.h"
 #include "control/queue.h"
 #include "control/settings.h"
@@ -249,9 +250,14 @@ static int __init natflow_init(void)
 	err = natflow_store_init();
 	if (err)
 		goto err_queue;
+	err = natflow_netlink_init();
+	if (err)
+		goto err_store;
 	pr_info("natflow " NATFLOW_VERSION ": iptables -I FORWARD 1 -j FLOWOFFLOAD\n");
 	return 0;
 
+err_store:
+	natflow_store_exit();
 err_queue:
 	natflow_queue_exit();
 err_ctl:
@@ -282,6 +288,7 @@ err_note:
 
 static void __exit natflow_exit(void)
 {
+	natflow_netlink_exit();
 	natflow_store_exit();
 	natflow_queue_exit();
 	natflow_ctl_exit();

@@ -61,6 +61,13 @@
 #define natflow_compat_register_sysctl register_sysctl_sz
 #endif
 
+/* 6.6 put the attributes of a dump's request into a genl_info. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define natflow_compat_dump_attrs(cb) (genl_dumpit_info(cb)->attrs)
+#else
+#define natflow_compat_dump_attrs(cb) (genl_dumpit_info(cb)->info.attrs)
+#endif
+
 /* 6.6 gave tc's hooks to BPF too. @way: ingress or egress. */
 #ifndef CONFIG_NET_CLS_ACT
 #define natflow_compat_tc(dev, way) false

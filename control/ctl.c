@@ -40,19 +40,50 @@ struct ctl_file {
 	const char *end;		/* line that may still come for a body that was refused */
 };
 
-/* Every refusal is one sentence: the line, the word, what was expected, an example. */
-static void complain(struct ctl_file *file, const struct natflow_command *cmd)
+/**
+ * natflow_ctl_device_named() - a device that takes lines
+ * @name: in /dev
+ *
+ * Return: NULL if there is none.
+ */
+const struct natflow_device *natflow_ctl_device_named(const char *name)
 {
-	const char *name = file->device->misc.name;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(devices); i++)
+		if (!strcmp(devices[i]->misc.name, name))
+			return devices[i];
+	return NULL;
+}
+
+/**
+ * natflow_ctl_complain() - log why a line is refused
+ * @nn: namespace
+ * @device: whose line it is
+ * @cmd: line
+ *
+ * Every refusal is one sentence: the line, the word, what was expected, an example.
+ *
+ * Context: process, the door's lock held.
+ */
+void natflow_ctl_complain(struct natflow_net *nn, const struct natflow_device *device,
+			  const struct natflow_command *cmd)
+{
+	const char *name = device->misc.name;
 
 	if (cmd->absent)
-		natflow_log(file->nn, NATFLOW_LOG_ERROR,
+		natflow_log(nn, NATFLOW_LOG_ERROR,
 			    "%s line %u: '%.40s' is of the original natflow: %s",
 			    name, cmd->line, cmd->word, cmd->expected);
 	else
-		natflow_log(file->nn, NATFLOW_LOG_ERROR,
+		natflow_log(nn, NATFLOW_LOG_ERROR,
 			    "%s line %u: '%.40s': expected %s, as in: %s",
 			    name, cmd->line, cmd->word, cmd->expected, cmd->example);
+}
+
+static void complain(const struct ctl_file *file, const struct natflow_command *cmd)
+{
+	natflow_ctl_complain(file->nn, file->device, cmd);
 }
 
 /*

@@ -47,18 +47,23 @@ static struct natflow_flow *half_from(struct natflow_net *nn, struct natflow_flo
  * @nn: namespace
  * @before: the flow that was found last, in the same RCU section, or NULL
  * @pos: position; moves to the flow's
+ * @looks: slots of the table that may still be looked at in this RCU section; counts down
  *
  * Context: RCU read side.
- * Return: NULL if there is none any more.
+ * Return: NULL if there is none any more, or if *@looks is 0.
  */
 struct natflow_flow *natflow_flows_from(struct natflow_net *nn, struct natflow_flow *before,
-					loff_t *pos)
+					loff_t *pos, unsigned int *looks)
 {
 	const struct natflow_table *table = rcu_dereference(nn->flows.table);
 	loff_t slots = table ? ((loff_t)table->mask + 1) * NATFLOW_BUCKET_SLOTS : 0;
 
-	for (; *pos < slots; ++*pos) {
-		struct natflow_flow *flow = flow_in_slot(table, *pos);
+	for (; *pos < slots; ++*pos, --*looks) {
+		struct natflow_flow *flow;
+
+		if (!*looks)
+			return NULL;
+		flow = flow_in_slot(table, *pos);
 
 		if (flow)
 			return flow;
@@ -94,26 +99,26 @@ void natflow_flows_traffic(struct natflow_flow *flow, unsigned int d, u64 *packe
 	*bytes += count & (BIT_ULL(40) - 1);
 }
 
-/** natflow_flows_state() - how far a flow's life has come, in one word */
-const char *natflow_flows_state(const struct natflow_flow *flow)
+/** natflow_flows_state() - how far a flow's life has come */
+enum natflow_flow_state natflow_flows_state(const struct natflow_flow *flow)
 {
 	if (test_bit(NATFLOW_FLOW_AMBIGUOUS, &flow->bits))
-		return "ambiguous";
+		return NATFLOW_STATE_AMBIGUOUS;
 	if (test_bit(NATFLOW_FLOW_PUBLISHED, &flow->bits))
-		return "published";
-	return natflow_flow_learned(flow, 0) || natflow_flow_learned(flow, 1) ? "half" : "selected";
+		return NATFLOW_STATE_PUBLISHED;
+	return natflow_flow_learned(flow, 0) || natflow_flow_learned(flow, 1) ?
+	       NATFLOW_STATE_HALF : NATFLOW_STATE_SELECTED;
 }
 
-/** natflow_flows_hw() - what hardware does with a flow, in one word */
-const char *natflow_flows_hw(const struct natflow_flow *flow)
+/** natflow_flows_hw() - what hardware does with a flow */
+enum natflow_flow_hw natflow_flows_hw(const struct natflow_flow *flow)
 {
-	static const char * const words[] = { "off", "offered", "installed", "bound" };
 	const u8 state = READ_ONCE(flow->hw.state);
 
 	if (!state && test_bit(NATFLOW_FLOW_HW, &flow->bits) &&
 	    !natflow_attach_has(flow->nn, NATFLOW_SLOT_HW))
-		return "no-back-end";
-	return words[min_t(u8, state, ARRAY_SIZE(words) - 1)];
+		return NATFLOW_HW_NO_BACK_END;
+	return state;
 }
 
 static bool leaves_by(struct natflow_flow *flow, unsigned int dir, const char *name)

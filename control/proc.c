@@ -18,17 +18,6 @@
 #include "../core/flow/flow.h"
 #include "../core/base/log.h"
 
-/* The lock waits until a change in progress is complete. */
-static bool hooks_in_place(struct natflow_net *nn)
-{
-	bool yes;
-
-	mutex_lock(&nn->lock);
-	yes = nn->forwarding;
-	mutex_unlock(&nn->lock);
-	return yes;
-}
-
 static int show_summary(struct seq_file *m, void *v)
 {
 	struct natflow_net *nn = natflow_net(seq_file_single_net(m));
@@ -47,7 +36,7 @@ static int show_summary(struct seq_file *m, void *v)
 	seq_printf(m, "rules %d\n", atomic_read(&nn->rules));
 	seq_printf(m, "rules_reached %llu\n", sum->reached);
 	seq_printf(m, "learning %d\n", READ_ONCE(nn->learning));
-	seq_printf(m, "hooked %d\n", hooks_in_place(nn));
+	seq_printf(m, "hooked %d\n", natflow_settings_hooked(nn));
 	seq_printf(m, "flows %u\n", READ_ONCE(nn->flows.count) - READ_ONCE(nn->flows.half_count));
 	seq_printf(m, "flows_half %u\n", READ_ONCE(nn->flows.half_count));
 	seq_printf(m, "flows_peak %u\n", READ_ONCE(nn->flows.peak));
@@ -85,14 +74,18 @@ static int show_log(struct seq_file *m, void *v)
 static void *flows_start(struct seq_file *m, loff_t *pos)
 	__acquires(RCU)
 {
+	unsigned int looks = UINT_MAX;
+
 	rcu_read_lock();
-	return natflow_flows_from(natflow_net(seq_file_net(m)), NULL, pos);
+	return natflow_flows_from(natflow_net(seq_file_net(m)), NULL, pos, &looks);
 }
 
 static void *flows_next(struct seq_file *m, void *v, loff_t *pos)
 {
+	unsigned int looks = UINT_MAX;
+
 	++*pos;
-	return natflow_flows_from(natflow_net(seq_file_net(m)), v, pos);
+	return natflow_flows_from(natflow_net(seq_file_net(m)), v, pos, &looks);
 }
 
 static void flows_stop(struct seq_file *m, void *v)
@@ -140,13 +133,23 @@ static void show_dir(struct seq_file *m, struct natflow_flow *flow, unsigned int
 
 static int flows_show(struct seq_file *m, void *v)
 {
+	static const char * const state[] = {
+		[NATFLOW_STATE_SELECTED] = "selected", [NATFLOW_STATE_HALF] = "half",
+		[NATFLOW_STATE_PUBLISHED] = "published", [NATFLOW_STATE_AMBIGUOUS] = "ambiguous",
+	};
+	static const char * const hw[] = {
+		[NATFLOW_HW_OFF] = "off", [NATFLOW_HW_OFFERED] = "offered",
+		[NATFLOW_HW_INSTALLED] = "installed", [NATFLOW_HW_BOUND] = "bound",
+		[NATFLOW_HW_NO_BACK_END] = "no-back-end",
+	};
 	struct natflow_flow *flow = v;
 
 	seq_printf(m, "%s %s state=%s idle=%u hw=%s",
 		   natflow_flow_family(flow) == NFPROTO_IPV4 ? "ipv4" : "ipv6",
 		   nf_ct_protonum(flow->ct) == IPPROTO_TCP ? "tcp" : "udp",
-		   natflow_flows_state(flow),
-		   jiffies_to_msecs(jiffies - READ_ONCE(flow->used)) / 1000, natflow_flows_hw(flow));
+		   state[natflow_flows_state(flow)],
+		   jiffies_to_msecs(jiffies - READ_ONCE(flow->used)) / 1000,
+		   hw[natflow_flows_hw(flow)]);
 	show_dir(m, flow, 0);
 	show_dir(m, flow, 1);
 	seq_putc(m, '\n');

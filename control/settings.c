@@ -100,6 +100,22 @@ static void commit_select(struct natflow_net *nn, const struct natflow_command *
 }
 
 /**
+ * natflow_settings_hooked() - are the hooks at the ports in place
+ * @nn: namespace
+ *
+ * Context: process, may sleep: it waits until a change in progress is complete.
+ */
+bool natflow_settings_hooked(struct natflow_net *nn)
+{
+	bool yes;
+
+	mutex_lock(&nn->lock);
+	yes = nn->forwarding;
+	mutex_unlock(&nn->lock);
+	return yes;
+}
+
+/**
  * natflow_settings_select() - the value of select= as it would be written
  * @nn: namespace
  * @text: buffer

@@ -10,15 +10,8 @@
 #include <linux/if_ether.h>
 #include <linux/string.h>
 #include <linux/types.h>
+#include "../include/uapi/linux/natflow.h"
 #include "base/slot.h"
-
-/* As /proc/natflow_flows shows them. */
-enum natflow_hw_state {
-	NATFLOW_HW_OFF,
-	NATFLOW_HW_OFFERED,
-	NATFLOW_HW_INSTALLED,
-	NATFLOW_HW_BOUND,
-};
 
 /* Addresses and ports as in the packet, network order. IPv4 uses the first word. */
 struct natflow_hw_tuple {

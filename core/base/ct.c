@@ -360,6 +360,12 @@ bool natflow_ct_is_liberal(const struct nf_conn *ct, unsigned int dir)
 	       READ_ONCE(nf_tcp_pernet(nf_ct_net(ct))->tcp_be_liberal);
 }
 
+/** natflow_ct_id() - a conntrack's CTA_ID of ctnetlink */
+__be32 natflow_ct_id(const struct nf_conn *ct)
+{
+	return (__force __be32)nf_ct_get_id(ct);
+}
+
 /**
  * natflow_ct_be_liberal() - packets will pass that neither conntrack nor natflow sees
  * @ct: conntrack

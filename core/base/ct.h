@@ -32,6 +32,7 @@ const union nf_inet_addr *natflow_ct_source(const struct nf_conn *ct, unsigned i
 void natflow_ct_account(struct nf_conn *ct, unsigned int dir, u64 packets, u64 bytes);
 void natflow_ct_be_liberal(struct nf_conn *ct);
 u16 natflow_ct_zone(const struct nf_conn *ct);
+__be32 natflow_ct_id(const struct nf_conn *ct);
 void natflow_ct_suspect(struct nf_conn *ct);
 void natflow_ct_refresh(struct nf_conn *ct);
 void natflow_ct_close(struct nf_conn *ct);

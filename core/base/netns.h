@@ -101,6 +101,7 @@ struct natflow_flows {
 	atomic_t dead_count;		/* ended and not freed yet */
 	struct work_struct undertaker;
 	u32 clock_hand;			/* next bucket to search for a victim; @lock */
+	u32 resizes;			/* tables before @table; @lock */
 	u32 slice, ticks;		/* next bucket of the ageing walk; only the tick */
 	u32 due;			/* jiffies of the next whole tick; the same */
 	bool urgent;			/* a feature wants some flows folded more often */

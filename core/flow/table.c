@@ -237,6 +237,7 @@ struct natflow_table *natflow_table_replace(struct natflow_net *nn, struct natfl
 	spin_lock_bh(&nn->flows.lock);
 	old = rcu_replace_pointer(nn->flows.table, table, lockdep_is_held(&nn->flows.lock));
 	nn->flows.clock_hand = 0;
+	WRITE_ONCE(nn->flows.resizes, nn->flows.resizes + 1);
 	spin_unlock_bh(&nn->flows.lock);
 	return old;
 }
