@@ -212,7 +212,18 @@ def bounds():
                     yield f"{file}: {name} is not in {THREATS}"
 
 
-RULES = {rule.__name__: rule for rule in (layers, circles, sizes, columns, conditions, prefixes, versions, windows, bounds)}
+def family():
+    """Documentation/natflow.yaml has the commands and attributes of include/uapi/linux/natflow.h, in their order."""
+    header, spec = text("include/uapi/linux/natflow.h"), text("Documentation/natflow.yaml")
+    for prefix, part in re.findall(r"name-prefix: (natflow-[a-z-]+)-\n(.*?)(?=\n +name-prefix:|\noperations:|\Z)", spec, re.S):
+        start = prefix.upper().replace("-", "_") + "_"
+        names = [start + n.upper().replace("-", "_") for n in re.findall(r"^ {6}(?:  )?name: ([a-z-]+)$", part, re.M)]
+        body = re.search(rf"{{\s*{start}UNSPEC,(.*?)__{start}LAST", header, re.S).group(1)
+        if re.findall(r"^\t(NATFLOW_\w+),", body, re.M) != names:
+            yield f"Documentation/natflow.yaml has other {prefix} than the header, or another order"
+
+
+RULES = {rule.__name__: rule for rule in (layers, circles, sizes, columns, conditions, prefixes, versions, windows, bounds, family)}
 
 
 def main(names):
