@@ -7,6 +7,7 @@
 #include "grammar.h"
 #include "../../lib/nat.h"
 #include "../../lib/pkt.h"
+#include "../../lib/pppoe.h"
 
 #define WAY 8
 
@@ -452,6 +453,47 @@ static void test_prefix(void **state)
 	assert_true(natflow_prefix_match(a, a, 32));
 }
 
+/* What PPP would count of 32 bytes of IP, in a frame of @len bytes behind its MAC addresses and type. */
+static u32 room(const u8 *head, size_t len)
+{
+	u8 frame[64] = {};
+
+	memcpy(frame, head, NATFLOW_PPPOE_LEN);
+	memcpy(frame + NATFLOW_PPPOE_LEN, udp4, sizeof(udp4));
+	return natflow_pppoe_room(frame, len, len, natflow_pppoe_family(frame));
+}
+
+static void test_pppoe(void **state)
+{
+	static const u8 right[8] = { 0x11, 0, 0x12, 0x34, 0, 34, 0, 0x21 };
+	u8 head[8];
+
+	assert_int_equal(natflow_pppoe_session(right), 0x1234);
+	assert_int_equal(natflow_pppoe_family(right), NFPROTO_IPV4);
+	assert_int_equal(room(right, 40), 32);
+	assert_int_equal(room(right, 50), 32);	/* padding */
+	assert_int_equal(room(right, 39), 0);
+	memcpy(head, right, 8);
+	head[5] = 36;			/* more than IP has: PPP counts it */
+	assert_int_equal(room(head, 42), 34);
+	assert_int_equal(room(head, 40), 0);
+	head[5] = 33;			/* IP is cut off, and padding follows */
+	assert_int_equal(room(head, 46), 0);
+	head[5] = 2;
+	assert_int_equal(room(head, 8), 0);
+	head[5] = 34;
+	head[0] = 0x21;
+	assert_int_equal(room(head, 40), 0);
+	head[0] = 0x11;
+	head[1] = 1;
+	assert_int_equal(room(head, 40), 0);
+	head[7] = 0x57;
+	assert_int_equal(natflow_pppoe_family(head), NFPROTO_IPV6);
+	head[7] = 0xfd;
+	assert_int_equal(natflow_pppoe_family(head), 0);
+	assert_true(natflow_pppoe_compresses(natflow_pppoe_protocol(head)));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -461,7 +503,7 @@ int main(void)
 		cmocka_unit_test(test_rewrite_identity), cmocka_unit_test(test_rewrite_partial),
 		cmocka_unit_test(test_key), cmocka_unit_test(test_mul),
 		cmocka_unit_test(test_command_good), cmocka_unit_test(test_command_bad),
-		cmocka_unit_test(test_line), cmocka_unit_test(test_prefix),
+		cmocka_unit_test(test_line), cmocka_unit_test(test_pppoe), cmocka_unit_test(test_prefix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
