@@ -68,13 +68,23 @@ static bool is_limited(const struct net_device *dev)
 	       READ_ONCE(dev->gso_max_segs) < min_t(u16, dev->tso_max_segs, GSO_MAX_SEGS);
 }
 
+/**
+ * natflow_receives_plainly() - does nobody look at the packets that a device receives
+ * @dev: device
+ *
+ * Context: RCU read side.
+ */
+bool natflow_receives_plainly(const struct net_device *dev)
+{
+	return netif_running(dev) && !has_hooks(dev) && !has_taps(dev);
+}
+
 static bool is_plain(const struct net_device *dev)
 {
 	/* Without REORDER_HDR the VLAN device delivers frames that still have the tag. */
 	if (is_vlan_dev(dev) && !(vlan_dev_priv(dev)->flags & VLAN_FLAG_REORDER_HDR))
 		return false;
-	return netif_running(dev) && !has_qdisc(dev) && !has_hooks(dev) && !has_taps(dev) &&
-	       !is_limited(dev) &&
+	return natflow_receives_plainly(dev) && !has_qdisc(dev) && !is_limited(dev) &&
 	       !(netif_is_bridge_master(dev) && bridge_has_hooks(dev_net(dev)));
 }
 

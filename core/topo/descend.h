@@ -21,6 +21,7 @@ struct natflow_down {
 	struct natflow_tag tag[NET_DEVICE_PATH_VLAN_MAX];
 };
 
+bool natflow_receives_plainly(const struct net_device *dev);
 bool natflow_bypass_holds(const struct natflow_bypass *bypass);
 bool natflow_bypass_add(struct natflow_bypass *bypass, struct net_device *dev, unsigned int extra);
 void natflow_descend(struct natflow_net *nn, struct neighbour *neigh, u32 priority,
