@@ -49,10 +49,12 @@ static void net_setup(struct natflow_net *nn, struct net *net)
 {
 	nn->net = net;
 	nn->ingress = natflow_path_ingress;
+	nn->ingress_ppp = natflow_path_ppp;
 	nn->arrival = natflow_path_arrival;
 	nn->config.flow_limit = NATFLOW_DEFAULT_flow_limit;
 	nn->config.user_limit = NATFLOW_DEFAULT_user_limit;
 	nn->config.debug = NATFLOW_DEFAULT_debug;
+	nn->config.pppoe = NATFLOW_DEFAULT_pppoe;
 	mutex_init(&nn->lock);
 	spin_lock_init(&nn->topo.egress_lock);
 	hash_init(nn->topo.ports);

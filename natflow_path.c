@@ -25,9 +25,11 @@
 #include "core/rules.h"
 #include "core/flow/seen.h"
 #include "core/topo/path_in.h"
+#include "core/topo/pppoe.h"
 #include "core/base/trace.h"
 #include "core/xmit.h"
 #include "lib/pkt.h"
+#include "lib/pppoe.h"
 #include "natflow_path.h"
 
 /* One packet in the hook. The struct is not zeroed: each field is set before it is read. */
@@ -482,6 +484,97 @@ static noinline unsigned int receive_ip6(const struct natflow_port *port,
 	return receive(port, way, skb, over, NFPROTO_IPV6);
 }
 
+/* The session of a frame, if PPP leaves its packets as they are. */
+static struct natflow_session *find_session(const struct natflow_port *port,
+					    const struct sk_buff *skb)
+{
+	struct natflow_session *s;
+
+	s = natflow_session_find(port->sessions, natflow_pppoe_session(skb->data),
+				 eth_hdr(skb)->h_source);
+	if (!s || unlikely(READ_ONCE(s->closed)))
+		return NULL;
+	if (likely(!natflow_pppoe_compresses(natflow_pppoe_protocol(skb->data))))
+		return s;
+	WRITE_ONCE(s->closed, true);
+	return NULL;
+}
+
+/* May this IP packet skip PPP? */
+static __always_inline enum natflow_reason look_at_session(const struct natflow_port *port,
+							   struct natflow_session *s)
+{
+	enum natflow_reason reason;
+
+	if (likely(READ_ONCE(s->tick) == natflow_tick_now() && !READ_ONCE(s->up)))
+		return NATFLOW_OK;
+	reason = natflow_pppoe_look(s, port);
+	if (reason == NATFLOW_PATH)
+		natflow_doubt(port->nn, NATFLOW_DOUBT_PATHS, NATFLOW_CAUSE_DEVICE, NULL);
+	return reason;
+}
+
+/* An IP packet of a session, at its PPPoE header; @room: bytes that PPP would count. */
+static __always_inline unsigned int
+forward_inner(const struct natflow_port *port, struct natflow_session *s, struct sk_buff *skb,
+	      u32 room, const u8 family)
+{
+	const int iif = skb->skb_iif;
+	unsigned int verdict;
+
+	__skb_pull(skb, NATFLOW_PPPOE_LEN);
+	skb->network_header += NATFLOW_PPPOE_LEN;
+	skb->skb_iif = s->way.l3_ifindex;
+	if (family == NFPROTO_IPV4) {
+		skb->protocol = htons(ETH_P_IP);
+		verdict = receive_ip4(port, &s->way, skb, NATFLOW_PPPOE_LEN);
+	} else {
+		skb->protocol = htons(ETH_P_IPV6);
+		verdict = receive_ip6(port, &s->way, skb, NATFLOW_PPPOE_LEN);
+	}
+	if (likely(verdict == NF_STOLEN)) {
+		natflow_bypassed_count(&s->ppp, room, false);
+	} else {
+		skb->protocol = htons(ETH_P_PPP_SES);
+		skb->skb_iif = iif;
+	}
+	return verdict;
+}
+
+/* A PPPoE frame. What is refused here is looked up again at the PPP device. */
+static noinline unsigned int forward_session(const struct natflow_port *port, struct sk_buff *skb)
+{
+	struct natflow_session *s;
+	enum natflow_reason reason;
+	u32 room;
+	u8 family;
+
+	if (unlikely(skb_headlen(skb) < NATFLOW_PPPOE_LEN) &&
+	    (!pull(skb, NATFLOW_PPPOE_LEN) || skb_headlen(skb) < NATFLOW_PPPOE_LEN))
+		return refuse(port, skb, 0, NATFLOW_TRUNCATED);
+	s = find_session(port, skb);
+	family = natflow_pppoe_family(skb->data);
+	if (unlikely(!s || !family))
+		return refuse(port, skb, 0, NATFLOW_NOT_IP);
+	room = natflow_pppoe_room(skb->data, skb_headlen(skb), skb->len, family);
+	if (unlikely(!room))
+		return refuse(port, skb, 0, NATFLOW_IP_LENGTH);
+	reason = look_at_session(port, s);
+	if (unlikely(reason))
+		return refuse(port, skb, 0, reason);
+	return forward_inner(port, s, skb, room, family);
+}
+
+/* An IP packet belongs to @way; PPPoE has sessions of its own at the port. */
+static noinline unsigned int
+forward_other(const struct natflow_port *port, const struct natflow_way *way, struct sk_buff *skb,
+	      unsigned int over, __be16 protocol)
+{
+	if (protocol == htons(ETH_P_PPP_SES) && way == &port->own && READ_ONCE(port->session_count))
+		return forward_session(port, skb);
+	return refuse(port, skb, over, NATFLOW_NOT_IP);
+}
+
 static __always_inline unsigned int
 forward_ip(const struct natflow_port *port, const struct natflow_way *way, struct sk_buff *skb,
 	   unsigned int over, __be16 protocol)
@@ -490,7 +583,7 @@ forward_ip(const struct natflow_port *port, const struct natflow_way *way, struc
 		return receive_ip4(port, way, skb, over);
 	if (likely(protocol == htons(ETH_P_IPV6)))
 		return receive_ip6(port, way, skb, over);
-	return refuse(port, skb, over, NATFLOW_NOT_IP);
+	return forward_other(port, way, skb, over, protocol);
 }
 
 /* The packet's L3 device is above this port. The inner of two VLAN tags is in-band. */
@@ -531,6 +624,21 @@ unsigned int natflow_path_ingress(void *priv, struct sk_buff *skb,
 	if (unlikely(skb_vlan_tag_present(skb) || READ_ONCE(port->member)))
 		return forward_flat(port, skb);
 	return forward_ip(port, &port->own, skb, 0, skb->protocol);
+}
+
+/**
+ * natflow_path_ppp() - the netdev ingress hook of a PPP device's port
+ * @priv: struct natflow_port
+ * @skb: received packet, at its L3 header
+ * @state: not used; @priv has the device
+ *
+ * Context: RCU read side, BH disabled.
+ * Return: as natflow_path_ingress().
+ */
+unsigned int natflow_path_ppp(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	natflow_pppoe_arrived(priv);
+	return natflow_path_ingress(priv, skb, state);
 }
 
 /*

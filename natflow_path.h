@@ -6,6 +6,7 @@
 
 unsigned int natflow_path_ingress(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state);
+unsigned int natflow_path_ppp(void *priv, struct sk_buff *skb, const struct nf_hook_state *state);
 unsigned int natflow_path_arrival(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state);
 

@@ -230,6 +230,22 @@ static const struct natflow_verb_ops ops_ifname_group_type = {
 	.commit = commit_group_type,
 };
 
+static u32 get_pppoe(struct natflow_net *nn)
+{
+	return nn->config.pppoe;
+}
+
+static void commit_pppoe(struct natflow_net *nn, const struct natflow_command *cmd)
+{
+	WRITE_ONCE(nn->config.pppoe, cmd->value);
+	natflow_doubt(nn, NATFLOW_DOUBT_PATHS, NATFLOW_CAUSE_SETTING, NULL);
+}
+
+static const struct natflow_verb_ops ops_pppoe = {
+	.get = get_pppoe,
+	.commit = commit_pppoe,
+};
+
 static u32 get_revalidate(struct natflow_net *nn)
 {
 	return nn->config.revalidate;

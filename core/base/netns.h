@@ -56,6 +56,7 @@ struct natflow_config {
 	bool disabled;
 	bool enabled_once;	/* disabled=0 was written */
 	bool revalidate;	/* a change of firewall rules sends every flow once to the stack */
+	bool pppoe;		/* PPPoE packets are looked up at the device below PPP */
 	u8 select;		/* enum natflow_select */
 	u8 group_type;		/* enum natflow_group_type */
 	u32 mark, mark_mask;	/* for NATFLOW_SELECT_MARK */
@@ -159,6 +160,7 @@ struct natflow_net {
 	struct nf_hook_ops pre_ops[NATFLOW_FAMILIES], post_ops[NATFLOW_FAMILIES];
 	struct nf_hook_ops window_ops[NATFLOW_FAMILIES];
 	nf_hookfn *ingress;		/* natflow_path's hook, for ports */
+	nf_hookfn *ingress_ppp;		/* and for those of PPP devices */
 	nf_hookfn *arrival;		/* natflow_path's hook, for @pre_ops */
 
 	struct natflow_attached attached[NATFLOW_SLOTS];	/* features, by slot */

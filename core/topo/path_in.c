@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ingress paths, learned from packets that go up the stack. */
+#include <linux/if_arp.h>
 #include <linux/slab.h>
 #include "../base/charge.h"
 #include "descend.h"
 #include "path_in.h"
+#include "pppoe.h"
 
 /**
  * natflow_way_note() - a packet goes up the stack from a hook
@@ -134,6 +136,8 @@ const struct natflow_way *natflow_way_learn(struct natflow_net *nn, const struct
 	struct natflow_trail copy;
 	const struct natflow_trail *t = &copy;
 
+	if (in->dev->type == ARPHRD_PPP)
+		natflow_pppoe_learn(nn, skb, in);
 	/* Else the trail may be an older packet's, of the same address. */
 	if (!in->upper)
 		return &in->own;
@@ -201,6 +205,7 @@ static void forget_some(struct natflow_net *nn, const struct net_device *dev, bo
 					natflow_port_way_del(port, way);
 			}
 		}
+		natflow_pppoe_prune(port, dev);
 	}
 	spin_unlock_bh(&nn->topo.egress_lock);
 	rcu_read_unlock();

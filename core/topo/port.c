@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ports: devices with an RX hook. RTNL guards changes, RCU guards lookups. */
+#include <linux/if_arp.h>
 #include <linux/if_bridge.h>
 #include <linux/if_vlan.h>
 #include <linux/module.h>
@@ -70,9 +71,25 @@ void natflow_port_way_del(struct natflow_port *port, struct natflow_way *way)
 	call_rcu(&way->rcu, free_way_rcu);
 }
 
+/**
+ * natflow_port_session_del() - remove a PPPoE session
+ * @port: the port below PPP
+ * @s: session, freed one RCU grace period later
+ *
+ * Context: natflow_net.topo.egress_lock held.
+ */
+void natflow_port_session_del(struct natflow_port *port, struct natflow_session *s)
+{
+	lockdep_assert_held(&port->nn->topo.egress_lock);
+	WRITE_ONCE(port->session_count, port->session_count - 1);
+	hlist_del_rcu(&s->node);
+	kfree_rcu(s, rcu);
+}
+
 /* Remove all ingress paths whose lowest device is @port's; @gone: no new one is added. */
 static void empty(struct natflow_port *port, bool gone)
 {
+	struct natflow_session *s;
 	struct hlist_node *tmp;
 	struct natflow_way *way;
 	unsigned int b;
@@ -82,6 +99,9 @@ static void empty(struct natflow_port *port, bool gone)
 	for (b = 0; b < NATFLOW_WAY_BUCKETS; b++)
 		hlist_for_each_entry_safe(way, tmp, &port->ways[b], node)
 			natflow_port_way_del(port, way);
+	for (b = 0; b < NATFLOW_SESSION_BUCKETS; b++)
+		hlist_for_each_entry_safe(s, tmp, &port->sessions[b], node)
+			natflow_port_session_del(port, s);
 	spin_unlock_bh(&port->nn->topo.egress_lock);
 }
 
@@ -167,7 +187,7 @@ int natflow_port_add(struct natflow_net *nn, struct net_device *dev)
 	port->upper = is_vlan_dev(dev) || netif_is_bridge_master(dev);
 	update(port);
 	port->in_group = natflow_port_named(&nn->topo.group, dev->name);
-	port->ops.hook = nn->ingress;
+	port->ops.hook = dev->type == ARPHRD_PPP ? nn->ingress_ppp : nn->ingress;
 	port->ops.priv = port;
 	port->ops.dev = dev;
 	port->ops.pf = NFPROTO_NETDEV;

@@ -11,6 +11,7 @@
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
 #include "../base/netns.h"
+#include "session.h"
 #include "way.h"
 
 struct natflow_port {
@@ -22,7 +23,10 @@ struct natflow_port {
 	bool gone;			/* no path may be added; natflow_net.topo.egress_lock */
 	u16 way_count;			/* natflow_net.topo.egress_lock */
 	int ifindex;
+	u16 session_count;		/* natflow_net.topo.egress_lock */
 	struct hlist_head ways[NATFLOW_WAY_BUCKETS];
+	struct hlist_head sessions[NATFLOW_SESSION_BUCKETS];	/* PPPoE's, by number */
+	atomic_t above;			/* a PPP device: packets on their way through PPP */
 	bool in_group;			/* written under RTNL */
 	struct net_device *dev;		/* the port is removed before the device */
 	struct nf_hook_ops ops;
@@ -31,6 +35,7 @@ struct natflow_port {
 };
 
 void natflow_port_way_del(struct natflow_port *port, struct natflow_way *way);
+void natflow_port_session_del(struct natflow_port *port, struct natflow_session *s);
 struct natflow_port *natflow_port_find(struct natflow_net *nn, int ifindex);
 bool natflow_port_device_ok(struct net_device *dev);
 int natflow_port_add(struct natflow_net *nn, struct net_device *dev);

@@ -58,6 +58,8 @@
 		"2 keeps warnings, 4 facts in natflow_log; errors always")		\
 	SETTING(revalidate, number, 0, 1, 0, NULL, "0|1", "0 or 1", "1",		\
 		"1: every flow passes a changed firewall once more")			\
+	SETTING(pppoe, number, 0, 1, 1, NULL, "0|1", "0 or 1", "0",				\
+		"0: every PPPoE packet passes PPP, which may have filters")		\
 	SETTING(users, number, 0, 1, 0, NULL, "0|1", "0 or 1", "1",			\
 		"1: count what each address in the LAN sends and receives")		\
 	SETTING(user_limit, number, 16, 1048576, 65536, NULL, "N", "16 to 1048576",	\

@@ -49,7 +49,7 @@
 	X(refuse, NO_MEMORY, "no-memory", "no memory for a private copy of the packet") \
 	X(refuse, MEMBER, "bridge-member", "came in by a bridge port; the hook of the bridge looks it up") \
 	X(refuse, STATION, "station", "sent up so that the bridge knows the station: once in 5 s, and when it forgot it") \
-	X(refuse, PATH, "path-changed", "a bypassed VLAN or bridge changed, or got a qdisc, filter, XDP program or tap") \
+	X(refuse, PATH, "path-changed", "a bypassed VLAN, bridge or PPP device changed, or got a qdisc, filter, XDP program or tap") \
 	X(refuse, WATCHED, "watched", "a new request may start here; the stack inspects it") \
 	X(refuse, PMTU, "pmtu", "ip_forward_use_pmtu was set, or the device's IPv6 MTU changed") \
 	X(refuse, ECN_DIFFERS, "ecn-differs", "the stack has not yet sent this ECN codepoint unchanged") \
@@ -63,6 +63,7 @@
 	X(refuse, TCP_WINDOW, "tcp-window", "not in the TCP window, or it closes the window: conntrack decides") \
 	X(refuse, ACCESS, "access", "its user may not use the line any more") \
 	X(refuse, DISPUTED, "address-disputed", "another MAC sends with the address of its user") \
+	X(refuse, IDLE, "idle-time", "of a PPPoE session, sent up so that PPP knows that it is in use: once a second") \
 	X(learn, LEARN_DEFERRED, "deferred", "it waited in a queue; its route may be older than the route generation") \
 	X(learn, LEARN_NO_CONNTRACK, "no-conntrack", "no conntrack (untracked), or a template") \
 	X(learn, LEARN_PROTOCOL, "protocol", "neither TCP nor UDP") \
