@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 
-from natlab import AT_END, PATIENCE, carriers_reported, equal, ip, modprobe, netns_add, ns, quiet, reachable, rtnl, rule, run, sh, start, sysctls, wait
+from natlab import AT_END, PATIENCE, carriers_reported, equal, ip, modprobe, netns_add, ns, quiet, read, reachable, rtnl, rule, run, sh, start, sysctls, wait
 
 MODULES = ("8021q", "bridge", "bonding", "macvlan", "tun", "wireguard", "pppoe", "dummy", "veth")
 
@@ -305,6 +305,12 @@ def dial(link, h, g):
     link.pppd = start("r", f"pppd nodetach {PPP} ipv6 ::1,::2 maxfail 0 holdoff 1 persist ifname p{link.g} "
                            f"plugin rp-pppoe.so {g}")
     return ppp_device(link.host, link.address(4, 2)), ppp_device("r", link.address(4, 1))
+
+
+def session():
+    """The PPPoE session's number; the file shows it in network byte order."""
+    number = int(read("/proc/net/pppoe").splitlines()[1].split()[0], 16)
+    return struct.unpack("=H", struct.pack("!H", number))[0]
 
 
 def pppoe(link):

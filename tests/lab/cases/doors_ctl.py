@@ -12,11 +12,11 @@ import select as polling
 from natlab import (CTL, Delta, LIBC, Tcp, Udp, check, ctl, equal, hits, ip, log, netns_add, no_memory, ns, opened, published,
                     reachable, read, refuses, select, settings, sh, start, stats, sysctl, wait)
 
-USERS = ["users=0", "user_limit=65536"]
+USERS = ["pppoe=1", "users=0", "user_limit=65536"]
 DEFAULTS = ["select=auto", "delay_pkts=0", "flow_limit=65536", "ifname_group_type=0", "debug=3", "revalidate=0", *USERS,
             "inspect_packets=64", "inspect_fail=open", "log_level=url", "log_query=0",
             "log_answers=1", "log_skip_clear", "ifname_group_clear"]
-NAMES = DEFAULTS[8:14]
+NAMES = DEFAULTS[9:15]
 
 BAD = (
     ("disabled=2", errno.ERANGE, "'2': expected 0 or 1"),

@@ -3,16 +3,10 @@
 import struct
 
 import links
-from natlab import Delta, bare, check, csum, equal, frame, inject, ip_packet, mac, published, read, select, udp, wait
+from natlab import Delta, bare, check, csum, equal, frame, inject, ip_packet, mac, published, select, udp, wait
 
 DATA = bytes(range(32))
 END = b"the end"
-
-
-def session():
-    """The PPPoE session's number; the file shows it in network byte order."""
-    number = int(read("/proc/net/pppoe").splitlines()[1].split()[0], 16)
-    return struct.unpack("=H", struct.pack("!H", number))[0]
 
 
 # What stands between the MAC addresses and the packet.
@@ -20,7 +14,7 @@ HEADERS = {
     "vlan": lambda kind, size: struct.pack("!HHH", 0x8100, 10, kind),
     "qinq": lambda kind, size: struct.pack("!HHHHH", 0x88a8, 100, 0x8100, 10, kind),
     "bridge": lambda kind, size: struct.pack("!H", kind),
-    "pppoe": lambda kind, size: struct.pack("!HBBHHH", 0x8864, 0x11, 0, session(), size + 2, 0x21 if kind == 0x800 else 0x57),
+    "pppoe": lambda kind, size: struct.pack("!HBBHHH", 0x8864, 0x11, 0, links.session(), size + 2, 0x21 if kind == 0x800 else 0x57),
 }
 
 
