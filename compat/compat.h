@@ -229,6 +229,22 @@
 #define natflow_compat_set_pkt_segs(skb, n) (qdisc_skb_cb(skb)->pkt_segs = (n))
 #endif
 
+/* Sparse would count a lock that only queues with TCQ_F_NOLOCK take. */
+#ifdef __CHECKER__
+#define natflow_compat_run_begin(q) (!qdisc_is_running(q))
+#define natflow_compat_run_end(q) ((void)(q))
+#else
+#define natflow_compat_run_begin(q) qdisc_run_begin(q)
+#define natflow_compat_run_end(q) qdisc_run_end(q)
+#endif
+
+/* Since 6.19 packets of other CPUs come to a queue by a list in front of it. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#define natflow_compat_others_come(q) false
+#else
+#define natflow_compat_others_come(q) (!llist_empty(&(q)->defer_list))
+#endif
+
 /* 6.15 gave some drivers' devices a lock of their own, which their queues are changed under. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 #define natflow_compat_lock_device(dev) ((void)(dev))
