@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A device without a queue gets packets at once, unless somebody could tell that from dev_queue_xmit()."""
+"""A device without a queue, or with an empty one, gets packets at once, unless somebody could tell that from dev_queue_xmit()."""
 import contextlib
 import re
 
-from natlab import Capture, Delta, Udp, both, check, equal, learned, modprobe, nft_counter, run, select
+from natlab import ADDR, Capture, Delta, Udp, both, check, equal, learned, mac, modprobe, nft_counter, no_memory, run, select, sysctl
+from sqm import root
 
 TRACE = "/sys/kernel/tracing/"
 COUNT = 5
@@ -78,7 +79,7 @@ def tc(what):
 def conditions():
     yield "a tap", tap("r1")
     yield "a tap on all devices", tap(None)
-    yield "a queue", commands("tc qdisc replace dev r1 root pfifo", "tc qdisc del dev r1 root", tc("qdisc show dev r1 root"))
+    yield "a queue that no packet passes by", commands("tc qdisc replace dev r1 root prio", "tc qdisc del dev r1 root", tc("qdisc show dev r1 root"))
     run("r", "tc qdisc add dev r1 clsact")
     yield "a filter", commands("tc filter add dev r1 egress matchall action ok", "tc qdisc del dev r1 clsact",
                                tc("filter show dev r1 egress"))
@@ -92,7 +93,7 @@ def conditions():
 
 def seen(family):
     """What may see or hold a packet does so from the next one on, and no longer than it is there."""
-    modprobe("act_gact")
+    modprobe("act_gact", "sch_prio")
     select()
     flow = learned(Udp(family))
     with calls():
@@ -106,3 +107,24 @@ def seen(family):
 
 
 case_seen_v4, case_seen_v6 = both(seen)
+
+
+def case_empty_queue():
+    """Packets pass by an empty queue, which counts them; one that the driver has no room for is the first one in it."""
+    sysctl("r", "net.ipv6.conf.r1.disable_ipv6", 1)     # the router's own packets pass the qdisc, too
+    run("r", f"ip neigh replace {ADDR['s', 4]} lladdr {mac('s', 's0')} dev r1 nud permanent")
+    run("s", f"ip neigh replace {ADDR['r1', 4]} lladdr {mac('r', 'r1')} dev s0 nud permanent")
+    select()
+    flow = learned(Udp())
+    for kind in ("pfifo", "natflow"):
+        run("r", f"tc qdisc replace dev r1 root {kind}")
+        flow.send()     # the route is asked again
+        before = root("r1")
+        with calls():
+            equal(queued(flow, kind), 0, f"packets by dev_queue_xmit() with {kind}, which is empty")
+        now = root("r1")
+        equal((now["packets"] - before["packets"], now["bytes"] - before["bytes"]), (COUNT, COUNT * (42 + len(b"counted"))), f"packets and bytes of {kind}")
+        with no_memory("veth_xmit", 1, 16) as works:      # NETDEV_TX_BUSY
+            flow.send(b"again")
+        equal((root("r1")["requeues"], root("r1")["qlen"]), (int(works), 0), f"packets that {kind} kept")
+    run("r", "tc qdisc del dev r1 root")
