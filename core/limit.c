@@ -3,7 +3,7 @@
  * Buckets: charge packets to virtual clocks.
  *
  * A packet that finds a short queue costs a compare-and-exchange of each bucket's clock.
- * Where the queue looks too long, the clock is read, and CoDel's law decides.
+ * Where the queue looks too long, the clock is read, and it is asked for a signal.
  */
 #include <linux/ktime.h>
 #include <linux/slab.h>
@@ -211,15 +211,15 @@ static bool charge_one(struct natflow_meter *b, u64 now, u64 depth, u64 cost)
 	return true;
 }
 
-/* Does CoDel's law want a signal? */
-static bool signals(struct natflow_meter *b, u64 now, u64 target)
+/* Is this packet to be a signal? */
+static bool signals(struct natflow_meter *b, u64 now, const struct natflow_pace *rate)
 {
 	const s64 queue = max_t(s64, atomic64_read(&b->next) - (s64)now, 0);
 	bool signal;
 
 	spin_lock(&b->lock);
-	signal = natflow_codel_signal(&b->codel, now, queue, target);
-	WRITE_ONCE(b->attentive, b->codel.above);
+	signal = natflow_ladder_signal(&b->ladder, now, queue, rate);
+	WRITE_ONCE(b->attentive, b->ladder.rung);
 	spin_unlock(&b->lock);
 	return signal;
 }
@@ -237,7 +237,7 @@ charge_queue(const struct natflow_limit *limit, unsigned int dir, struct sk_buff
 		const struct natflow_pace *rate = &rcu_dereference(b->law)->rate;
 
 		cost[at] = natflow_pace_cost(rate, bytes);
-		signal |= signals(b, now, rate->target);
+		signal |= signals(b, now, rate);
 		if (!charge_one(b, now, rate->depth, cost[at])) {
 			take_back(limit, dir, cost, at);
 			return NATFLOW_LIMIT_OVER;

@@ -30,8 +30,8 @@ struct natflow_law {
 struct natflow_meter {
 	atomic64_t next;		/* ns of the monotonic clock: the virtual queue ends then */
 	struct natflow_law __rcu *law;	/* NULL: no limit, and always so */
-	struct natflow_codel codel;	/* @lock */
-	bool attentive;			/* @codel must see the next packet */
+	struct natflow_ladder ladder;	/* @lock */
+	bool attentive;			/* @ladder must see the next packet */
 	spinlock_t lock;
 };
 
@@ -56,7 +56,7 @@ struct natflow_limit {
 enum natflow_limit_verdict {
 	NATFLOW_LIMIT_PASS,
 	NATFLOW_LIMIT_MARKED,		/* it passes, and says congestion */
-	NATFLOW_LIMIT_EARLY,		/* dropped by CoDel's law */
+	NATFLOW_LIMIT_EARLY,		/* dropped for a sign to the sender */
 	NATFLOW_LIMIT_OVER,		/* dropped: the burst is used up */
 };
 

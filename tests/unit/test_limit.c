@@ -143,7 +143,8 @@ static void test_rate_exact(void **state)
 		natflow_pace_set(&rate, bytes, 0);
 		cost = natflow_pace_cost(&rate, n);
 		assert_true(cost <= want + 1 && want - cost <= want / 1000000 + 1);
-		assert_true(rate.depth >= NATFLOW_RATE_BURST && rate.target >= NATFLOW_RATE_TARGET);
+		assert_true(rate.depth >= NATFLOW_RATE_BURST && rate.target == rate.depth / 2);
+		assert_true(rate.target + 4 * rate.step <= rate.depth && rate.high < rate.depth);
 	}
 	natflow_pace_set(&rate, 1000, 3000);
 	assert_true(rate.depth <= 3000 * MS && rate.depth > 2999 * MS);
@@ -195,6 +196,46 @@ static void test_codel(void **state)
 	assert_true(c.count > 2);
 }
 
+/* Signals among so many packets, one a millisecond, while the queue goes from one length to another. */
+static u32 signals(struct natflow_ladder *l, u64 *now, s64 from, s64 to, u32 packets)
+{
+	struct natflow_pace rate;
+	u32 i, count = 0, since = NATFLOW_RATE_APART;
+
+	natflow_pace_set(&rate, 2500000, 0);
+	assert_int_equal(rate.target, 125 * MS);
+	for (i = 1; i <= packets; i++, since++) {
+		*now += MS;
+		if (!natflow_ladder_signal(l, *now, from + (to - from) * i / packets, &rate))
+			continue;
+		assert_true(since >= NATFLOW_RATE_APART);
+		since = 0;
+		count++;
+	}
+	return count;
+}
+
+/* Growth is signalled from half of the burst on, a step at a time; a long queue that does not grow by CoDel's law. */
+static void test_ladder(void **state)
+{
+	struct natflow_ladder l = {};
+	u64 now = 1;
+
+	assert_int_equal(signals(&l, &now, 0, 125 * MS, 500), 0);
+	assert_int_equal(signals(&l, &now, 125 * MS, 250 * MS, 50), 4);
+	assert_true(signals(&l, &now, 130 * MS, 130 * MS, 1000) <= 1);
+	/* It shrinks, and two steps of growth are the next sign. */
+	assert_int_equal(signals(&l, &now, 180 * MS, 126 * MS, 50), 0);
+	assert_int_equal(signals(&l, &now, 126 * MS, 185 * MS, 50), 0);
+	assert_int_equal(signals(&l, &now, 185 * MS, 190 * MS, 10), 1);
+	assert_true(signals(&l, &now, 200 * MS, 200 * MS, 1000) > 10);
+	/* A short queue ends it all; the next long one is signalled at once. */
+	assert_int_equal(signals(&l, &now, 100 * MS, 100 * MS, 1), 0);
+	assert_int_equal(signals(&l, &now, 130 * MS, 130 * MS, 4), 1);
+	/* A window of many packets is not lost as a whole. */
+	assert_int_equal(signals(&l, &now, 131 * MS, 240 * MS, 8), 2);
+}
+
 static void test_root(void **state)
 {
 	u64 n;
@@ -209,7 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_limit_good), cmocka_unit_test(test_group), cmocka_unit_test(test_limit_longest), cmocka_unit_test(test_limit_bad),
 		cmocka_unit_test(test_matches), cmocka_unit_test(test_rate_exact), cmocka_unit_test(test_rate_again),
-		cmocka_unit_test(test_codel), cmocka_unit_test(test_root),
+		cmocka_unit_test(test_codel), cmocka_unit_test(test_ladder), cmocka_unit_test(test_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -486,7 +486,7 @@ def marks(flow, batch=20):
 def case_marked():
     """ECN-capable packets are marked where others are dropped early; a mark on the stack teaches nothing."""
     begin()
-    limit(ADDR["c", 4], more=",burst=4000000")
+    limit(ADDR["c", 4], more=",burst=400000")
     flow = ect(Udp())
     learned(flow)
     d, seen = Delta(), []
