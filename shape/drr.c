@@ -202,6 +202,8 @@ static struct natflow_drr_user *add_user(struct natflow_drr *q,
 	user->client = *client;
 	user->deficit = q->quantum;
 	user->pause = (struct natflow_pause){};
+	user->rest.pause = (struct natflow_pause){};
+	codel_vars_init(&user->rest.codel);
 	hlist_add_head(&user->node, user_bucket(q, client));
 	return user;
 }
