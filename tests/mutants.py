@@ -58,6 +58,7 @@ MUTANTS = (
     ("core/topo/descend.c", "!list_empty(&dev->ptype_all)", "!dev", "flat.taps_bridge"),
     ("core/topo/descend.c", "vlan->vlan_id | vlan_dev_get_egress_qos_mask(dev, priority)", "vlan->vlan_id", "flat.map_tags"),
     ("core/topo/path_in.c", "eth_type_vlan(protocol) ? NULL : skb", "skb", "flat.two_of_three"),
+    ("core/xmit.c", "\t\tput_back(skb, q);\n", "\t\tkfree_skb(skb);\n", "xmit.empty_queue"),
     ("core/xmit.c", "natflow_bypass_count(&eg->down.bypass, l3, true)", "natflow_bypass_count(&eg->down.bypass, l3 + 4, true)",
      "links.matrix"),
     ("natflow_path.c", "\t\treturn NATFLOW_STATION;", "\t\treturn NATFLOW_OK;", "flat.stations"),
