@@ -105,7 +105,7 @@ lab() {
 	local libs=/usr/lib/$TRIPLET cc="${CROSS}gcc -idirafter /usr/include"
 	local libxt=$T$libs/xtables/libxt_FLOWOFFLOAD.so
 	mkdir -p "$T/lab" "$(dirname "$libxt")"
-	cp -r "$TOP"/tests/lab/{natlab,real,engine.py,links.py,cards.py,urls.py,access.py,meter.py,tap.py,userlog.py,sqm.py,cases,run-cases.py,selftest.py,demo.py,gateway.py,bench.py,benchlinks.py,benchtcp.py,benchsqm.py,benchshape.py,benchusers.py,shaping.py} "$T/lab/"
+	cp -r "$TOP"/tests/lab/{natlab,real,engine.py,links.py,cards.py,urls.py,access.py,meter.py,tap.py,userlog.py,sqm.py,cases,run-cases.py,selftest.py,demo.py,gateway.py,bench.py,benchlinks.py,benchtcp.py,benchsqm.py,benchshape.py,benchusers.py,shaping.py,accuracy.py} "$T/lab/"
 	[ ! -e "$CACHE/k/$K.selftests" ] || cp -rL "$CACHE/k/$K.selftests" "$T/lab/kernel-selftests"
 	# Python would compile all of it at each boot.
 	/usr/bin/python3 -m compileall -q -s "$T" -p / "$T/lab"

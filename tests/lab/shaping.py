@@ -4,7 +4,8 @@
 
 c and d are clients behind NAT, the link is r1 of the gateway, 20 Mbit/s. c has a call
 (50 packets a second of 214 bytes) beside 8 uploads of TCP, d has 32 uploads. With no
-rate at the gateway the modem behind it has it, and a queue of its own.
+rate at the gateway the modem behind it has it, and a queue of its own. "natflow-rx" is
+the same by rx=, all downloads.
 Prints "SHAPE queue what value" and "DELAY queue ms us".
 """
 import itertools
@@ -23,6 +24,7 @@ WARM = 2
 QOS = "/dev/natflow_qos_ctl"
 QUEUES = {
     "natflow": lambda: ctl(f"link dev=r1,tx={RATE}mbit", device=QOS),
+    "natflow-rx": lambda: ctl(f"link dev=r1,rx={RATE}mbit", device=QOS),
     "cake": lambda: run("r", f"tc qdisc replace dev r1 root cake bandwidth {RATE}mbit nat dual-srchost"),
     "htb+fq_codel": lambda: [run("r", f"tc {line}") for line in (
         "qdisc replace dev r1 root handle 1: htb default 1", f"class add dev r1 parent 1: classid 1:1 htb rate {RATE}mbit quantum 1514",
@@ -35,7 +37,8 @@ QUEUES = {
 class Load:
     """TCP connections of clients that send all the time, and who received how much."""
 
-    def __init__(self, **clients):
+    def __init__(self, down=False, **clients):
+        self.down = down
         self.listener = listen(4)
         self.listener6 = listen(6)
         self.bytes, self.ends, self.senders = {}, {}, []
@@ -49,9 +52,11 @@ class Load:
         server = self.listener if family == 4 else self.listener6
         with ns(name):
             sock = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_STREAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
         sock.connect((ADDR["s", family], server.getsockname()[1]))
         end = server.accept()[0]
+        if self.down:
+            sock, end = end, sock
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
         for each in (sock, end):
             each.setblocking(False)
         self.senders.append(sock)
@@ -102,10 +107,14 @@ def listen(family):
     return sock
 
 
-def call(seconds):
+def call(seconds, down=False):
     """50 packets a second of 214 bytes on the wire; (ms of its start, us on the way or None) of each."""
     here, there = udp_socket("c"), udp_socket("s")
     here.connect((ADDR["s", 4], there.getsockname()[1]))
+    if down:
+        here.send(b"")
+        there.connect(there.recvfrom(1)[1])
+        here, there = there, here
     there.settimeout(1)
     begin, sent, got = time.monotonic_ns(), {}, {}
 
@@ -137,7 +146,7 @@ def say(queue, what, value):
 
 def shares(queue, what, **clients):
     """Jain's index of the two clients, and the link's use, behind the first seconds."""
-    with Load(**clients) as load:
+    with Load(down=queue.endswith("rx"), **clients) as load:
         time.sleep(WARM)
         before, begin = dict(load.bytes), time.monotonic()
         time.sleep(SECONDS - WARM)
@@ -150,10 +159,11 @@ def shares(queue, what, **clients):
 
 def delays(queue):
     """A second of silence, then the call beside all uploads: delay over time."""
-    quiet_part = [us for _, us in call(1)]
-    with Load(c=[4] * 8, d=[4] * 32):
-        points = call(SECONDS)
-    for at, us in points:
+    down = queue.endswith("rx")
+    quiet_part = [us for _, us in call(1, down)]
+    with Load(down, c=[4] * 8, d=[4] * 32):
+        points = call(SECONDS, down)
+    for at, us in () if down else points:       # the plot is of uploads
         print(f"DELAY {queue} {at} {us if us is not None else 'lost'}", flush=True)
     late = sorted(us for at, us in points if us is not None and at >= 1000 * WARM)
     idle = sorted(quiet_part)[len(quiet_part) // 2]
@@ -178,12 +188,12 @@ def main():
     rule(4, "-A POSTROUTING -o r1 -j MASQUERADE", table="nat")
     for queue, attach in QUEUES.items():
         # cake cannot tell users of accelerated packets behind NAT: others are measured with the stack alone.
-        ctl(f"disabled={int(queue != 'natflow')}")
+        ctl(f"disabled={int(not queue.startswith('natflow'))}")
         attach()
         delays(queue)
         shares(queue, "1-flow-beside-64", c=[4], d=[4] * 64)
         shares(queue, "v4-and-v6-beside-v4", c=[4, 6] * 4, d=[4] * 4)
-        if queue == "natflow":
+        if queue.startswith("natflow"):
             ctl("clear", device=QOS)
         else:
             run("r", "tc qdisc del dev r1 root")

@@ -4,5 +4,5 @@
 # build/shaping.json and the plot build/shaping.svg.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-tests/lab/counted.sh shaping
-tests/lab/plot.py build/shaping.log
+tests/lab/counted.sh shaping accuracy
+tests/lab/plot.py build/shaping.log build/accuracy.log
