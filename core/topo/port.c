@@ -159,6 +159,17 @@ bool natflow_port_named(const struct natflow_group *group, const char *name)
 	return false;
 }
 
+/*
+ * A port above others comes, before its hook: from now on those below note what they hand
+ * up, and no packet is on its way any more of which they did not.
+ */
+static void note_upper(struct natflow_net *nn)
+{
+	WRITE_ONCE(nn->topo.uppers, nn->topo.uppers + 1);
+	if (nn->topo.uppers == 1)
+		synchronize_net();
+}
+
 /**
  * natflow_port_add() - hook a device
  * @nn: namespace of @dev
@@ -193,8 +204,8 @@ int natflow_port_add(struct natflow_net *nn, struct net_device *dev)
 	port->ops.pf = NFPROTO_NETDEV;
 	port->ops.hooknum = NF_NETDEV_INGRESS;
 	port->ops.priority = INT_MAX;
-	/* Before its hook: the ports below note from now on what they hand up. */
-	WRITE_ONCE(nn->topo.uppers, nn->topo.uppers + port->upper);
+	if (port->upper)
+		note_upper(nn);
 	err = nf_register_net_hook(nn->net, &port->ops);
 	if (err) {
 		WRITE_ONCE(nn->topo.uppers, nn->topo.uppers - port->upper);
