@@ -61,13 +61,13 @@ HOST = {
 # known to differ, and SAMPLES. Of SoCs with a PPE each kernel runs one. All with test-all, in the long form, too; links.redials
 # there alone.
 FIXED = "exact|storms|soak|driver|scale|apart.(flood|many)|links.(matrix|redials)|teardown.(loads|unload_under_load)"
-SAMPLED = "(urls|records|evasion|hostacl|dns|doors_(ctl|proc|target)|errors|lists|saved|readings|quic|generated|trust|logs|shares|" \
+SAMPLED = "(urls|records|evasion|hostacl|dns|doors_(ctl|proc|target)|netlink|errors|lists|saved|readings|quic|generated|trust|logs|shares|" \
           "portal|policies|quotas|qos|zones|devices|users|userqueue|flat|ipvs|pmtu|coexist|status|hwevents|hwreasons)[.]"
 # What is below IP.
 BELOW = r"flat[.](nft_hooks_vlan$|tc_hooks_bridge|taps_vlan$|offloads_bridge|port_state|stations|vlan_moved)|" \
         r"pmtu[.](pppoe$|behind_vlan_v4|locked)"
 SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)\w*(?<!_v6)$|records[.](text|merged)|evasion[.](overlap|quic)|hostacl[.](live|reset|list_live)|" \
-          r"dns[.](targets|hints)|doors_ctl[.]ctl_(flush|trans)|doors_proc[.](proc|two)|errors[.]words|lists[.](formats|hits)|" \
+          r"dns[.](targets|hints)|doors_ctl[.]ctl_(flush|trans)|doors_proc[.](proc|two)|netlink[.](set|flows_v4|resized)|errors[.]words|lists[.](formats|hits)|" \
           r"readings[.](server_first|streams)_v4|quic[.](same|late)|generated[.]unv|trust[.]open|logs[.]hints_v4|" \
           r"portal[.](redirect|login|neighbours)|policies[.](order_v6|status_v4)|quotas[.]volume_v6|qos[.](lines|rate_fast_v4|changed|marked)|zones[.](devices|packets)|" \
           r"devices[.]sums|users[.](nat_v4|bridge_v6|netns)|userqueue[.](layout_v4|delta)|ipvs[.]tunnel_v4|" \

@@ -146,7 +146,7 @@ def case_idle():
     wait(thrice, "PPP gets packets")
     idle = struct.unpack("=qq", fcntl.ioctl(fd, IDLE, bytes(16)))
     check(idle[1] <= 1, f"seconds without packets, out and in: {idle}")
-    check(d["refuse.not-ip"] == 0 and d["refuse.idle-time"] <= 3 * BURST < count, f"{d.changed()}, {count} packets")
+    check(d["refuse.not-ip"] < BURST and d["refuse.idle-time"] <= 3 * BURST < count, f"{d.changed()}, {count} packets")
     check(d["hits"] >= count - BURST, f"{count} packets: {d.changed()}")
     os.close(fd)
 
