@@ -77,7 +77,7 @@ SAMPLES = r"urls[.](tls|http|quic|chunk|large_body)\w*(?<!_v6)$|records[.](text|
 # What lasts, and asks on one kernel what the other would answer alike: the newest has ELSEWHERE, 6.1 has HERE; 6.12 neither.
 ELSEWHERE = r"packets[.](eth|jumbo|vlan|qinq)|userscale|sqm[.]links|hwrules[.](engine_(eth|vlan)|airoha_source)|" \
             rf"(events|freshness)[.]\w+_v4|teardown|hwevents[.](route|roam_v4|card)|{BELOW}"
-HERE = r"packets[.](bridge|e1000e)|sqm[.](wan|lan)|hwrules[.](engine_pvid|airoha$|mlx5$)|shape[.](users|rate|tins|download)|fields|storms[.]r\w+6"
+HERE = r"shapers|pppoe[.](idle|setting|compressed|forged)|packets[.](bridge|e1000e)|sqm[.](wan|lan)|hwrules[.](engine_pvid|airoha$|mlx5$)|shape[.](users|rate|tins|download)|fields|storms[.]r\w+6"
 LATER = "lives|aged|silent|counters_delayed|toggled$|shared_table|empty"
 PAIRS = rf"(?!(nat|attach|hwnat|namespace|newest)[.])\w+[.].*_v6|hwrules.same_(eth|vlan_qinq|bridge_pppoe|trunk)|hwfaults[.](?!{LATER})"
 OLDEST = rf"^(?!{FIXED}|{ELSEWHERE}|hwfaults[.]({LATER})|hwrules.same_(pvid|vlan_on|bridge_on)|ppe(_entries|direct)?[.].*mt7(622|986))"
