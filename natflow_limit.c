@@ -14,7 +14,6 @@
 #include <linux/netfilter_ipv4.h>
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
-#include <net/dsfield.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include "core/base/attach.h"
@@ -22,6 +21,7 @@
 #include "core/base/clock.h"
 #include "core/base/ct.h"
 #include "core/base/segment.h"
+#include "core/dscp.h"
 #include "core/flow/flow.h"
 #include "natflow_limit.h"
 #include "natflow_user.h"
@@ -407,14 +407,13 @@ static unsigned int charge(struct room *room, const struct natflow_limit *limit,
 }
 
 /* A packet that learning sees knows what it had before. */
-static void paint(struct room *room, const struct natflow_limit *limit, struct sk_buff *skb,
-		  u8 family)
+static void paint(struct room *room, const struct natflow_limit *limit, struct sk_buff *skb)
 {
 	struct natflow_painted p = {
 		.of = skb, .priority = skb->priority, .ruled = limit->dscp,
 	};
 
-	p.from = (family == NFPROTO_IPV4 ? ip_hdr(skb)->tos : ipv6_get_dsfield(ipv6_hdr(skb))) >> 2;
+	p.from = natflow_dscp_of(skb);
 	p.to = limit->dscp ? limit->dscp - 1 : p.from;
 	natflow_limit_paint(limit, skb);
 	preempt_disable_nested();
@@ -439,7 +438,7 @@ static unsigned int look(struct room *room, const struct natflow_limits *rules,
 		return charge(room, NULL, &f, d, skb);
 	gather(rules, &class, &limit);
 	if (limit.dscp || limit.prio)
-		paint(room, &limit, skb, state->pf);
+		paint(room, &limit, skb);
 	return limit.count[d] ? charge(room, &limit, &f, d, skb) : NF_ACCEPT;
 }
 

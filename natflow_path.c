@@ -6,9 +6,7 @@
 #include <linux/if_ether.h>
 #include <linux/netfilter_bridge.h>
 #include <linux/skbuff.h>
-#include <net/dsfield.h>
 #include <net/dst.h>
-#include <net/inet_ecn.h>
 #include <net/xfrm.h>
 #include "core/ageing.h"
 #include "core/ask.h"
@@ -23,6 +21,7 @@
 #include "core/base/note.h"
 #include "core/topo/port.h"
 #include "core/rules.h"
+#include "core/dscp.h"
 #include "core/flow/seen.h"
 #include "core/topo/path_in.h"
 #include "core/topo/pppoe.h"
@@ -375,12 +374,8 @@ static noinline bool treat_more(struct natflow_flow *flow, u8 how, unsigned int 
 				struct sk_buff *skb, u64 extra)
 {
 	const struct natflow_limit *limit = READ_ONCE(flow->limit);
-	const u8 tos = how & ~NATFLOW_DIR_TREATED;
 
-	if (skb->protocol == htons(ETH_P_IP))
-		ipv4_change_dsfield(ip_hdr(skb), INET_ECN_MASK, tos);
-	else
-		ipv6_change_dsfield(ipv6_hdr(skb), INET_ECN_MASK, tos);
+	natflow_dscp_set(skb, how >> 2);
 	return IS_ERR_OR_NULL(limit) || charge(flow, limit, d, skb, extra);
 }
 

@@ -7,8 +7,7 @@
  */
 #include <linux/ktime.h>
 #include <linux/slab.h>
-#include <net/dsfield.h>
-#include <net/inet_ecn.h>
+#include "dscp.h"
 #include "limit.h"
 
 /* -- buckets */
@@ -176,20 +175,14 @@ void natflow_limit_release(struct natflow_limit *limit)
  * @limit: of the flow
  * @skb: packet at its L3 header, which is linear and private
  *
- * ECN stays. No checksum of L4 covers a DSCP.
- *
  * Context: any.
  */
 void natflow_limit_paint(const struct natflow_limit *limit, struct sk_buff *skb)
 {
 	if (limit->prio)
 		skb->priority = limit->prio - 1;
-	if (!limit->dscp)
-		return;
-	if (skb->protocol == htons(ETH_P_IP))
-		ipv4_change_dsfield(ip_hdr(skb), INET_ECN_MASK, (limit->dscp - 1) << 2);
-	else
-		ipv6_change_dsfield(ipv6_hdr(skb), INET_ECN_MASK, (limit->dscp - 1) << 2);
+	if (limit->dscp)
+		natflow_dscp_set(skb, limit->dscp - 1);
 }
 
 static __always_inline void take_back(const struct natflow_limit *limit, unsigned int dir,

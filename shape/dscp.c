@@ -8,12 +8,10 @@
  * line gave the DSCP, and the packet path gives the same.
  */
 #include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <net/dsfield.h>
-#include <net/inet_ecn.h>
 #include <net/route.h>
 #include "../core/base/ct.h"
 #include "../core/base/note.h"
+#include "../core/dscp.h"
 #include "../core/flow/flow.h"
 #include "dscp.h"
 
@@ -44,22 +42,12 @@ static u8 asked_for(struct natflow_net *nn, const struct nf_conn *ct, unsigned i
  */
 static void give(struct sk_buff *skb, u8 family, const struct natflow_painted *p)
 {
-	u32 usual;
+	const bool usual = family == NFPROTO_IPV4 && skb->priority == p->priority &&
+			   p->priority == rt_tos2priority(ip_hdr(skb)->tos);
 
-	if (family == NFPROTO_IPV6) {
-		ipv6_change_dsfield(ipv6_hdr(skb), INET_ECN_MASK, p->to << 2);
-		return;
-	}
-	usual = rt_tos2priority(ip_hdr(skb)->tos);
-	ipv4_change_dsfield(ip_hdr(skb), INET_ECN_MASK, p->to << 2);
-	if (skb->priority == p->priority && p->priority == usual)
+	natflow_dscp_set(skb, p->to);
+	if (usual)
 		skb->priority = rt_tos2priority(ip_hdr(skb)->tos);
-}
-
-static u8 dscp_of(const struct sk_buff *skb, u8 family)
-{
-	return (family == NFPROTO_IPV4 ? ipv4_get_dsfield(ip_hdr(skb)) :
-					 ipv6_get_dsfield(ipv6_hdr(skb))) >> 2;
 }
 
 /* Did a rule of the firewall choose the packet's DSCP? Then it stays. */
@@ -98,7 +86,7 @@ void natflow_dscp_restore(struct natflow_net *nn, struct sk_buff *skb,
 	if (!p.of) {
 		p.of = skb;
 		p.priority = skb->priority;
-		p.from = dscp_of(skb, state->pf);
+		p.from = natflow_dscp_of(skb);
 	}
 	if (p.ruled || is_chosen(skb, p.from))
 		return;
