@@ -3,9 +3,10 @@
 import os
 import socket
 import struct
+import sys
 
 from .programs import PATIENCE, ns
-from .rtnl import ACK, DONE, DUMP, ERROR, REQUEST, attribute, attributes, text
+from .rtnl import ACK, DONE, DUMP, ERROR, REQUEST, attributes, listed, text
 
 CONTROLLER = 16
 GET, SET, FLOW_GET = 1, 2, 3                                       # NATFLOW_CMD_*
@@ -13,7 +14,6 @@ DEVICE, LINE, FILTER = 2, 3, 4                                     # NATFLOW_A_*
 STATES = ("selected", "half", "published", "ambiguous")
 HW = ("off", "offered", "installed", "bound", "no-back-end")
 CHANGED, CAPPED, DETAILS = 0x10, 0x100, 0x200                      # NLM_F_DUMP_INTR, NLM_F_CAPPED, NLM_F_ACK_TLVS
-MANY = 0x3fff                                                      # a type without its flags
 
 
 class Refused(OSError):
@@ -24,16 +24,8 @@ class Refused(OSError):
         self.sentence, self.offset = sentence, offset
 
 
-def listed(data):
-    """Attributes in their order, as (number, value)."""
-    while len(data) >= 4:
-        size, kind = struct.unpack_from("=HH", data)
-        yield kind & MANY, data[4:size]
-        data = data[size + 3 & ~3:]
-
-
 def number(data):
-    return int.from_bytes(data, "little" if struct.pack("=H", 1)[0] else "big")
+    return int.from_bytes(data, sys.byteorder)
 
 
 class Genl:
@@ -46,7 +38,7 @@ class Genl:
         self.sock.setsockopt(270, 11, 1)                                           # SOL_NETLINK, NETLINK_EXT_ACK
         self.sock.setsockopt(270, 10, 1)                                           # NETLINK_CAP_ACK
         answer = self.ask(CONTROLLER, 3, text(2, name))                            # CTRL_CMD_GETFAMILY
-        self.family = number(dict(listed(answer[0][1]))[1])
+        self.family = number(attributes(answer[0][1])[1])
 
     def send(self, kind, command, *body, flags=0):
         data = struct.pack("=BBH", command, 1, 0) + b"".join(body)
@@ -85,7 +77,7 @@ class Genl:
     def flows(self, condition=None):
         """A dictionary for each flow, and whether the dump was disturbed."""
         answers = self.ask(self.family, FLOW_GET, *([text(FILTER, condition)] if condition else []), flags=DUMP)
-        return [flow(dict(listed(data))) for _, data in answers], any(flags & CHANGED for flags, _ in answers)
+        return [flow(attributes(data)) for _, data in answers], any(flags & CHANGED for flags, _ in answers)
 
     def close(self):
         self.sock.close()
@@ -97,7 +89,7 @@ def flow(a):
         return socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data)
 
     def direction(data):
-        d = dict(listed(data))
+        d = attributes(data)
         ports = [int.from_bytes(d[k], "big") for k in (4, 5, 8, 9)]
         return {"tuple": (address(d[2]), address(d[3]), *ports[:2], address(d[6]), address(d[7]), *ports[2:]),
                 "in": number(d.get(10, b"")), "out": number(d.get(11, b"")), "packets": number(d[12]), "bytes": number(d[13])}

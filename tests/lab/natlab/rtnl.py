@@ -29,14 +29,17 @@ def text(kind, value):
     return attribute(kind, f"{len(value) + 1}s", value.encode())
 
 
-def attributes(data):
-    """A netlink message's attributes, by number."""
-    out = {}
+def listed(data):
+    """A netlink message's attributes in their order, as (number, value)."""
     while len(data) >= 4:
         size, kind = struct.unpack_from("=HH", data)
-        out[kind & 0x3fff] = data[4:size]
+        yield kind & 0x3fff, data[4:size]
         data = data[size + 3 & ~3:]
-    return out
+
+
+def attributes(data):
+    """The same, by number."""
+    return dict(listed(data))
 
 
 def link(index=0, flags=0, change=0):
